@@ -1,0 +1,1 @@
+"""Get videos and know exactly what could not be had."""

@@ -1,0 +1,1 @@
+"""Find the shots worth training on."""

@@ -1,0 +1,1 @@
+"""Scores that anyone can repeat, for any method."""

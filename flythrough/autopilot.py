@@ -1,0 +1,7 @@
+"""placeholder"""
+
+from typing import Protocol
+
+
+class Flight(Protocol):
+    """Where the camera goes."""

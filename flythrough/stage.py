@@ -1,0 +1,128 @@
+"""What a stage is: tasks in, rows out. Every stage's ``stage.py`` holds one :class:`Stage` named ``STAGE``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from .catalog import Row, Workspace
+from .files import content_key
+
+STAGES = ("acquire", "curate", "sfm", "train", "evaluate", "leaderboard")  # in the order data flows
+
+
+class Section(BaseModel):
+    """Base of every config section: frozen, typed, unknown keys refused. Give each field a description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one task of a stage needs; executors schedule by it."""
+
+    cpus: float = 1
+    gpus: float = 0
+    memory_gb: float = 1.0
+    time_limit_s: float | None = None  # a task that takes longer is stopped: error of kind "timeout"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One unit of work of a stage.
+
+    Attributes:
+        id: deterministic, unique within the stage, safe as a file name; usually the upstream item's id.
+        inputs: JSON-able, all that the result depends on besides the config, upstream content as
+            hashes. Paths are relative to the workspace. Part of the task's key.
+        hints: JSON-able, for what must not make the task run again (a progress label, say).
+    """
+
+    id: str
+    inputs: dict[str, Any]
+    hints: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task as ``Stage.run`` gets it, with where to write.
+
+    Attributes:
+        folder: write output here, and only here. It is published atomically when ``run`` returns. It
+            starts empty, unless the stage is ``resumable``: then a killed attempt's files are still there.
+        published: where ``folder`` will stand, relative to the workspace; for paths in rows.
+        workspace: the workspace's root; read upstream files from it, write nothing to it.
+    """
+
+    task: Task
+    folder: Path
+    published: str
+    workspace: Path
+
+    def path_of(self, file: Path) -> str:
+        """The workspace-relative path that a file below ``folder`` will have."""
+        return f"{self.published}/{file.relative_to(self.folder).as_posix()}"
+
+
+@dataclass
+class Outcome:
+    """What one task found. Candidates in = rows kept + drops; a failure is raised, never returned.
+
+    Attributes:
+        rows: rows of the stage's table.
+        drops: rows of the table ``drops``: ``id``, ``reason``, ``values`` (a dict of measured figures).
+        errors: failures of single items that must not fail the task: ``id``, ``kind``, ``message``, ``remedy``.
+        others: rows for another table, by table name (acquire's given clips).
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    drops: list[Row] = field(default_factory=list)
+    errors: list[Row] = field(default_factory=list)
+    others: dict[str, list[Row]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's front door.
+
+    Attributes:
+        name: folder and config section.
+        version: raise it when the same input should give another result; every task then runs again.
+        table: the table its rows go to.
+        config: its :class:`Section`.
+        tasks: ``(workspace, config) -> tasks``; reads upstream tables.
+        run: ``(job, config) -> outcome``; one task, in whatever process the executor chose.
+        finish: ``(outcome of all tasks, workspace, config) -> outcome``; rules that look across items
+            (duplicates, splits). Pure: it runs again on every run.
+        resources: ``config -> Resources`` of one task.
+        resumable: keep a killed attempt's files for the next attempt.
+        in_process: run in the calling process (stages that use the whole machine themselves).
+    """
+
+    name: str
+    version: int
+    table: str | None
+    config: type[Section]
+    tasks: Callable[[Workspace, Any], Iterable[Task]]
+    run: Callable[[Job, Any], Outcome]
+    finish: Callable[[Outcome, Workspace, Any], Outcome] | None = None
+    resources: Callable[[Any], Resources] = lambda config: Resources()
+    resumable: bool = False
+    in_process: bool = False
+
+    def key(self, task: Task, config: Section) -> str:
+        """What the task's result depends on, as one hash; equal keys are never computed twice."""
+        return content_key(self.name, self.version, config.model_dump(mode="json"), task.id, task.inputs)
+
+
+def load_stage(name: str) -> Stage:
+    """The stage called ``name``. Stages are found by name so that the ground floor imports none of them."""
+    stage = importlib.import_module(f"flythrough.{name}.stage").STAGE
+    assert isinstance(stage, Stage)
+    assert stage.name == name
+    return stage

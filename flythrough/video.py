@@ -1,0 +1,272 @@
+"""Video files: what is in them, their frames with exact times, and writing H.264.
+
+Reading goes through PyAV (libav in this process, rational timestamps), writing through the ffmpeg program.
+Only local files are opened, with the containers and protocols below: a playlist in disguise reads nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from .errors import FlythroughError, InputError, MissingDependency
+
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,y4m,yuv4mpegpipe,gif,wav,mp3"
+OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}  # for libav and for ffmpeg alike
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a container says of its picture stream; width and height are as displayed (after rotation)."""
+
+    width: int
+    height: int
+    fps: Fraction  # average; 0 where the container does not say
+    time_base: Fraction  # seconds a timestamp tick
+    duration_us: int  # the container's word; 0 where it says nothing
+    rotation: int  # degrees clockwise to turn stored frames for display: 0, 90, 180, 270
+    pixel_format: str
+    color_transfer: str | None
+    codec: str
+    container: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A decoded frame.
+
+    Attributes:
+        index: 0-based, in presentation order, from the start of the file.
+        pts: presentation timestamp in ticks of the stream's time base.
+        time_us: presentation time, microseconds, rounded to the nearest.
+        image: ``[h, w, 3]`` RGB (or ``[h, w]`` for gray), upright.
+    """
+
+    index: int
+    pts: int
+    time_us: int
+    image: UInt8[np.ndarray, "h w *c"]
+
+
+@lru_cache
+def ffmpeg_path() -> str:
+    """The ffmpeg program: the system's, else the one imageio-ffmpeg carries.
+
+    Raises:
+        MissingDependency: there is neither.
+    """
+    if found := shutil.which("ffmpeg"):
+        return found
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise MissingDependency("There is no ffmpeg", remedy="pip install imageio-ffmpeg") from error
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open a local file for reading; yields PyAV's (container, picture stream).
+
+    Raises:
+        InputError: the file is missing, empty, no video, or has no picture stream.
+    """
+    import av
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not a file", remedy="Check the path")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty", remedy="Download or copy it again")
+    try:
+        container = av.open(str(path.absolute()), options=OPTIONS)
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read", remedy="Give yourself rights to it (chmod, chown)") from error
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a video that can be read ({error})",
+            remedy="It may be truncated or no video at all: fetch it again, or remove it from the input",
+        ) from error
+    with container:
+        streams = [s for s in container.streams.video if not _is_cover(s)]
+        if not streams:
+            raise InputError(f"{path} has no picture stream", remedy="Remove it from the input")
+        stream = streams[0]
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def probe(path: Path) -> VideoInfo:
+    """Read a video's container; decodes one frame to know its rotation.
+
+    Raises:
+        InputError: as :func:`open_video`, or nothing decodes.
+    """
+    import av
+
+    with open_video(path) as (container, stream):
+        try:
+            first = next(container.decode(stream), None)
+        except av.FFmpegError as error:
+            raise InputError(f"{path} does not decode ({error})", remedy="Fetch it again") from error
+        if first is None:
+            raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")
+        rotation = _rotation(first)
+        turned = rotation in (90, 270)
+        duration = stream.duration * stream.time_base if stream.duration else Fraction(container.duration or 0, 10**6)
+        transfer = getattr(stream.codec_context, "color_trc", None)
+        return VideoInfo(
+            width=first.height if turned else first.width,
+            height=first.width if turned else first.height,
+            fps=Fraction(stream.average_rate or 0),
+            time_base=Fraction(stream.time_base),
+            duration_us=round(duration * 10**6),
+            rotation=rotation,
+            pixel_format=first.format.name,
+            color_transfer=_TRANSFERS.get(int(transfer)) if transfer is not None else None,
+            codec=stream.codec_context.name,
+            container=container.format.name,
+        )
+
+
+def frames(
+    path: Path,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    gray: bool = False,
+    start_us: int | None = None,
+    end_us: int | None = None,
+    on_corrupt: str = "raise",
+) -> Iterator[Frame]:
+    """Decode a video once, in presentation order, in constant memory.
+
+    Args:
+        path: a local video file.
+        width: size of the frames yielded, as displayed; by default the video's own. Both or neither.
+        height: as ``width``.
+        gray: yield luma ``[h, w]`` in place of RGB.
+        start_us: yield frames from this presentation time on (the file is decoded from its beginning,
+            so that ``Frame.index`` stays true).
+        end_us: exclusive.
+        on_corrupt: ``"raise"``, or ``"skip"`` packets that do not decode.
+
+    Raises:
+        InputError: as :func:`open_video`, or a packet does not decode.
+    """
+    import av
+
+    with open_video(path) as (container, stream):
+        base = Fraction(stream.time_base)
+        index = 0
+        previous = -1
+        for packet in container.demux(stream):
+            try:
+                decoded = packet.decode()
+            except av.FFmpegError as error:
+                if on_corrupt == "skip":
+                    continue
+                raise InputError(
+                    f"{path} does not decode after frame {index} ({error})", remedy="Fetch it again"
+                ) from error
+            for frame in decoded:
+                pts = frame.pts if frame.pts is not None else previous + 1
+                previous = pts
+                time_us = round(pts * base * 10**6)
+                if end_us is not None and time_us >= end_us:
+                    return
+                if start_us is None or time_us >= start_us:
+                    yield Frame(index, pts, time_us, _upright(frame, width, height, gray))
+                index += 1
+
+
+def _upright(frame: Any, width: int | None, height: int | None, gray: bool) -> np.ndarray:
+    rotation = _rotation(frame)
+    if rotation in (90, 270):
+        width, height = height, width
+    kind = "gray" if gray else "rgb24"
+    image = frame.reformat(
+        width=width, height=height, format=kind, interpolation="AREA" if width else None
+    ).to_ndarray()
+    return np.ascontiguousarray(np.rot90(image, -rotation // 90)) if rotation else image
+
+
+def _rotation(frame: Any) -> int:
+    return round(-frame.rotation / 90) * 90 % 360  # libav turns counterclockwise
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(int(stream.disposition) & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
+
+
+_TRANSFERS = {1: "bt709", 6: "smpte170m", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084",
+              18: "arib-std-b67"}  # fmt: skip
+HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})  # PQ and HLG
+
+
+class VideoWriter:
+    """Write RGB frames as H.264 in MP4, playable in browsers, and playable up to the last frame after a kill.
+
+    Use as a context manager; ``write(image)`` takes ``[h, w, 3]`` uint8. Odd sizes are padded by one pixel.
+    """
+
+    def __init__(self, path: Path, *, width: int, height: int, fps: Fraction | float, crf: int = 18) -> None:
+        import ffmpeg
+
+        self.path, self.width, self.height = Path(path), width, height
+        stream = ffmpeg.input(
+            "pipe:0", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=str(Fraction(fps))
+        )
+        stream = stream.filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
+        stream = stream.output(
+            str(self.path.absolute()), vcodec="libx264", pix_fmt="yuv420p", crf=crf, preset="veryfast", g=48,
+            movflags="+frag_keyframe+empty_moov+default_base_moof", format="mp4", threads=2,
+        )  # fmt: skip
+        command = stream.overwrite_output().global_args("-loglevel", "error").compile(cmd=ffmpeg_path())
+        # A session of its own, so that Ctrl-C reaches us first and the file is closed in order.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+    def write(self, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Append a frame."""
+        if image.shape != (self.height, self.width, 3) or image.dtype != np.uint8:
+            raise ValueError(f"frame is {image.dtype} {image.shape}, not uint8 {(self.height, self.width, 3)}")
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(np.ascontiguousarray(image).data)
+        except BrokenPipeError:
+            self._finish()
+
+    def _finish(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stderr is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass
+        message = self._process.stderr.read().decode(errors="replace").strip()
+        if self._process.wait() != 0:
+            raise FlythroughError(
+                f"Could not write {self.path}: {message.splitlines()[-1] if message else 'ffmpeg failed'}",
+                remedy="Check the folder's free space and rights",
+                kind="disk",
+            )
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finish()

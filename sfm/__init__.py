@@ -1,0 +1,1 @@
+"""Camera poses, scale and disparity for every frame."""

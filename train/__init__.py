@@ -1,0 +1,1 @@
+"""The render-refine model and its training."""
