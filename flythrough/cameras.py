@@ -26,7 +26,7 @@ class Cameras:
     """
 
     url: str
-    timestamps_us: Int64[np.ndarray, n]
+    timestamps_us: Int64[np.ndarray, "n"]
     intrinsics: Float[np.ndarray, "n 4"]
     poses: Float[np.ndarray, "n 3 4"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -251,10 +251,8 @@ class VideoWriter:
     def _finish(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stderr is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass
         message = self._process.stderr.read().decode(errors="replace").strip()
         if self._process.wait() != 0:
             raise FlythroughError(
