@@ -90,6 +90,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "split": Column(TEXT, "train, validation or test"),
         "frame_count": Column(INT, "posed frames"),
         "camera_file": Column(TEXT, "RealEstate10K text, a line a posed frame; relative to the workspace"),
+        "stage": _maybe(TEXT, "stage that wrote the row (set by the pipeline); sfm supersedes acquire's given clips"),
         "folder": _maybe(TEXT, "folder with frames and disparity (flythrough.clips.Clip); null if not there"),
         "width": Column(INT, "pixels of the stored frames"),
         "height": Column(INT, "pixels of the stored frames"),

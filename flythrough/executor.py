@@ -72,8 +72,9 @@ class InlineExecutor:
 class LocalExecutor:
     """Worker processes on this machine (spawned, so that native libraries start clean)."""
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
         self.workers = workers
+        self.threads = threads  # a worker; by default the cores are shared out
 
     def count(self, resources: Resources) -> int:
         """Workers that the cores and the free memory bear, at least one."""
@@ -92,7 +93,7 @@ class LocalExecutor:
 
         workers = min(self.count(resources), max(1, len(calls)))
         context = multiprocessing.get_context("spawn")
-        threads = max(1, int((os.cpu_count() or 1) / workers))
+        threads = self.threads or max(1, int((os.cpu_count() or 1) / workers))
         with ProcessPool(workers, context=context, initializer=_start_worker, initargs=(threads,)) as pool:
             pending: dict[Any, int] = {}
             waiting = iter(enumerate(calls))
@@ -131,7 +132,7 @@ def _start_worker(threads: int) -> None:
 
 
 def limit_threads(threads: int) -> None:
-    """Cap the thread pools of the numeric libraries that this process will load."""
+    """Cap the thread pools of the numeric libraries that this process has yet to load."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(threads)
 
@@ -151,8 +152,7 @@ class RayExecutor:
             raise MissingDependency("Ray is not installed", remedy="pip install 'flythrough[ray]'") from error
         if not ray.is_initialized():
             ray.init(address=self.address, include_dashboard=False, log_to_driver=False, configure_logging=False)
-        # A worker a task: a task that crashes or outstays its time takes nothing else with it.
-        remote = ray.remote(max_calls=1 if resources.time_limit_s else 0, max_retries=0)(_ray_call).options(
+        remote = ray.remote(max_retries=0)(_ray_call).options(
             num_cpus=resources.cpus, num_gpus=resources.gpus, memory=int(resources.memory_gb * 2**30)
         )
         limit = 4 * max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -173,9 +173,8 @@ class RayExecutor:
 
 def _ray_call(work: Work, call: tuple[Any, ...], threads: int, time_limit_s: float | None) -> Failure | None:
     """Run one call under the same roof as locally: a child process that can be timed and can die."""
-    local = LocalExecutor(workers=1)
-    limit_threads(threads)
-    return next(iter(local.run(work, [call], Resources(cpus=threads, time_limit_s=time_limit_s))))[1]
+    local = LocalExecutor(workers=1, threads=threads)
+    return next(iter(local.run(work, [call], Resources(time_limit_s=time_limit_s))))[1]
 
 
 def _ray_failure(reference: Any) -> Failure | None:

@@ -31,7 +31,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, css: str = "
     """An HTML table; cells are escaped unless they are ``Markup``; numbers are set flush right."""
     head = "".join(f"<th>{escape(h)}</th>" for h in headers)
     body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table class="{escape(css)}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    whole = f'<table class="{escape(css)}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll">{whole}</div>'
 
 
 def _cell(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -41,7 +41,7 @@ def bar(description: str, total: float | None = None, unit: str = "it") -> Itera
 
 def track(items: Iterable[Item], description: str, total: float | None = None, unit: str = "it") -> Iterator[Item]:
     """Iterate under a bar."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with bar(description, total, unit) as advance:
         for item in items:

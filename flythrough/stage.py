@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,9 +17,14 @@ STAGES = ("acquire", "curate", "sfm", "train", "evaluate", "leaderboard")  # in 
 
 
 class Section(BaseModel):
-    """Base of every config section: frozen, typed, unknown keys refused. Give each field a description."""
+    """Base of every config section: frozen, typed, unknown keys refused. Give each field a description.
+
+    ``unkeyed`` names the fields that say what to work on or how fast, not what comes out (inputs, rate
+    limits, worker counts): changing one does not make finished tasks run again.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    unkeyed: ClassVar[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,8 @@ class Stage:
 
     def key(self, task: Task, config: Section) -> str:
         """What the task's result depends on, as one hash; equal keys are never computed twice."""
-        return content_key(self.name, self.version, config.model_dump(mode="json"), task.id, task.inputs)
+        settings = config.model_dump(mode="json", exclude=set(config.unkeyed))
+        return content_key(self.name, self.version, settings, task.id, task.inputs)
 
 
 def load_stage(name: str) -> Stage:

@@ -77,7 +77,7 @@ WEIGHTS: dict[str, Weight] = {
         _torchvision("lpips-alex", "evaluate: trunk of LPIPS (alex)", "alexnet-owt-7be5be79.pth", 244_408_911),
         _torchvision("lpips-vgg", "evaluate: trunk of LPIPS (vgg)", "vgg16-397923af.pth", 553_433_881),
         _torchvision("vgg19", "train: perceptual loss; evaluate: style distance", "vgg19-dcbb9e9d.pth", 574_673_361),
-        _hugging_face("midas", "sfm: disparity (DPT hybrid MiDaS)", "Intel/dpt-hybrid-midas", "Apache-2.0", "pytorch_model.bin"),
+        _hugging_face("midas", "sfm: disparity (MiDaS)", "Intel/dpt-hybrid-midas", "Apache-2.0", "pytorch_model.bin"),
         _hugging_face("dpt-large", "sfm: disparity (DPT large)", "Intel/dpt-large", "Apache-2.0", "model.safetensors"),
         _hugging_face(
             "depth-anything-v2-small",
@@ -124,7 +124,7 @@ def locate(name: str) -> Path:
     if missing := missing_files(name):
         raise MissingWeights(
             f"The weights {name!r} are not on this machine ({missing[0]} is missing)",
-            remedy=f"Run: flythrough weights fetch {name}  (air-gapped: copy the file there, or set FLYTHROUGH_WEIGHTS)",
+            remedy=f"Run: flythrough weights fetch {name} (air-gapped: copy it there, or set FLYTHROUGH_WEIGHTS)",
         )
     return folder() / name / known(name).path
 
