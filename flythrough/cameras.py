@@ -50,8 +50,12 @@ def read_cameras(path: Path) -> Cameras:
         InputError: the file is malformed; the message names the line. (acquire/ reads damaged
             files line by line instead.)
     """
-    path = Path(path)
-    url, _, body = path.read_text(encoding="utf-8-sig").partition("\n")
+    return parse_cameras(Path(path).read_text(encoding="utf-8-sig"), str(path))
+
+
+def parse_cameras(text: str, path: str) -> Cameras:
+    """The cameras in the text of a camera file; ``path`` is what errors call it. Raises as :func:`read_cameras`."""
+    url, _, body = text.partition("\n")
     lines = [line.split() for line in body.splitlines() if line.strip()]
     for number, values in enumerate(lines, start=2):
         if len(values) != COLUMNS:
