@@ -46,7 +46,7 @@ def run_stage(
         config: the stage's section.
         executor: runs the tasks; stages that use the whole machine run in this process all the same,
             unless it is Ray.
-        retry_errors: run the tasks in error again, and nothing else. Without it they stay in error.
+        retry_errors: of the tasks tried before, run those in error again. Without it they stay in error.
     """
     keys = {}
     tasks = {}
@@ -54,7 +54,7 @@ def run_stage(
         assert task.id not in tasks, f"{stage.name} has two tasks called {task.id}"
         tasks[task.id], keys[task.id] = task, stage.key(task, config)
     states = {id: _state(workspace, stage.name, id, keys[id]) for id in tasks}
-    wanted = ("error",) if retry_errors else ("new",)
+    wanted = ("new", "error") if retry_errors else ("new",)
     todo = [id for id, state in states.items() if state.name in wanted]
     if stage.in_process and not isinstance(executor, RayExecutor):
         executor = InlineExecutor()

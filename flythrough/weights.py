@@ -207,8 +207,9 @@ def _download(file: File, path: Path) -> None:
                     out.write(chunk)
                     advance(len(chunk))
     except httpx.HTTPError as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise FlythroughError(
-            f"Could not download {file.url}: {error or type(error).__name__}",
+            f"Could not download {file.url}: {reason}",
             remedy=f"Check the network and run the command again, or copy the file to {path}",
             kind="network",
         ) from error

@@ -1,0 +1,33 @@
+# Everything sets itself up in .venv; only Python (3.11 or newer) and make are needed.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS := dev,ray,export
+DEMO := demo
+STAGES := flythrough acquire curate sfm train evaluate leaderboard
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/ready
+	$(BIN)/flythrough sample $(DEMO)/videos --videos 3 --seconds 8 --size 640x360 --seed 0
+	$(BIN)/flythrough run --input $(DEMO)/videos --workspace $(DEMO)/workspace $(DEMO_SETTINGS)
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+bench: .venv/ready
+	$(BIN)/python -m pytest benchmarks --benchmark-only -q
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,23 @@
+"""Work for the executor tests; importable by name in worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from flythrough.errors import InputError
+
+
+def work(number: int, folder: str, behaviour: str) -> None:
+    """Leave a mark, after behaving as told."""
+    if behaviour == "raise":
+        raise InputError(f"number {number} is odd", remedy="Use another")
+    if behaviour == "bug":
+        raise ZeroDivisionError("a\nb")
+    if behaviour == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "hang":
+        time.sleep(600)
+    (Path(folder) / str(number)).write_text(str(os.getpid()))
