@@ -1,0 +1,187 @@
+"""Settings of a training run: every figure with its meaning, and three presets."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, create_model, model_validator
+
+from flythrough.errors import ConfigError
+from flythrough.stage import Section
+
+PresetName = Literal["auto", "paper", "laptop", "tiny"]
+
+
+class Settings(Section):
+    """One training run, fully spelled out. The defaults are the preset ``paper``."""
+
+    # The picture and the networks.
+    height: int = Field(160, ge=32, multiple_of=32, description="Pixels of the training pictures; a multiple of 32")
+    width: int = Field(256, ge=32, multiple_of=32, description="Pixels of the training pictures; a multiple of 32")
+    base_width: int = Field(32, ge=1, description="Channels of the generator's finest layer (C; the widest has 16 C)")
+    style_size: int = Field(256, ge=1, description="Numbers in the style vector")
+    spade_hidden: int = Field(
+        128, ge=1, description="Channels between a SPADE block's condition and its gamma and beta"
+    )
+    discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
+
+    # The flight that is trained on.
+    unroll: int = Field(5, ge=1, le=100, description="Render-refine steps per sequence (T)")
+    unroll_start: int = Field(5, ge=1, description="T at the start of training; it grows to unroll")
+    unroll_every: int = Field(25_000, ge=1, description="Optimiser steps between growths of T by one")
+    flip: bool = Field(True, description="Mirror half of the sequences left to right")
+    data: Literal["workspace", "shards"] = Field(
+        "workspace", description="Read clips from the workspace or from shards"
+    )
+    shards: str = Field("", description="Glob of WebDataset .tar files, relative to the workspace, for data = shards")
+    workers: int = Field(4, ge=1, description="Threads that decode pictures in the background")
+    cache_mb: int = Field(512, ge=0, description="Memory for decoded pictures, megabytes a process")
+
+    # The losses.
+    l1_weight: float = Field(0.5, ge=0, description="Weight of the L1 distance on RGB and disparity")
+    perceptual_weight: float = Field(0.01, ge=0, description="Weight of the perceptual distance")
+    perceptual: Literal["auto", "vgg19", "lite0"] = Field(
+        "auto", description="Network of the perceptual distance; auto is VGG-19 where its weights are here, else Lite0"
+    )
+    feature_weight: float = Field(10.0, ge=0, description="Weight of feature matching in the discriminators")
+    adversarial_weight: float = Field(
+        1.5, ge=0, description="Weight of the hinge losses, of generator and discriminator"
+    )
+    kl_weight: float = Field(0.05, ge=0, description="Weight of the style's KL divergence, summed over its numbers")
+    balanced_sampling: bool = Field(
+        False, description="Show the discriminator the start picture as the real one beside its own last frame"
+    )
+
+    # The optimiser.
+    steps: int = Field(7_000_000, ge=1, description="Optimiser steps of the whole run")
+    batch: int = Field(4, ge=1, description="Sequences per process and step")
+    generator_rate: float = Field(1e-4, gt=0, description="Adam's learning rate of generator and encoder")
+    discriminator_rate: float = Field(4e-4, gt=0, description="Adam's learning rate of the discriminators")
+    beta1: float = Field(0.0, ge=0, lt=1, description="Adam's first decay")
+    beta2: float = Field(0.9, ge=0, lt=1, description="Adam's second decay")
+    decay_from: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the run after which the learning rates fall in a line to a tenth; 1 = never",
+    )
+    ema: float = Field(0.999, ge=0, lt=1, description="Decay of the running mean of weights that is flown with")
+    clip_norm: float = Field(10.0, gt=0, description="Longest gradient; longer ones are scaled down")
+    precision: Literal["float32", "bf16"] = Field("bf16", description="Arithmetic of the networks' convolutions")
+    checkpointing: bool = Field(True, description="Compute activations again in the backward pass, to save memory")
+    seed: int = Field(0, ge=0, description="Seed of weights, order of clips, flips and styles")
+
+    # The machine, and what to watch.
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    processes: int = Field(0, ge=0, description="Processes of one machine, one a GPU; 0 is one for every GPU, or one")
+    log_every: int = Field(50, ge=1, description="Optimiser steps between log lines")
+    strip_every: int = Field(1000, ge=1, description="Optimiser steps between image strips")
+    video_every: int = Field(10_000, ge=0, description="Optimiser steps between test flights; 0 = none")
+    video_steps: int = Field(50, ge=1, description="Length of a test flight, steps")
+    save_every: int = Field(2000, ge=1, description="Optimiser steps between saved states to resume from")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.unroll_start > self.unroll:
+            raise ValueError(f"unroll_start is {self.unroll_start}, over unroll = {self.unroll}")
+        if self.data == "shards" and not self.shards:
+            raise ValueError("data = shards needs shards, the glob of the .tar files")
+        return self
+
+    def unroll_at(self, step: int) -> int:
+        """T at an optimiser step."""
+        return min(self.unroll, self.unroll_start + step // self.unroll_every)
+
+    def rate_at(self, step: int) -> float:
+        """Factor on both learning rates at an optimiser step."""
+        start = self.decay_from * self.steps
+        if step < start or start >= self.steps:
+            return 1.0
+        return 1.0 - 0.9 * (step - start) / (self.steps - start)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "laptop": {
+        "steps": 100_000,
+        "unroll_start": 2,
+        "unroll_every": 10_000,
+        "save_every": 1000,
+        "video_every": 5000,
+    },
+    # Small enough that two cores learn a coast in four minutes; docs/train.md says what each choice bought.
+    "tiny": {
+        "height": 64,
+        "width": 96,
+        "base_width": 8,
+        "style_size": 64,
+        "spade_hidden": 32,
+        "discriminator_width": 16,
+        "unroll": 3,
+        "unroll_start": 1,
+        "unroll_every": 100,
+        "steps": 600,
+        "generator_rate": 1e-3,
+        "discriminator_rate": 1e-3,
+        "ema": 0.98,
+        "decay_from": 0.6,
+        "precision": "float32",
+        "checkpointing": False,
+        "workers": 1,
+        "log_every": 10,
+        "strip_every": 200,
+        "video_every": 0,
+        "save_every": 200,
+    },
+}
+
+
+def _optional(settings: type[Section]) -> dict[str, Any]:
+    """The fields of ``settings``, each of which may be left unset."""
+    fields: dict[str, Any] = {}
+    for name, field in settings.model_fields.items():
+        twin = copy(field)
+        twin.default = None
+        twin.description = f"{field.description} (unset: the preset's)"
+        fields[name] = (field.annotation | None, twin)  # type: ignore[operator]
+    return fields
+
+
+class _Preset(Section):
+    preset: PresetName = Field(
+        "auto", description="Where unset values come from; auto is tiny on a CPU, laptop on one GPU, paper on several"
+    )
+
+
+TrainConfig: Any = create_model("TrainConfig", __base__=_Preset, **_optional(Settings))
+TrainConfig.__doc__ = "Section ``[train]``: a preset, and what to change in it."
+
+
+def choose_preset(config: Any) -> str:
+    """The preset's name, with ``auto`` decided by the machine."""
+    if config.preset != "auto":
+        return str(config.preset)
+    import torch
+
+    if config.device == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        return "tiny"
+    return "paper" if torch.cuda.device_count() > 1 else "laptop"
+
+
+def resolve(config: Any) -> tuple[str, Settings]:
+    """The preset's name and the complete settings: the preset's values with the explicit ones on top.
+
+    Raises:
+        ConfigError: the values do not go together.
+    """
+    name = choose_preset(config)
+    explicit = {key: value for key, value in config if key != "preset" and value is not None}
+    values = PRESETS[name] | explicit
+    if "unroll" in explicit and "unroll_start" not in explicit:  # a shorter T than the preset starts with
+        values["unroll_start"] = min(values.get("unroll_start", explicit["unroll"]), explicit["unroll"])
+    try:
+        return name, Settings.model_validate(values)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"[train] with preset {name}: {message}", remedy="Change one of them") from None
