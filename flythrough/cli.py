@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import cli_tools
 from .errors import ConfigError, FlythroughError, InputError
+from .options import (
+    AddressOption,
+    ConfigOption,
+    ExecutorOption,
+    InputOption,
+    JsonOption,
+    RetryOption,
+    SettingOption,
+    WorkersOption,
+    WorkspaceOption,
+)
+from .printing import interval, number, print_table
 
 if TYPE_CHECKING:
     from .catalog import Workspace
@@ -34,21 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="Folder that holds tables and outputs.")]
-SettingOption = Annotated[list[str], typer.Option("--set", help="Override a setting: section.key=value. Repeatable.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file [default: WORKSPACE/flythrough.toml].")]
-ExecutorOption = Annotated[str, typer.Option("--executor", help="Where tasks run: local, ray or inline.")]
-AddressOption = Annotated[str | None, typer.Option("--ray-address", help="Ray cluster [default: start one here].")]
-WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Local processes [default: by cores and memory].")
-]
-RetryOption = Annotated[bool, typer.Option("--retry-errors", help="Run only what is in error, once more.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-InputOption = Annotated[
-    list[str],
-    typer.Option("--input", "-i", help="Video file, folder, list or URL; the workspace remembers it. Repeatable."),
-]
 
 _COMMON: list[tuple[str, Any, Any]] = [
     ("workspace", WorkspaceOption, Path("workspace")),
@@ -158,172 +156,13 @@ def _print_results(workspace: Workspace, reports: list[Report]) -> None:
         names = ("protocol", "method", "metric")
         if rows:
             print()
-            _print_table(
+            print_table(
                 [*names, "value", "95 % interval", "n", ""],
-                [[*(r[k] for k in names), _number(r["value"]), _interval(r), r["n"], r["note"]] for r in rows],
+                [[*(r[k] for k in names), number(r["value"]), interval(r), r["n"], r["note"]] for r in rows],
             )
     page = workspace / "leaderboard" / "index.html"
     if "leaderboard" in stages and page.is_file():
         print(f"\nLeaderboard: {page.absolute()}")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _interval(row: dict[str, Any]) -> str:
-    return "" if row["low"] is None else f"{row['low']:.4g} .. {row['high']:.4g}"
-
-
-def _print_table(headers: list[str], rows: Iterable[Iterable[Any]]) -> None:
-    text = [headers, *([("" if cell is None else str(cell)) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in text) for i in range(len(headers))]
-    for row in text:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-@app.command()
-def status(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption = False) -> None:
-    """Show the funnel: what went into each stage, and what became of it."""
-    from .inspection import funnel
-
-    found = funnel(_existing(workspace))
-    if json_:
-        print(json.dumps(found))
-        return
-    _print_table(
-        ["stage", "tasks", "done", "failed", "rows", "dropped", "errors"],
-        [
-            [row[key] for key in ("stage", "tasks", "done", "failed", "rows", "dropped", "errors")]
-            for row in found["stages"]
-        ],
-    )
-    for title, counts in (("Dropped", found["drops"]), ("In error", found["errors"])):
-        if counts:
-            print(f"\n{title}:")
-            _print_table(["stage", "reason", "count"], [[c["stage"], c["reason"], c["count"]] for c in counts])
-
-
-@app.command()
-def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="Id of a video, shot, clip, checkpoint or task.")],
-    workspace: WorkspaceOption = Path("workspace"),
-    json_: JsonOption = False,
-) -> None:
-    """Show one item's history: every row, drop, error and log that names it."""
-    from .inspection import history
-
-    found = history(_existing(workspace), id)
-    if json_:
-        print(json.dumps(found))
-        return
-    for entry in found:
-        print(f"\n{entry['table']}")
-        for key, value in entry["row"].items():
-            if value is not None:
-                print(f"  {key:20} {value}")
-
-
-@app.command("config")
-def config_(
-    workspace: WorkspaceOption = Path("workspace"), config: ConfigOption = None, set_: SettingOption = []  # noqa: B006
-) -> None:  # fmt: skip
-    """Print the effective config with each field's help; it can be saved as flythrough.toml."""
-    from .catalog import Workspace
-    from .config import describe, load_config
-
-    print(describe(load_config(config or Workspace(workspace).config_file, set_)), end="")
-
-
-@app.command()
-def sample(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the videos go.")],
-    videos: Annotated[int, typer.Option(min=1, help="How many videos.")] = 3,
-    seconds: Annotated[float, typer.Option(min=1, help="Length of each.")] = 8,
-    size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "640x360",
-    seed: Annotated[int, typer.Option(help="Another seed is another coast.")] = 0,
-) -> None:
-    """Film a made-up coast: real H.264 videos with cuts and flaws, and the ground truth beside them."""
-    from .sample import make_sample
-
-    width, _, height = size.partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise InputError(f"--size {size} is not WIDTHxHEIGHT", remedy="For example: --size 640x360")
-    for path in make_sample(folder, videos=videos, seconds=seconds, width=int(width), height=int(height), seed=seed):
-        print(path)
-
-
-weights_app = typer.Typer(help="List, fetch and verify external weight files.", no_args_is_help=True)
-app.add_typer(weights_app, name="weights")
-
-
-@weights_app.command("list")
-def weights_list(json_: JsonOption = False) -> None:
-    """Every external weight file: use, licence, size, and whether it is here."""
-    from . import weights
-
-    rows = [
-        {
-            "name": weight.name,
-            "here": not weights.missing_files(weight.name),
-            "megabytes": round(sum(file.size or 0 for file in weight.files) / 1e6) or None,
-            "licence": weight.licence,
-            "use": weight.use,
-            "urls": [file.url for file in weight.files],
-        }
-        for weight in weights.WEIGHTS.values()
-    ]
-    if json_:
-        print(json.dumps({"folder": str(weights.folder()), "weights": rows}))
-        return
-    print(f"Folder: {weights.folder()}\n")
-    _print_table(
-        ["name", "here", "MB", "licence", "use"],
-        [[r["name"], "yes" if r["here"] else "no", r["megabytes"], r["licence"], r["use"]] for r in rows],
-    )
-
-
-@weights_app.command("fetch")
-def weights_fetch(
-    name: Annotated[str, typer.Argument(help="One name of `flythrough weights list`.")],
-    force: Annotated[bool, typer.Option(help="Download again.")] = False,
-) -> None:
-    """Download, verify and unpack a weight file."""
-    from . import weights
-
-    print(weights.fetch(name, force=force))
-
-
-@weights_app.command("verify")
-def weights_verify(name: Annotated[str | None, typer.Argument(help="By default all that are here.")] = None) -> None:
-    """Check files against their hashes."""
-    from . import weights
-
-    for each in [name] if name else [known for known in weights.WEIGHTS if not weights.missing_files(known)]:
-        print(f"{each}: {weights.verify(each)}")
-
-
-@app.command()
-def doctor() -> None:
-    """Check this machine: programs, libraries, device, weights; says what to install."""
-    from .doctor import checks
-
-    found = checks()
-    for check in found:
-        print(f"{'ok ' if check.ok else 'BAD' if check.needed else '-- '}  {check.name:14} {check.finding}")
-        if not check.ok and check.remedy:
-            print(f"{'':20}{check.remedy}")
-    if any(check.needed and not check.ok for check in found):
-        raise typer.Exit(1)
-
-
-def _existing(root: Path) -> Workspace:
-    from .catalog import TABLES, Workspace
-
-    workspace = Workspace(root)
-    if not any(workspace.has(table) for table in TABLES):
-        raise InputError(f"{root} is not a workspace", remedy="Check --workspace, or make one with: flythrough run")
-    return workspace
 
 
 def _stage_callback(name: str, extra: dict[str, tuple[type, str, str]]) -> Callable[..., None]:
@@ -359,19 +198,22 @@ def _plain_value(value: Any) -> Any:
     return str(value.absolute()) if isinstance(value, Path) else value
 
 
-def _add_stages() -> None:
+def _add_commands() -> None:
     for name in STAGE_HELP:
+        if not (Path(__file__).parents[1] / name / "cli.py").exists():
+            continue  # TEMP lead
         commands = importlib.import_module(f"flythrough.{name}.cli")
         stage = typer.Typer()
         extra = getattr(commands, "RUN_OPTIONS", {})
         stage.callback(invoke_without_command=True)(_stage_callback(name, extra))
         commands.register(app, stage)
         app.add_typer(stage, name=name)
+    app.add_typer(cli_tools.app)  # without a name: its commands stand beside run
 
 
 def main() -> None:
     """Entry point: prints errors as one line with a remedy, and exits with 1."""
-    _add_stages()
+    _add_commands()
     try:
         app()
     except FlythroughError as error:
