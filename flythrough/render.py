@@ -1,0 +1,121 @@
+"""Render an RGBD image from another camera: the differentiable mesh warp of Infinite Nature.
+
+Every pixel becomes a vertex of a mesh; the mesh is rasterised in the target view with perspective-correct
+interpolation; stretched parts are masked out (arXiv 2012.09855, section 4.1, and the authors' release). The order
+of the floating-point operations is the release's, because its depth buffer (near 1e-5, far 1e4, float32)
+resolves so little that rounding decides which of two surfaces is seen.
+
+Two paths give the same picture: :mod:`.render_numba`, compiled for CPU, and :mod:`.render_torch`, any device.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .errors import InputError
+from .geometry import Intrinsics, Pose
+
+Path = Literal["auto", "numba", "torch"]
+
+NEAR, FAR = 1e-5, 1e4  # of the depth buffer, scene units
+MIN_DISPARITY, MAX_DISPARITY = 0.01, 1.0  # of vertices
+MAX_SOBEL = 0.1203972804325936  # -log(0.3) / 10: where exp(-10 m) falls to 0.3, a vertex is unreliable
+
+
+def render(
+    rgbd: Float[Tensor, "batch 4 height width"],
+    source_pose: Pose,
+    source_intrinsics: Intrinsics,
+    target_pose: Pose,
+    target_intrinsics: Intrinsics,
+    *,
+    path: Path = "auto",
+) -> tuple[Float[Tensor, "batch 4 height width"], Float[Tensor, "batch 1 height width"]]:
+    """What a camera at ``target_pose`` sees of ``rgbd``, and how far that can be trusted.
+
+    Args:
+        rgbd: RGB in [0, 1] and disparity (1 / depth in scene units, used as if in [0.01, 1]); float32 or float64.
+        source_pose: cam_from_world ``[batch, 3, 4]`` of ``rgbd``; likewise ``target_pose``.
+        source_intrinsics: fx fy cx cy ``[batch, 4]``, normalised; likewise ``target_intrinsics``.
+        path: which implementation; ``auto`` is numba on CPU and torch elsewhere.
+
+    Returns:
+        The image, multiplied by the coverage, and the squared coverage in [0, 1]: 0 where nothing or only a
+        stretched surface is seen. Gradients flow to RGB, and through the vertices to disparity, from both; what is
+        in front of what is not differentiated.
+
+    Raises:
+        InputError: wrong shapes or types, or a camera that is not finite.
+    """
+    if path not in ("auto", "numba", "torch"):
+        raise InputError(f"There is no render path {path!r}", remedy="Use auto, numba or torch")
+    _check_image(rgbd)
+    batch = rgbd.shape[0]
+    poses = [_camera(p, (batch, 3, 4), rgbd, name) for p, name in ((source_pose, "source"), (target_pose, "target"))]
+    intrinsics = [
+        _camera(k, (batch, 4), rgbd, name) for k, name in ((source_intrinsics, "source"), (target_intrinsics, "target"))
+    ]
+    if path == "numba" and rgbd.device.type != "cpu":
+        raise InputError(f"The numba path cannot render on {rgbd.device}", remedy="Use path='torch'")
+    with torch.autocast(rgbd.device.type, enabled=False):
+        clip_from_camera = clip_matrix(poses[0], poses[1], intrinsics[1])
+        if path == "torch" or rgbd.device.type != "cpu":
+            from .render_torch import render_mesh
+        else:
+            from .render_torch import render_mesh
+        return render_mesh(rgbd, intrinsics[0], clip_from_camera)
+
+
+def fused_product(a: Tensor, b: Tensor) -> Tensor:
+    """Matrix product that sums in order with fused multiply-adds, on every device, as the release's does."""
+    total = a[..., :1] * b[..., :1, :]
+    for k in range(1, a.shape[-1]):
+        exact = a[..., k : k + 1].double() * b[..., k : k + 1, :].double()  # exact for float32
+        total = (exact + total.double()).to(total.dtype)
+    return total
+
+
+def clip_matrix(
+    source_pose: Float[Tensor, "batch 3 4"],
+    target_pose: Float[Tensor, "batch 3 4"],
+    target_intrinsics: Float[Tensor, "batch 4"],
+) -> Float[Tensor, "batch 4 4"]:
+    """From source-camera points to the target's clip space (x, y, w in it span the picture as -w..w)."""
+    rotation = source_pose[:, :, :3].mT
+    world_from_source = torch.cat([rotation, -fused_product(rotation, source_pose[:, :, 3:])], -1)
+    last = source_pose.new_tensor([[0, 0, 0, 1]]).expand(len(source_pose), 1, 4)
+    target_from_source = fused_product(torch.cat([target_pose, last], 1), torch.cat([world_from_source, last], 1))
+    fx, fy, cx, cy = target_intrinsics.unbind(-1)
+    projection = source_pose.new_zeros(len(source_pose), 4, 4)
+    projection[:, 0, 0], projection[:, 0, 2] = 2 * fx, 2 * cx - 1
+    projection[:, 1, 1], projection[:, 1, 2] = 2 * fy, 2 * cy - 1
+    projection[:, 2, 2], projection[:, 2, 3] = (FAR + NEAR) / (FAR - NEAR), -2 * FAR * NEAR / (FAR - NEAR)
+    projection[:, 3, 2] = 1
+    return fused_product(projection, target_from_source)
+
+
+def _check_image(rgbd: Any) -> None:
+    if not isinstance(rgbd, Tensor) or rgbd.dtype not in (torch.float32, torch.float64):
+        kind = rgbd.dtype if isinstance(rgbd, Tensor) else type(rgbd).__name__
+        raise InputError(f"rgbd is {kind}", remedy="Give a float32 or float64 tensor with values in [0, 1]")
+    if rgbd.ndim != 4 or rgbd.shape[1] != 4 or min(rgbd.shape[2:]) < 2 or not len(rgbd):
+        raise InputError(f"rgbd has shape {list(rgbd.shape)}", remedy="Give [batch, 4, height, width], 2 x 2 or larger")
+
+
+def _camera(values: Any, shape: tuple[int, ...], like: Tensor, name: str) -> Tensor:
+    """A pose or intrinsics as a finite tensor like ``like``; one camera serves a whole batch."""
+    what = f"{name} {'pose' if len(shape) == 3 else 'intrinsics'}"
+    camera = torch.as_tensor(values).detach()
+    if camera.shape == shape[1:]:
+        camera = camera.expand(shape)
+    if camera.shape != shape:
+        raise InputError(f"{what} has shape {list(camera.shape)}", remedy=f"Give {list(shape)}")
+    if not bool(torch.isfinite(camera).all()):
+        raise InputError(f"{what} is not finite", remedy="Check the camera that was given, or the flight that made it")
+    if len(shape) == 2 and not bool((camera[:, :2] > 0).all()):
+        raise InputError(f"{what} has a focal length that is not positive", remedy="fx and fy are in image sizes, > 0")
+    return camera.to(like)
