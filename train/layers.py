@@ -1,0 +1,122 @@
+"""The layers of the refinement network, and spectral normalisation that is computed apart from the layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Kernels = Mapping[nn.Module, Tensor]  # of each SpectralConv: its normalised weight
+Image = Float[Tensor, "b c h w"]
+
+SLOPE = 0.2
+
+
+def leaky(x: Tensor) -> Tensor:
+    """Leaky ReLU, slope 0.2."""
+    return F.leaky_relu(x, SLOPE)
+
+
+def instance_norm(x: Image) -> Image:
+    """Zero mean and unit (biased) variance a channel and image; eps 1e-5. A single pixel becomes 0."""
+    variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+    return (x - mean) * torch.rsqrt(variance + 1e-5)
+
+
+def padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Pixels to pad (before, after), so that the output has ``ceil(size / stride)``."""
+    total = math.ceil(size / stride) * stride + kernel - size - 1
+    return total // 2, total - total // 2
+
+
+def reflect_pad(x: Image, kernel: int, stride: int = 1) -> Image:
+    """Pad by reflection; the only pixel of a side of size 1 is its own reflection."""
+    for side, size in ((2, x.shape[2]), (3, x.shape[3])):
+        before, after = padding(size, kernel, stride)
+        if before or after:
+            pads = (before, after, 0, 0) if side == 3 else (0, 0, before, after)
+            x = F.pad(x, pads, mode="reflect" if size > 1 else "replicate")
+    return x
+
+
+class SpectralConv(nn.Module):
+    """A reflect-padded convolution whose weight is divided by its largest singular value.
+
+    The layer does not normalise itself: :func:`normalise` makes the kernels of a whole network, once for as
+    many forward passes as share the weights, and they are handed to the forward. So a checkpointed block that
+    is computed twice uses the same kernel twice.
+    """
+
+    u: Tensor
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = True) -> None:
+        super().__init__()
+        self.stride = stride
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.register_buffer("u", F.normalize(torch.randn(outputs), dim=0))
+        nn.init.xavier_normal_(self.weight)
+
+    def forward(self, x: Image, kernels: Kernels) -> Image:
+        kernel = kernels[self]
+        return F.conv2d(reflect_pad(x, kernel.shape[-1], self.stride), kernel, self.bias, self.stride)
+
+
+def normalise(network: nn.Module, *, keep: bool) -> Kernels:
+    """One power iteration on every spectral convolution below ``network``, from its stored ``u``.
+
+    Gradients flow through the weight, not through the singular vectors. With ``keep`` the new ``u`` is stored.
+    """
+    kernels: dict[nn.Module, Tensor] = {}
+    with torch.autocast(next(network.parameters()).device.type, enabled=False):
+        for layer in network.modules():
+            if isinstance(layer, SpectralConv):
+                matrix = layer.weight.flatten(1)  # [out, in * k * k]
+                with torch.no_grad():
+                    v = F.normalize(matrix.mT @ layer.u, dim=0)
+                    u = F.normalize(matrix @ v, dim=0)
+                    if keep:
+                        layer.u.copy_(u)
+                kernels[layer] = layer.weight / torch.dot(u, matrix @ v)
+    return kernels
+
+
+class Spade(nn.Module):
+    """Spatially adaptive normalisation: the condition says how to scale and shift the normalised features."""
+
+    def __init__(self, channels: int, condition: int, hidden: int) -> None:
+        super().__init__()
+        self.conv_cond = nn.Conv2d(condition, hidden, 3)
+        self.gamma_beta = nn.Conv2d(hidden, 2 * channels, 3, padding=1)  # gamma first
+
+    def forward(self, x: Image, condition: Image) -> Image:
+        hidden = F.relu(self.conv_cond(reflect_pad(condition, 3)))
+        gamma, beta = self.gamma_beta(hidden).chunk(2, 1)
+        return instance_norm(x) * (1 + gamma) + beta
+
+
+class SpadeBlock(nn.Module):
+    """Two SPADE convolutions and a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, condition: int, hidden: int) -> None:
+        super().__init__()
+        middle = min(inputs, outputs)
+        self.spade_0 = Spade(inputs, condition, hidden)
+        self.conv_0 = SpectralConv(inputs, middle, 3)
+        self.spade_1 = Spade(middle, condition, hidden)
+        self.conv_1 = SpectralConv(middle, outputs, 3)
+        self.learned_shortcut = inputs != outputs
+        if self.learned_shortcut:
+            self.shortcut_spade = Spade(inputs, condition, hidden)
+            self.shortcut_conv = SpectralConv(inputs, outputs, 1, bias=False)
+
+    def forward(self, x: Image, condition: Image, kernels: Kernels) -> Image:
+        y = self.conv_0(leaky(self.spade_0(x, condition)), kernels)
+        y = self.conv_1(leaky(self.spade_1(y, condition)), kernels)
+        if self.learned_shortcut:
+            x = self.shortcut_conv(self.shortcut_spade(x, condition), kernels)
+        return x + y
