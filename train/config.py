@@ -21,9 +21,6 @@ class Settings(Section):
     width: int = Field(256, ge=32, multiple_of=32, description="Pixels of the training pictures; a multiple of 32")
     base_width: int = Field(32, ge=1, description="Channels of the generator's finest layer (C; the widest has 16 C)")
     style_size: int = Field(256, ge=1, description="Numbers in the style vector")
-    spade_hidden: int = Field(
-        128, ge=1, description="Channels between a SPADE block's condition and its gamma and beta"
-    )
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.
@@ -116,7 +113,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "width": 96,
         "base_width": 8,
         "style_size": 64,
-        "spade_hidden": 32,
         "discriminator_width": 16,
         "unroll": 3,
         "unroll_start": 1,

@@ -1,0 +1,47 @@
+"""The loop of the method, unrolled for training: render, refine, repeat, through the model's own output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from flythrough.render import render
+
+from .data import Batch
+from .layers import Kernels
+from .model import InfiniteNature, ground
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T steps of flight, as training sees them."""
+
+    rendered: Float[Tensor, "b t 4 h w"]  # what each step's render gave; no gradient
+    seen: Float[Tensor, "b t 1 h w"]  # its mask; no gradient
+    refined: Float[Tensor, "b t 4 h w"]
+
+
+def roll_out(
+    model: InfiniteNature, batch: Batch, style: Float[Tensor, "b n"], kernels: Kernels, *, bf16: bool = False
+) -> Rollout:
+    """Fly the batch's recorded path from its first frames; gradients flow through all steps.
+
+    Args:
+        model: what refines.
+        batch: on the model's device.
+        style: a style vector a sequence.
+        kernels: the model's, normalised once for all steps.
+        bf16: refine in bfloat16 where that is safe; rendering and grounding are always float32.
+    """
+    rgbd, steps = batch.rgbd[:, 0], []
+    poses, intrinsics = batch.poses.unbind(1), batch.intrinsics.unbind(1)
+    for k in range(len(poses) - 1):
+        rendered, seen = render(rgbd, poses[k], intrinsics[k], poses[k + 1], intrinsics[k + 1])
+        with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
+            refined = model.refine(rendered, seen, style, kernels)
+        rgbd = ground(refined.float(), rendered, seen)
+        steps.append((rendered.detach(), seen.detach(), rgbd))
+    return Rollout(*(torch.stack(column, 1) for column in zip(*steps, strict=True)))

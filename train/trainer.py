@@ -1,0 +1,180 @@
+"""One optimiser step: unroll, compare with the recording, let the discriminators judge, move all weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from .config import Settings
+from .crew import Crew
+from .data import Batch
+from .discriminator import Discriminators, split
+from .losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
+from .model import InfiniteNature
+from .perceptual import perceptual_distance
+from .rollout import Rollout, roll_out
+from .state import TrainState
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a step came to: each loss before its weight, gradient lengths, and the pictures."""
+
+    scalars: Mapping[str, float]
+    rollout: Rollout
+
+
+class Trainer:
+    """The networks, their optimisers, and how one step changes them."""
+
+    def __init__(self, settings: Settings, crew: Crew) -> None:
+        self.settings, self.crew = settings, crew
+        self.bf16 = settings.precision == "bf16"
+        torch.manual_seed(settings.seed)
+        device = crew.device
+        generator = InfiniteNature(settings.height, settings.width, settings.base_width, settings.style_size)
+        generator.generator.checkpointing = settings.checkpointing
+        generator = generator.to(device).train()
+        discriminators = Discriminators(settings.discriminator_width).to(device).train()
+        mean = copy.deepcopy(generator).eval().requires_grad_(False)
+        self.state = TrainState(
+            generator,
+            mean,
+            discriminators,
+            self._adam(generator, settings.generator_rate),
+            self._adam(discriminators, settings.discriminator_rate),
+        )
+        self.generator, self.mean, self.discriminators = generator, mean, discriminators
+        self.perceptual: Any = perceptual_distance(settings.perceptual, device) if settings.perceptual_weight else None
+        crew.check_same("first weights", [*generator.parameters(), *discriminators.parameters()])
+
+    @property
+    def perceptual_name(self) -> str:
+        """The network behind the perceptual loss; for the record."""
+        return self.perceptual.name if self.perceptual is not None else "none"
+
+    def step(self, batch: Batch) -> Stepped:
+        """Take one optimiser step on this process's share of the batch; weights move the same in all processes."""
+        batch = batch.to(self.crew.device)
+        kernels = self.generator.normalise()
+        with self._autocast():
+            mu, logvar = self.generator.encode(batch.rgbd[:, 0], kernels)
+        mu, logvar = mu.float(), logvar.float()
+        style = mu + (0.5 * logvar).exp() * self._noise(len(mu))
+        rollout = roll_out(self.generator, batch, style, kernels, bf16=self.bf16)
+
+        # The losses on pictures are differentiated down to the pictures first: their graphs are gone before the
+        # rollout's is walked, and one pass of the discriminators serves both sides of the game.
+        frames = rollout.refined.detach().requires_grad_()
+        losses, generator_loss, discriminator_loss = self._judge(frames, batch)
+        discriminator_weights = list(self.discriminators.parameters())
+        discriminator_grads = torch.autograd.grad(discriminator_loss, discriminator_weights, retain_graph=True)
+        (frame_grads,) = torch.autograd.grad(generator_loss, frames)
+        kl = kl_divergence(mu, logvar)
+        losses["kl"] = kl
+        self.state.generator_optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward([rollout.refined, self.settings.kl_weight * kl], [frame_grads, torch.ones_like(kl)])
+        for weight, grad in zip(discriminator_weights, discriminator_grads, strict=True):
+            weight.grad = grad
+        losses["total"] = generator_loss.detach() + self.settings.kl_weight * kl.detach()
+        return Stepped(self._move(losses), rollout)
+
+    def _judge(self, frames: Tensor, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Each loss on pictures; the weighted sum for the generator, and that for the discriminators."""
+        settings, truth = self.settings, batch.rgbd[:, 1:]
+        fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
+        losses = {"l1": (fake - real).abs().mean()}
+        with self._autocast():
+            if self.perceptual is not None:
+                losses["perceptual"] = self.perceptual(fake[:, :3], real[:, :3])
+            (fake_logits, fake_features), (real_logits, real_features) = split(
+                self.discriminators(torch.cat([fake, real])), [len(fake), len(real)]
+            )
+            losses["feature"] = feature_matching(real_features, fake_features)
+            losses["adversarial"] = hinge_generator(fake_logits)
+            if settings.balanced_sampling:
+                real_logits = self._balanced(real_logits, batch)
+            losses["discriminator"] = hinge_discriminator(real_logits, fake_logits)
+        generator_loss = (
+            settings.l1_weight * losses["l1"]
+            + settings.perceptual_weight * losses.get("perceptual", frames.new_zeros(()))
+            + settings.feature_weight * losses["feature"]
+            + settings.adversarial_weight * losses["adversarial"]
+        )
+        return losses, generator_loss, settings.adversarial_weight * losses["discriminator"]
+
+    def _balanced(self, real_logits: list[Tensor], batch: Batch) -> list[Tensor]:
+        """InfiniteNature-Zero: the real picture beside a sequence's last frame is its own start picture."""
+        steps = batch.rgbd.shape[1] - 1
+        starts, _ = self.discriminators(batch.rgbd[:, 0])
+        balanced = []
+        for logits, start in zip(real_logits, starts, strict=True):
+            by_step = logits.unflatten(0, (-1, steps))
+            balanced.append(torch.cat([by_step[:, :-1], start[:, None]], 1).flatten(0, 1))
+        return balanced
+
+    def _move(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Average over the processes, check, clip, and step both optimisers and the running mean."""
+        state, settings = self.state, self.settings
+        weights = {
+            "generator": list(self.generator.parameters()),
+            "discriminator": list(self.discriminators.parameters()),
+        }
+        values = torch.stack([x.detach().float() for x in losses.values()])
+        grads = [w.grad for each in weights.values() for w in each if w.grad is not None]
+        self.crew.mean_([values, *grads])
+        norms = {f"{name}_grad": nn.utils.clip_grad_norm_(each, settings.clip_norm) for name, each in weights.items()}
+        scalars = dict(zip(losses, values.tolist(), strict=True)) | {name: float(norm) for name, norm in norms.items()}
+        if not all(np.isfinite(value) for value in scalars.values()):
+            raise NotFiniteError(scalars)
+        factor = settings.rate_at(state.step)
+        for optimiser in state.optimisers().values():
+            for group in optimiser.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+            optimiser.step()
+        state.step += 1
+        self._average()
+        return scalars
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # A young mean forgets faster, or it would still hold the random weights of the start.
+        decay = min(self.settings.ema, (1 + self.state.step) / (10 + self.state.step))
+        update = get_ema_multi_avg_fn(decay)
+        update(list(self.mean.parameters()), list(self.generator.parameters()), None)
+        for kept, new in zip(self.mean.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(new)
+
+    def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
+        rates = [{"params": list(module.parameters()), "initial_lr": rate}]
+        return torch.optim.Adam(
+            rates, rate, (self.settings.beta1, self.settings.beta2), fused=self.crew.device.type in ("cpu", "cuda")
+        )
+
+    def _noise(self, count: int) -> Tensor:
+        """Standard normal numbers for the styles, by place in the whole batch (see :mod:`.data`)."""
+        step, first = self.state.step, self.crew.rank * count
+        rows = [
+            np.random.default_rng([self.settings.seed, step, first + i, 1]).standard_normal(self.settings.style_size)
+            for i in range(count)
+        ]
+        return torch.from_numpy(np.stack(rows)).to(self.crew.device, torch.float32)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.crew.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+class NotFiniteError(Exception):
+    """A loss or gradient is NaN or infinite; the weights have not moved."""
+
+    def __init__(self, scalars: Mapping[str, float]) -> None:
+        wrong = {name: value for name, value in scalars.items() if not np.isfinite(value)}
+        super().__init__(", ".join(f"{name} is {value}" for name, value in wrong.items()))
+        self.scalars = dict(scalars)
