@@ -67,6 +67,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "uploaded": _maybe(TEXT, "YYYY-MM-DD"),
         "fetched": _maybe(TEXT, "ISO 8601 time of the download; null for a local file"),
         "tools": _maybe(TEXT, "JSON object: versions of the tools that fetched and probed it"),
+        "camera_folder": _maybe(TEXT, "folder of given camera files, CLIP.txt each; null if poses are to be found"),
     },
     "shots": {
         "id": _ID,

@@ -1,0 +1,124 @@
+"""Settings of the stage: ``[acquire]`` in ``flythrough.toml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from flythrough.stage import Section
+
+# The paper found its 765 videos by searching for words like these (ACID, supplement).
+SEARCH_WORDS = ("aerial coastal footage", "drone coast 4k", "aerial beach cliffs drone", "coastline aerial footage")
+MUST_WORDS = ("drone", "aerial", "dji", "fpv", "uav", "mavic", "quadcopter", "from above", "bird's eye")
+SKIP_WORDS = (
+    "indoor", "review", "unboxing", "tutorial", "how to", "crash", "fail", "gameplay", "simulator", "animation",
+    "cgi", "3d render", "ai generated", "time lapse", "timelapse", "hyperlapse", "slideshow", "wedding", "racing",
+    "race", "real estate", "interview", "podcast", "news", "vlog", "live stream", "livestream", "compilation",
+    "drone show", "light show", "fireworks", "war", "strike", "360", "vr", "vertical", "shorts", "reaction", "trailer",
+)  # fmt: skip
+
+
+class Source(Section):
+    """One place that videos come from: a ``[[acquire.sources]]`` table."""
+
+    kind: Literal["search", "channel", "playlist", "list", "url", "path"] = Field(
+       default= description="search of YouTube; a channel's or playlist's URL; a .txt or .csv list of URLs; a video's URL; "
+        "a local file or folder"
+    )
+    location: str = Field(default="", description="the URL or the path; not used by a search")
+    words: tuple[str, ...] = Field(default=SEARCH_WORDS, description="what to search for: one search each")
+    count: int | None = Field(default=50, ge=1, description="most entries of each search, channel or playlist; none: all")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Source:
+        if self.kind != "search" and not self.location:
+            raise ValueError(f"a source of kind {self.kind} needs a location")
+        return self
+
+
+class Rules(Section):
+    """Which videos are worth having. Those of camera files are always wanted."""
+
+    apply_to: Literal["found", "all"] = Field(
+        default="found", description="apply the rules to what search, channel and playlist found, or also to what was listed"
+    )
+    must_words: tuple[str, ...] = Field(default=MUST_WORDS, description="title or description has one of these words")
+    skip_words: tuple[str, ...] = Field(default=SKIP_WORDS, description="title has none of these words")
+    min_duration_s: float = Field(default=8, ge=0, description="shortest video")
+    max_duration_s: float = Field(default=7200, gt=0, description="longest video")
+    min_width_px: int = Field(default=640, ge=0, description="of the picture as displayed")
+    min_height_px: int = Field(default=360, ge=0, description="of the picture as displayed")
+    landscape: bool = Field(default=True, description="refuse pictures taller than wide")
+    license: Literal["any", "creative-commons"] = Field(default="any", description="licence that the platform states")
+    uploaded_from: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="first upload day, YYYY-MM-DD")
+    uploaded_to: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="last upload day, YYYY-MM-DD")
+
+
+class Download(Section):
+    """How to fetch."""
+
+    max_height_px: int = Field(default=1080, ge=1, description="tallest format to take from a platform")
+    attempts: int = Field(default=6, ge=1, description="tries without a new byte before a download counts as failed")
+    backoff_s: float = Field(default=1.0, ge=0, description="longest wait before the second try; doubles with each further one")
+    backoff_max_s: float = Field(default=120.0, ge=0, description="longest wait between tries, also where a server asks for it")
+    connect_timeout_s: float = Field(default=15.0, gt=0, description="longest wait for a connection")
+    stall_timeout_s: float = Field(default=30.0, gt=0, description="longest silence of a server while it sends")
+    min_bytes_per_s: float = Field(default=1000, ge=0, description="slower than this over a stall timeout is a stall")
+    per_host: int = Field(default=4, ge=1, description="connections to one host at a time, over all workers of this machine")
+    requests_per_s: float = Field(default=0, ge=0, description="requests to one host a second, over all workers; 0: no limit")
+    bytes_per_s: float = Field(default=0, ge=0, description="speed limit of one download; 0: none")
+    cookies: Path | None = Field(default=None, description="cookies.txt (Netscape format)")
+    cookies_from_browser: str | None = Field(default=None, description="browser to take cookies from, e.g. firefox")
+    proxy: str | None = Field(default=None, description="proxy URL; by default the environment's")
+
+
+class Budget(Section):
+    """Stop fetching when the workspace holds this much; what is left is dropped with the reason ``budget``."""
+
+    gigabytes: float | None = Field(default=None, gt=0, description="most 10^9 bytes to fetch")
+    videos: int | None = Field(default=None, ge=1, description="most videos to fetch")
+    hours: float | None = Field(default=None, gt=0, description="most hours of video to fetch")
+
+
+class Verify(Section):
+    """How closely to look at a file before it counts as a video."""
+
+    full_decode_max_s: float = Field(
+        default=180, ge=0, description="decode all frames up to this length of video; of longer ones read every packet, and "
+        "decode every key frame and the end"
+    )  # fmt: skip
+    max_corrupt_fraction: float = Field(default=0.001, ge=0, le=1, description="most decoded frames that may be damaged")
+    hdr: Literal["refuse", "tonemap"] = Field(
+        default="refuse", description="HDR video (PQ, HLG): drop it, or convert it to SDR H.264"
+    )
+    duplicate_bits: float = Field(
+        default=6, ge=0, le=32, description="perceptual hashes that differ by at most this many of 64 bits are re-uploads"
+    )
+
+
+class Frames(Section):
+    """Frames cut out for camera files (``--camera-files``)."""
+
+    extract: bool = Field(default=True, description="write each clip's frames to frames/CLIP/TIMESTAMP beside the video")
+    height_px: int = Field(default=360, ge=16, description="height of those frames; never enlarged")
+    format: Literal["png", "jpg"] = Field(default="png", description="png is exact, jpg (quality 95) a fifth of its size")
+
+
+class AcquireConfig(Section):
+    """Get videos and know exactly what could not be had."""
+
+    inputs: tuple[str, ...] = Field(default=(), description="files, folders, URLs, lists (.txt, .csv), ytsearchN:WORDS")
+    camera_files: Path | None = Field(default=None, description="folder of RealEstate10K / ACID camera files to rebuild")
+    sources: tuple[Source, ...] = Field(default=(), description="further places that videos come from")
+    rules: Rules = Rules()
+    download: Download = Download()
+    budget: Budget = Budget()
+    verify: Verify = Verify()
+    frames: Frames = Frames()
+
+    # Where entries come from is in each task's inputs, and how they are fetched changes no result: neither
+    # is part of a task's key, so that a longer list or a slower rate runs nothing again.
+    OUTSIDE_KEY: ClassVar[frozenset[str]] = frozenset({"inputs", "camera_files", "sources"})
+    DOWNLOAD_IN_KEY: ClassVar[frozenset[str]] = frozenset({"max_height_px"})

@@ -1,0 +1,60 @@
+"""The kinds of failure, whether trying again makes sense, and the kind behind each answer of a server."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flythrough.errors import FlythroughError
+
+REMEDIES = {
+    "private": "Ask its owner to let you in, then give that account's cookies (acquire.download.cookies)",
+    "removed": "It is gone; look for a copy elsewhere and list that",
+    "geo-blocked": "Fetch it through a proxy in a country where it is shown (acquire.download.proxy)",
+    "login": "Give cookies of a signed-in browser (acquire.download.cookies or cookies_from_browser), and fetch slowly",
+    "rate-limited": "Wait some hours, lower acquire.download.per_host and requests_per_s, then run with --retry-errors",
+    "format": "What is there is no video that can be used; check the address, or remove it from the input",
+    "network": "Check the connection, then run with --retry-errors",
+    "disk": "Free some space or choose another --workspace, then run with --retry-errors",
+}  # fmt: skip
+KINDS = tuple(REMEDIES)
+TRANSIENT = frozenset({"network", "rate-limited"})  # the kinds that the next try may cure
+
+
+class FetchError(FlythroughError):
+    """A video could not be had.
+
+    Args:
+        message: what is wrong, naming the URL.
+        kind: one of :data:`KINDS`.
+        again: whether the next try may succeed; by default as the kind says.
+        retry_after_s: how long the server asked to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        remedy: str | None = None,
+        again: bool | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy or REMEDIES[kind], kind=kind)
+        self.again = kind in TRANSIENT if again is None else again
+        self.retry_after_s = retry_after_s
+
+
+_STATUS_KINDS = {401: "login", 402: "login", 403: "login", 404: "removed", 410: "removed", 429: "rate-limited",
+                 451: "geo-blocked"}  # fmt: skip
+_PASSING = frozenset({408, 425, 429})  # client errors that pass
+
+
+def of_status(status: int, url: str, retry_after_s: float | None = None) -> FetchError:
+    """The error for an HTTP status that is no success."""
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+    return FetchError(
+        f"{url} answered {status} {phrase}".rstrip(),
+        kind=_STATUS_KINDS.get(status, "network"),
+        again=status >= 500 or status in _PASSING,
+        retry_after_s=retry_after_s,
+    )

@@ -1,0 +1,78 @@
+"""Manners towards hosts, held by all workers of a machine together through files that the kernel locks."""
+
+from __future__ import annotations
+
+import fcntl
+import random
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .config import Download
+
+_POLL_S = 0.02
+
+
+class Host:
+    """One host: at most ``per_host`` connections at a time, and ``requests_per_s`` requests begun a second.
+
+    Locks are the kernel's (``flock``), so a killed worker holds none. They reach over the workers of one
+    machine; on a cluster each node counts for itself.
+    """
+
+    def __init__(self, folder: Path, name: str, settings: Download) -> None:
+        self._folder = folder / re.sub(r"[^a-z0-9.-]", "_", name.lower())[:100]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
+
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        """Hold one of the host's connections; waits until one is free and a request may begin."""
+        slots = list(range(self._settings.per_host))
+        random.shuffle(slots)  # so that waiting workers do not all stand before the same slot
+        while True:
+            for slot in slots:
+                with open(self._folder / f"slot{slot}", "w") as handle:
+                    try:
+                        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        continue
+                    self._await_turn()
+                    yield
+                    return
+            time.sleep(_POLL_S * random.uniform(0.5, 1.5))
+
+    def pause(self, seconds: float) -> None:
+        """Let no request to this host begin for so long: it asked for that."""
+        with self._clock() as (at, put):
+            put(max(at, time.time() + seconds))
+
+    def _await_turn(self) -> None:
+        rate = self._settings.requests_per_s
+        with self._clock() as (at, put):
+            start = max(at, time.time())
+            if rate:
+                put(start + 1 / rate)
+        if (wait := start - time.time()) > 0:
+            time.sleep(wait)
+
+    @contextmanager
+    def _clock(self):  # type: ignore[no-untyped-def]  # yields (time of the next request, function to set it)
+        with open(self._folder / "next", "a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            text = file.read()
+
+            def put(at: float) -> None:
+                file.seek(0)
+                file.truncate()
+                file.write(repr(at))
+                file.flush()
+
+            try:
+                at = float(text)
+            except ValueError:
+                at = 0.0  # never set, or its writer was killed
+            yield min(at, time.time() + self._settings.backoff_max_s), put

@@ -1,0 +1,84 @@
+"""Rules: each a pure function that gives the reason to drop a video, or None."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .config import Rules
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is known of a video before or after it is fetched; None where it is not known (yet)."""
+
+    title: str | None = None
+    description: str | None = None
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    license: str | None = None
+    uploaded: str | None = None
+
+
+def reject(candidate: Candidate, rules: Rules, *, final: bool) -> str | None:
+    """The first rule's reason to drop a video, or None to keep it.
+
+    Args:
+        candidate: what is known of it.
+        rules: the settings.
+        final: nothing more will be known: a rule that needs what is not there now drops it.
+    """
+    for rule in (reject_title, reject_duration, reject_size, reject_license, reject_date):
+        if (reason := rule(candidate, rules, final)) is not None:
+            return reason
+    return None
+
+
+def reject_title(video: Candidate, rules: Rules, final: bool = True) -> str | None:
+    if video.title is None:
+        return "no title" if final and rules.must_words else None
+    if any(has_word(video.title, word) for word in rules.skip_words):
+        return "title has a skip-word"
+    text = f"{video.title}\n{video.description or ''}"
+    known = final or video.description is not None
+    if known and rules.must_words and not any(has_word(text, word) for word in rules.must_words):
+        return "no must-word in title or description"
+    return None
+
+
+def reject_duration(video: Candidate, rules: Rules, final: bool = True) -> str | None:
+    if video.duration_s is None:
+        return None
+    if video.duration_s < rules.min_duration_s:
+        return "too short"
+    return "too long" if video.duration_s > rules.max_duration_s else None
+
+
+def reject_size(video: Candidate, rules: Rules, final: bool = True) -> str | None:
+    if video.width is None or video.height is None:
+        return None
+    if video.width < rules.min_width_px or video.height < rules.min_height_px:
+        return "too small"
+    return "not landscape" if rules.landscape and video.height > video.width else None
+
+
+def reject_license(video: Candidate, rules: Rules, final: bool = True) -> str | None:
+    if rules.license == "any" or (video.license is None and not final):
+        return None
+    return None if "creative commons" in (video.license or "").lower() else "licence is not Creative Commons"
+
+
+def reject_date(video: Candidate, rules: Rules, final: bool = True) -> str | None:
+    if rules.uploaded_from is None and rules.uploaded_to is None:
+        return None
+    if video.uploaded is None:
+        return "upload date not known" if final else None
+    if rules.uploaded_from is not None and video.uploaded < rules.uploaded_from:
+        return "uploaded too early"
+    return "uploaded too late" if rules.uploaded_to is not None and video.uploaded > rules.uploaded_to else None
+
+
+def has_word(text: str, word: str) -> bool:
+    """Whether ``text`` has ``word`` as a whole word (or words), in any case."""
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
