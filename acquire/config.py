@@ -24,12 +24,11 @@ class Source(Section):
     """One place that videos come from: a ``[[acquire.sources]]`` table."""
 
     kind: Literal["search", "channel", "playlist", "list", "url", "path"] = Field(
-       default= description="search of YouTube; a channel's or playlist's URL; a .txt or .csv list of URLs; a video's URL; "
-        "a local file or folder"
+        description="a YouTube search; a channel or playlist; a list (.txt, .csv) of URLs; one URL; a file or folder"
     )
     location: str = Field(default="", description="the URL or the path; not used by a search")
     words: tuple[str, ...] = Field(default=SEARCH_WORDS, description="what to search for: one search each")
-    count: int | None = Field(default=50, ge=1, description="most entries of each search, channel or playlist; none: all")
+    count: int | None = Field(default=50, ge=1, description="most entries of a search, channel or playlist; none: all")
 
     @model_validator(mode="after")
     def _complete(self) -> Source:
@@ -42,7 +41,7 @@ class Rules(Section):
     """Which videos are worth having. Those of camera files are always wanted."""
 
     apply_to: Literal["found", "all"] = Field(
-        default="found", description="apply the rules to what search, channel and playlist found, or also to what was listed"
+        default="found", description="to what searches, channels and playlists found, or to all"
     )
     must_words: tuple[str, ...] = Field(default=MUST_WORDS, description="title or description has one of these words")
     skip_words: tuple[str, ...] = Field(default=SKIP_WORDS, description="title has none of these words")
@@ -52,22 +51,22 @@ class Rules(Section):
     min_height_px: int = Field(default=360, ge=0, description="of the picture as displayed")
     landscape: bool = Field(default=True, description="refuse pictures taller than wide")
     license: Literal["any", "creative-commons"] = Field(default="any", description="licence that the platform states")
-    uploaded_from: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="first upload day, YYYY-MM-DD")
-    uploaded_to: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="last upload day, YYYY-MM-DD")
+    uploaded_from: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="first day, YYYY-MM-DD")
+    uploaded_to: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="last day, YYYY-MM-DD")
 
 
 class Download(Section):
     """How to fetch."""
 
     max_height_px: int = Field(default=1080, ge=1, description="tallest format to take from a platform")
-    attempts: int = Field(default=6, ge=1, description="tries without a new byte before a download counts as failed")
-    backoff_s: float = Field(default=1.0, ge=0, description="longest wait before the second try; doubles with each further one")
-    backoff_max_s: float = Field(default=120.0, ge=0, description="longest wait between tries, also where a server asks for it")
+    attempts: int = Field(default=6, ge=1, description="tries without a new byte before it counts as failed")
+    backoff_s: float = Field(default=1.0, ge=0, description="longest wait before the second try; then doubling")
+    backoff_max_s: float = Field(default=120.0, ge=0, description="longest wait, also where a server asks for it")
     connect_timeout_s: float = Field(default=15.0, gt=0, description="longest wait for a connection")
     stall_timeout_s: float = Field(default=30.0, gt=0, description="longest silence of a server while it sends")
-    min_bytes_per_s: float = Field(default=1000, ge=0, description="slower than this over a stall timeout is a stall")
-    per_host: int = Field(default=4, ge=1, description="connections to one host at a time, over all workers of this machine")
-    requests_per_s: float = Field(default=0, ge=0, description="requests to one host a second, over all workers; 0: no limit")
+    min_bytes_per_s: float = Field(default=1000, ge=0, description="slower for a stall timeout is a stall")
+    per_host: int = Field(default=4, ge=1, description="connections to one host, over all workers here")
+    requests_per_s: float = Field(default=0, ge=0, description="requests to one host a second; 0: no limit")
     bytes_per_s: float = Field(default=0, ge=0, description="speed limit of one download; 0: none")
     cookies: Path | None = Field(default=None, description="cookies.txt (Netscape format)")
     cookies_from_browser: str | None = Field(default=None, description="browser to take cookies from, e.g. firefox")
@@ -86,31 +85,32 @@ class Verify(Section):
     """How closely to look at a file before it counts as a video."""
 
     full_decode_max_s: float = Field(
-        default=180, ge=0, description="decode all frames up to this length of video; of longer ones read every packet, and "
-        "decode every key frame and the end"
-    )  # fmt: skip
-    max_corrupt_fraction: float = Field(default=0.001, ge=0, le=1, description="most decoded frames that may be damaged")
+        default=180,
+        ge=0,
+        description="decode all frames of videos up to this long; else key frames",
+    )
+    max_corrupt_fraction: float = Field(default=0.001, ge=0, le=1, description="most frames that may be damaged")
     hdr: Literal["refuse", "tonemap"] = Field(
         default="refuse", description="HDR video (PQ, HLG): drop it, or convert it to SDR H.264"
     )
     duplicate_bits: float = Field(
-        default=6, ge=0, le=32, description="perceptual hashes that differ by at most this many of 64 bits are re-uploads"
+        default=6, ge=0, le=32, description="re-uploads differ by at most this many of 64 hash bits"
     )
 
 
 class Frames(Section):
     """Frames cut out for camera files (``--camera-files``)."""
 
-    extract: bool = Field(default=True, description="write each clip's frames to frames/CLIP/TIMESTAMP beside the video")
+    extract: bool = Field(default=True, description="write frames/CLIP/TIMESTAMP.png beside the video")
     height_px: int = Field(default=360, ge=16, description="height of those frames; never enlarged")
-    format: Literal["png", "jpg"] = Field(default="png", description="png is exact, jpg (quality 95) a fifth of its size")
+    format: Literal["png", "jpg"] = Field(default="png", description="png is exact; jpg a fifth of its size")
 
 
 class AcquireConfig(Section):
     """Get videos and know exactly what could not be had."""
 
-    inputs: tuple[str, ...] = Field(default=(), description="files, folders, URLs, lists (.txt, .csv), ytsearchN:WORDS")
-    camera_files: Path | None = Field(default=None, description="folder of RealEstate10K / ACID camera files to rebuild")
+    inputs: tuple[str, ...] = Field(default=(), description="files, folders, URLs, lists, ytsearchN:WORDS")
+    camera_files: Path | None = Field(default=None, description="folder of RealEstate10K / ACID camera files")
     sources: tuple[Source, ...] = Field(default=(), description="further places that videos come from")
     rules: Rules = Rules()
     download: Download = Download()
