@@ -66,7 +66,7 @@ def render(
         if path == "torch" or rgbd.device.type != "cpu":
             from .render_torch import render_mesh
         else:
-            from .render_torch import render_mesh
+            from .render_numba import render_mesh
         return render_mesh(rgbd, intrinsics[0], clip_from_camera)
 
 

@@ -1,0 +1,319 @@
+"""Compiled loops of :mod:`.render_numba`. Arrays are numpy's, of one image; types are float32 or float64 throughout.
+
+No fast math: the order and rounding of operations decide which of two near surfaces is seen (see :mod:`.render`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from .render import MAX_DISPARITY, MAX_SOBEL, MIN_DISPARITY
+
+NARROW = 8  # columns from which it pays to ask the edge functions where a row begins and ends
+
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@compiled
+def project(
+    disparity: Any, intrinsics: Any, matrix: Any, start: int, end: int, clip: Any, reliable: Any
+) -> None:
+    """Vertices of pixel rows ``start`` to ``end``: clip-space position ``[hw, 4]`` and reliability ``[hw]``."""
+    height, width = disparity.shape
+    real = disparity.dtype.type
+    half, one = real(0.5), real(1)
+    low, high, flat = real(MIN_DISPARITY), real(MAX_DISPARITY), real(MAX_SOBEL)
+    for row in range(start, end):
+        y = (real(row) + half) / real(height) - intrinsics[3]
+        for column in range(width):
+            x = (real(column) + half) / real(width) - intrinsics[2]
+            depth = one / min(max(disparity[row, column], low), high)
+            px, py = x * (depth / intrinsics[0]), y * (depth / intrinsics[1])
+            vertex = row * width + column
+            for k in range(4):
+                total = matrix[k, 0] * px
+                total = real(np.float64(matrix[k, 1]) * np.float64(py) + np.float64(total))
+                total = real(np.float64(matrix[k, 2]) * np.float64(depth) + np.float64(total))
+                clip[vertex, k] = total + matrix[k, 3]
+            reliable[vertex] = _sobel(disparity, row, column) < flat
+
+
+@compiled
+def _sobel(disparity: Any, row: int, column: int) -> Any:
+    height, width = disparity.shape
+    real = disparity.dtype.type
+    low, high, two = real(1e-6), real(1e5), real(2)
+    up, down = abs(row - 1), height - 1 - abs(height - 2 - row)
+    left, right = abs(column - 1), width - 1 - abs(width - 2 - column)
+    tl, tc, tr = disparity[up, left], disparity[up, column], disparity[up, right]
+    cl, cr = disparity[row, left], disparity[row, right]
+    bl, bc, br = disparity[down, left], disparity[down, column], disparity[down, right]
+    tl, tc, tr = min(max(tl, low), high), min(max(tc, low), high), min(max(tr, low), high)
+    cl, cr = min(max(cl, low), high), min(max(cr, low), high)
+    bl, bc, br = min(max(bl, low), high), min(max(bc, low), high), min(max(br, low), high)
+    gx = (tr - tl) + two * (cr - cl) + (br - bl)
+    gy = (bl - tl) + two * (bc - tc) + (br - tr)
+    return np.sqrt(gx * gx + gy * gy + low)
+
+
+@compiled
+def _cofactors(x0: Any, x1: Any, x2: Any, y0: Any, y1: Any, y2: Any, w0: Any, w1: Any, w2: Any) -> Any:
+    """The inverse of [x; y; w], row by row, times its determinant; and the determinant."""
+    a0, b0, c0 = y1 * w2 - w1 * y2, x2 * w1 - w2 * x1, x1 * y2 - y1 * x2
+    a1, b1, c1 = y2 * w0 - w2 * y0, x0 * w2 - w0 * x2, x2 * y0 - y2 * x0
+    a2, b2, c2 = y0 * w1 - w0 * y1, x1 * w0 - w1 * x0, x0 * y1 - y0 * x1
+    return a0, b0, c0, a1, b1, c1, a2, b2, c2, x0 * a0 + x1 * a1 + x2 * a2
+
+
+@compiled
+def _corners(triangle: int, width: int) -> tuple[int, int, int]:
+    quad = triangle // 2
+    top_left = quad // (width - 1) * width + quad % (width - 1)
+    if triangle % 2:
+        return top_left + width + 1, top_left + 1, top_left + width
+    return top_left, top_left + width, top_left + 1
+
+
+@compiled
+def _box(a: Any, b: Any, c: Any, size: int) -> tuple[int, int]:
+    """First and last-but-one pixel that three places (in pixels) span; NaN spans nothing."""
+    low, high = math.floor(min(a, b, c)), math.ceil(max(a, b, c))
+    first = int(low) if 0 < low < size else (0 if low <= 0 else size)
+    last = int(high) if 0 < high < size else (size if high >= size else 0)
+    return first, last
+
+
+@compiled
+def _narrow(a: Any, b: Any, c: Any, py: Any, tolerance: float, first: int, last: int, width: int) -> tuple[int, int]:
+    """Columns of a row where an edge function may be positive: never too few, at times some too many."""
+    slope = np.float64(a)
+    slack = tolerance * (abs(slope) + abs(np.float64(b)) + abs(np.float64(c)))
+    rest = np.float64(b) * np.float64(py) + np.float64(c) + slack
+    if slope == 0:
+        return (first, last) if rest >= 0 else (0, 0)
+    column = (1 - rest / slope) * (0.5 * width) - 0.5
+    if slope > 0:
+        if column > first:
+            first = int(min(column, width))
+    elif column < last - 2:
+        last = int(max(column, -2)) + 2
+    return first, last
+
+
+@compiled
+def rasterise(
+    clip: Any, columns: Any, rows: Any, start: int, end: int, nearest: Any, winner: Any
+) -> None:
+    """Draw the triangles of quad rows ``start`` to ``end`` into a depth buffer and triangle numbers ``[h, w]``."""
+    height, width = winner.shape
+    real = clip.dtype.type
+    zero, one = real(0), real(1)
+    half_width, half_height = real(0.5 * width), real(0.5 * height)
+    tolerance = 8.0 * np.finfo(clip.dtype).eps
+    nearest[:] = one
+    winner[:] = -1
+    for triangle in range(2 * start * (width - 1), 2 * end * (width - 1)):
+        v0, v1, v2 = _corners(triangle, width)
+        x0, y0, w0 = clip[v0, 0], clip[v0, 1], clip[v0, 3]
+        x1, y1, w1 = clip[v1, 0], clip[v1, 1], clip[v1, 3]
+        x2, y2, w2 = clip[v2, 0], clip[v2, 1], clip[v2, 3]
+        if (w0 <= zero and w1 <= zero and w2 <= zero) or _beyond(x0, x1, x2, w0, w1, w2) or _beyond(y0, y1, y2, w0, w1, w2):
+            continue
+        left, right, top, bottom = 0, width, 0, height
+        if w0 > zero and w1 > zero and w2 > zero:
+            left, right = _box(
+                (x0 / w0 + one) * half_width, (x1 / w1 + one) * half_width, (x2 / w2 + one) * half_width, width
+            )
+            top, bottom = _box(
+                (y0 / w0 + one) * half_height, (y1 / w1 + one) * half_height, (y2 / w2 + one) * half_height, height
+            )
+            if left >= right or top >= bottom:
+                continue
+        a0, b0, c0, a1, b1, c1, a2, b2, c2, determinant = _cofactors(x0, x1, x2, y0, y1, y2, w0, w1, w2)
+        if determinant < zero:
+            a0, b0, c0, a1, b1, c1, a2, b2, c2 = -a0, -b0, -c0, -a1, -b1, -c1, -a2, -b2, -c2
+        z0, z1, z2 = clip[v0, 2], clip[v1, 2], clip[v2, 2]
+        for row in range(top, bottom):
+            py = rows[row]
+            first, last = left, right
+            if right - left >= NARROW:
+                first, last = _narrow(a0, b0, c0, py, tolerance, first, last, width)
+                first, last = _narrow(a1, b1, c1, py, tolerance, first, last, width)
+                first, last = _narrow(a2, b2, c2, py, tolerance, first, last, width)
+            for column in range(first, last):
+                px = columns[column]
+                u0, u1, u2 = a0 * px + b0 * py + c0, a1 * px + b1 * py + c1, a2 * px + b2 * py + c2
+                if not (u0 >= zero and u1 >= zero and u2 >= zero and (u0 > zero or u1 > zero or u2 > zero)):
+                    continue
+                total = u0 + u1 + u2
+                t0, t1, t2 = u0 / total, u1 / total, u2 / total
+                depth = (t0 * z0 + t1 * z1 + t2 * z2) / (t0 * w0 + t1 * w1 + t2 * w2)
+                if -one <= depth <= nearest[row, column]:  # on equal depth the later triangle is seen
+                    nearest[row, column] = depth
+                    winner[row, column] = triangle
+
+
+@compiled
+def _beyond(a0: Any, a1: Any, a2: Any, w0: Any, w1: Any, w2: Any) -> bool:
+    return (a0 > w0 and a1 > w1 and a2 > w2) or (a0 < -w0 and a1 < -w1 and a2 < -w2)
+
+
+@compiled
+def merge(nearest: Any, winner: Any, start: int, end: int) -> None:
+    """Join the buffers ``[part, h, w]`` of consecutive parts into the first, for rows ``start`` to ``end``."""
+    for part in range(1, len(winner)):
+        for row in range(start, end):
+            for column in range(winner.shape[2]):
+                if winner[part, row, column] >= 0 and nearest[part, row, column] <= nearest[0, row, column]:
+                    nearest[0, row, column] = nearest[part, row, column]
+                    winner[0, row, column] = winner[part, row, column]
+
+
+@compiled
+def shade(
+    image: Any, clip: Any, reliable: Any, columns: Any, rows: Any, winner: Any, start: int, end: int, out: Any, mask: Any
+) -> None:
+    """Interpolate the seen triangles: image ``[4, h, w]`` and squared coverage ``[h, w]`` of rows ``start`` to ``end``."""
+    width = winner.shape[1]
+    flat = image.reshape(4, -1)
+    real = clip.dtype.type
+    one, low, high = real(1), real(0.01), real(100)
+    for row in range(start, end):
+        py = rows[row]
+        for column in range(width):
+            triangle = winner[row, column]
+            if triangle < 0:
+                out[:, row, column] = real(0)
+                mask[row, column] = real(0)
+                continue
+            px = columns[column]
+            v0, v1, v2 = _corners(triangle, width)
+            w0, w1, w2 = clip[v0, 3], clip[v1, 3], clip[v2, 3]
+            a0, b0, c0, a1, b1, c1, a2, b2, c2, _ = _cofactors(
+                clip[v0, 0], clip[v1, 0], clip[v2, 0], clip[v0, 1], clip[v1, 1], clip[v2, 1], w0, w1, w2
+            )
+            u0, u1, u2 = a0 * px + b0 * py + c0, a1 * px + b1 * py + c1, a2 * px + b2 * py + c2
+            total = u0 + u1 + u2
+            t0, t1, t2 = u0 / total, u1 / total, u2 / total
+            coverage = reliable[v0] * t0 + reliable[v1] * t1 + reliable[v2] * t2
+            depth = w0 * t0 + w1 * t1 + w2 * t2
+            for k in range(3):
+                out[k, row, column] = (flat[k, v0] * t0 + flat[k, v1] * t1 + flat[k, v2] * t2) * coverage
+            out[3, row, column] = one / min(max(depth, low), high) * coverage
+            mask[row, column] = coverage * coverage
+
+
+@compiled
+def shade_backward(
+    image: Any,
+    clip: Any,
+    reliable: Any,
+    columns: Any,
+    rows: Any,
+    winner: Any,
+    grad_out: Any,
+    grad_mask: Any,
+    start: int,
+    end: int,
+    grad: Any,
+) -> None:
+    """Add to ``grad [hw, 6]`` what rows ``start`` to ``end`` say of each vertex: r g b, and x y w in clip space.
+
+    With M = [x; y; w] of a triangle, the weights of its corners at pixel q = (px, py, 1) are b = u / sum(u),
+    u = inv(M) q. For a loss with d loss / d b = h, it follows that d loss / d (x, y, w)_i = -b_i inv(M)^T (h - h.b).
+    """
+    width = winner.shape[1]
+    flat = image.reshape(4, -1)
+    weights, vertices = np.empty(3), np.empty(3, np.int64)
+    inverse, color, slope = np.empty((3, 3)), np.empty(3), np.empty(3)
+    for row in range(start, end):
+        py = np.float64(rows[row])
+        for column in range(width):
+            triangle = winner[row, column]
+            if triangle < 0:
+                continue
+            v0, v1, v2 = _corners(triangle, width)
+            vertices[0], vertices[1], vertices[2] = v0, v1, v2
+            a0, b0, c0, a1, b1, c1, a2, b2, c2, determinant = _cofactors(
+                np.float64(clip[v0, 0]),
+                np.float64(clip[v1, 0]),
+                np.float64(clip[v2, 0]),
+                np.float64(clip[v0, 1]),
+                np.float64(clip[v1, 1]),
+                np.float64(clip[v2, 1]),
+                np.float64(clip[v0, 3]),
+                np.float64(clip[v1, 3]),
+                np.float64(clip[v2, 3]),
+            )
+            inverse[0, 0], inverse[0, 1], inverse[0, 2] = a0, b0, c0
+            inverse[1, 0], inverse[1, 1], inverse[1, 2] = a1, b1, c1
+            inverse[2, 0], inverse[2, 1], inverse[2, 2] = a2, b2, c2
+            px = np.float64(columns[column])
+            total, depth, coverage = 0.0, 0.0, 0.0
+            for i in range(3):
+                weights[i] = inverse[i, 0] * px + inverse[i, 1] * py + inverse[i, 2]
+                total += weights[i]
+            if total == 0 or determinant == 0:
+                continue  # seen edge on: its place in the picture has no derivative
+            color[:] = 0
+            for i in range(3):
+                weights[i] /= total
+                depth += weights[i] * clip[vertices[i], 3]
+                coverage += weights[i] * reliable[vertices[i]]
+                for k in range(3):
+                    color[k] += weights[i] * flat[k, vertices[i]]
+
+            to_disparity = np.float64(grad_out[3, row, column])
+            to_coverage = 2 * coverage * grad_mask[row, column] + to_disparity / min(max(depth, 0.01), 100.0)
+            for k in range(3):
+                to_coverage += grad_out[k, row, column] * color[k]
+            to_depth = -to_disparity * coverage / (depth * depth) if 0.01 <= depth <= 100 else 0.0
+            mean = 0.0
+            for i in range(3):
+                vertex = vertices[i]
+                slope[i] = to_coverage * reliable[vertex] + to_depth * clip[vertex, 3]
+                for k in range(3):
+                    slope[i] += grad_out[k, row, column] * coverage * flat[k, vertex]
+                mean += slope[i] * weights[i]
+            for i in range(3):
+                vertex = vertices[i]
+                for k in range(3):
+                    grad[vertex, k] += weights[i] * coverage * grad_out[k, row, column]
+                    pull = 0.0
+                    for j in range(3):
+                        pull += inverse[j, k] * (slope[j] - mean)
+                    grad[vertex, 3 + k] -= weights[i] * pull / determinant
+                grad[vertex, 5] += weights[i] * to_depth
+
+
+@compiled
+def project_backward(
+    disparity: Any, intrinsics: Any, matrix: Any, grads: Any, start: int, end: int, out: Any
+) -> None:
+    """From vertex gradients ``[part, hw, 6]`` to the image's ``[4, h, w]``, for rows ``start`` to ``end``."""
+    height, width = disparity.shape
+    real = disparity.dtype.type
+    low, high = real(MIN_DISPARITY), real(MAX_DISPARITY)
+    total = np.empty(6)
+    for row in range(start, end):
+        y = ((row + 0.5) / height - intrinsics[3]) / intrinsics[1]
+        for column in range(width):
+            x = ((column + 0.5) / width - intrinsics[2]) / intrinsics[0]
+            total[:] = 0
+            for part in range(len(grads)):
+                for k in range(6):
+                    total[k] += grads[part, row * width + column, k]
+            for k in range(3):
+                out[k, row, column] = total[k]
+            value = disparity[row, column]
+            to_depth = 0.0
+            if low <= value <= high:
+                for k in range(3):
+                    line = k if k < 2 else 3
+                    to_depth += total[3 + k] * (matrix[line, 0] * x + matrix[line, 1] * y + matrix[line, 2])
+                to_depth /= -(np.float64(value) * np.float64(value))
+            out[3, row, column] = to_depth
