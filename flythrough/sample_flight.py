@@ -21,7 +21,8 @@ from .sample_world import CELL, CELLS, HALF, World
 
 Kind = Literal["forward", "orbit", "sideways", "static", "rotation", "zoom", "sea"]
 KINDS: tuple[str, ...] = get_args(Kind)
-_DRAWS = 32
+_DRAWS = 24
+_TICK = 0.1  # seconds between two decisions of the pilot
 _CLEARANCE = 0.42  # above the highest ground around, units
 _PITCH = math.radians(8.5)  # puts the horizon about 0.3 from the top
 
@@ -114,7 +115,7 @@ def _draw(world: World, kind: str, times: np.ndarray, speed: float, rng: np.rand
         return _orbit(world, times, speed, fps, rng)
     if kind == "sea":
         return _out_to_sea(times, speed, rng)
-    flown = times if kind in ("forward", "sideways") else np.arange(2) / fps
+    flown = times if kind in ("forward", "sideways") else times[:1]
     aside = rng.choice([-1, 1]) * rng.uniform(1.0, 1.5) if kind == "sideways" else rng.uniform(-0.25, 0.25)
     track = _along_coast(world, flown, speed * (0.8 if kind == "sideways" else 1.0), fps, aside, rng)
     if kind in ("forward", "sideways"):
@@ -135,26 +136,27 @@ def _along_coast(
     angle = rng.uniform(0, 2 * math.pi)
     place = _shore_point(world, angle, keep)
     heading, path, headings = None, [], []
-    for _ in times:
+    for _ in range(math.ceil(times[-1] / _TICK) + 2):
         inland = _inland(world, place)
-        off = np.clip(0.5 * (keep - _shore(world, place)), -0.6, 0.6)
+        off = min(max(0.5 * (keep - _shore(world, *place)), -0.6), 0.6)
         wanted = math.atan2(inland[0], inland[1]) + side * (math.pi / 2 - off)
         turn = 0.0 if heading is None else (wanted - heading + math.pi) % (2 * math.pi) - math.pi
-        heading = wanted if heading is None else heading + float(np.clip(turn, -0.5, 0.5)) * 1.2 / fps
+        heading = wanted if heading is None else heading + min(max(turn, -0.5), 0.5) * 1.2 * _TICK
         path.append(place)
         headings.append(heading)
-        place = place + speed / fps * np.array([math.sin(heading), math.cos(heading)])
-    across = _smooth(np.array(path), 0.4 * fps)
+        place = (place[0] + speed * _TICK * math.sin(heading), place[1] + speed * _TICK * math.cos(heading))
+    ticks = _TICK * np.arange(len(path))
+    across = _smooth(np.stack([np.interp(times, ticks, part) for part in zip(*path, strict=True)], -1), 0.4 * fps)
     position = np.stack([across[:, 0], -_altitude(world, across, fps, rng), across[:, 1]], -1)
     sway = rng.uniform(0.02, 0.06) * np.sin(rng.uniform(0.5, 1.0) * times + rng.uniform(0, 6))
-    yaw = _smooth(np.array(headings), 0.6 * fps) + aside + sway
+    yaw = _smooth(np.interp(times, ticks, headings), 0.6 * fps) + aside + sway
     pitch = _PITCH + rng.uniform(-0.02, 0.05) + 0.015 * np.sin(0.8 * times + rng.uniform(0, 6))
     return _Track(position, yaw, pitch)
 
 
 def _orbit(world: World, times: np.ndarray, speed: float, fps: float, rng: np.random.Generator) -> _Track:
     """Circle a place near the shore, looking at it."""
-    middle = _shore_point(world, rng.uniform(0, 2 * math.pi), rng.uniform(-0.6, 0.8))
+    middle = np.array(_shore_point(world, rng.uniform(0, 2 * math.pi), rng.uniform(-0.6, 0.8)))
     radius = rng.uniform(1.6, 2.6)
     angle = rng.uniform(0, 2 * math.pi) + rng.choice([-1, 1]) * 0.75 * speed / radius * times
     across = middle + radius * np.stack([np.sin(angle), np.cos(angle)], -1)
@@ -176,7 +178,7 @@ def _out_to_sea(times: np.ndarray, speed: float, rng: np.random.Generator) -> _T
 def _misfit(world: World, track: _Track, intrinsics: np.ndarray, want: str) -> float:
     """How far a draw's pictures are from what is wanted; 0 is best."""
     cost = 0.0
-    picked = np.linspace(0, len(track.yaw) - 1, 6 if len(track.yaw) > 1 else 1).astype(int)
+    picked = np.linspace(0, len(track.yaw) - 1, 5 if len(track.yaw) > 1 else 1).astype(int)
     poses = look(track.position[picked], track.yaw[picked], track.pitch[picked])
     for pose in poses:
         _, disparity, surface = render(world, pose, intrinsics, 27, 48, 0.0)
@@ -187,7 +189,7 @@ def _misfit(world: World, track: _Track, intrinsics: np.ndarray, want: str) -> f
         near = float(np.percentile(disparity.astype(np.float32), 97))
         cost += _outside(sky, 0.14, 0.34) + _outside(near, 0.7, 1.15) + 3 * max(float(disparity.max()) - 1.8, 0.0)
         low, high = (0.55, 0.72) if want == "water" else (0.06, 0.40)
-        cost += 2 * _outside(sea, low, high) + 2 * max(0.2 - land, 0.0)
+        cost += 2 * _outside(sea, low, high) + 2 * max((0.2 if want == "water" else 0.35) - land, 0.0)
     return cost
 
 
@@ -195,30 +197,28 @@ def _outside(value: float, low: float, high: float) -> float:
     return max(low - value, value - high, 0.0)
 
 
-def _shore(world: World, place: np.ndarray) -> float:
-    cell = np.clip(((place + HALF) / CELL).astype(int), 0, CELLS)
-    return float(world.shore[cell[1], cell[0]])
+def _shore(world: World, x: float, z: float) -> float:
+    i, j = int((z + HALF) / CELL), int((x + HALF) / CELL)
+    return float(world.shore[min(max(i, 0), CELLS), min(max(j, 0), CELLS)])
 
 
-def _inland(world: World, place: np.ndarray) -> np.ndarray:
-    """Unit vector up the shore distance, over a broad base so that coves do not turn it."""
+def _inland(world: World, place: tuple[float, float]) -> tuple[float, float]:
+    """Slope of the shore distance along x and z, over a broad base so that coves do not turn it."""
+    x, z = place
     base = 1.2
-    slope = np.array(
-        [
-            _shore(world, place + [base, 0.0]) - _shore(world, place - [base, 0.0]),
-            _shore(world, place + [0.0, base]) - _shore(world, place - [0.0, base]),
-        ]
+    return (
+        _shore(world, x + base, z) - _shore(world, x - base, z),
+        _shore(world, x, z + base) - _shore(world, x, z - base),
     )
-    return slope / max(float(np.linalg.norm(slope)), 1e-9)
 
 
-def _shore_point(world: World, angle: float, keep: float) -> np.ndarray:
-    """The outermost place in a direction from the middle that is ``keep`` from the shore, (x, z)."""
-    out = np.array([math.sin(angle), math.cos(angle)])
-    for distance in np.arange(HALF - 1, 1, -0.05):
-        if _shore(world, distance * out) >= keep:
-            return distance * out
-    return out
+def _shore_point(world: World, angle: float, keep: float) -> tuple[float, float]:
+    """The outermost place (x, z) in a direction from the middle that is ``keep`` from the shore."""
+    x, z = math.sin(angle), math.cos(angle)
+    distance = HALF - 1
+    while distance > 1 and _shore(world, distance * x, distance * z) < keep:
+        distance -= 0.05
+    return distance * x, distance * z
 
 
 def _around(world: World, place: np.ndarray) -> float:

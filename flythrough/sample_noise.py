@@ -10,7 +10,7 @@ import math
 
 import numba
 
-jit = numba.njit(inline="always")
+jit = numba.njit(inline="always", error_model="numpy")
 
 
 @jit
@@ -35,7 +35,7 @@ def unit(h: int) -> float:
     return h * (1.0 / 4294967296.0)
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def value_noise(x: float, y: float, seed: int) -> float:
     """Smooth noise in [-1, 1], one feature a unit."""
     fx, fy = math.floor(x), math.floor(y)
@@ -48,7 +48,7 @@ def value_noise(x: float, y: float, seed: int) -> float:
     return 2.0 * (top + (c + (d - c) * u - top) * v) - 1.0
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def solid_noise(x: float, y: float, z: float, seed: int) -> float:
     """Value noise in three dimensions, so that it stretches on no slope; [-1, 1]."""
     fx, fy, fz = math.floor(x), math.floor(y), math.floor(z)
@@ -71,7 +71,7 @@ def _slope(h: int, x: float, y: float) -> float:
     return ((h & 0xFFFF) * (1.0 / 32768.0) - 1.0) * x + ((h >> 16) * (1.0 / 32768.0) - 1.0) * y
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def gradient_noise(x: float, y: float, seed: int) -> float:
     """Perlin's noise, about [-1, 1]; zero at the lattice points."""
     fx, fy = math.floor(x), math.floor(y)
@@ -86,7 +86,7 @@ def gradient_noise(x: float, y: float, seed: int) -> float:
     return 1.7 * (top + (c + (d - c) * u - top) * v)
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def fbm(x: float, y: float, octaves: int, seed: int) -> float:
     """Fractal sum of gradient noise, about [-1, 1]; each octave is turned, so no grid shows."""
     total, weight = 0.0, 0.5
@@ -97,7 +97,7 @@ def fbm(x: float, y: float, octaves: int, seed: int) -> float:
     return total
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def ridges(x: float, y: float, octaves: int, seed: int) -> float:
     """Fractal sum with sharp crests, in [0, 1]."""
     total, weight = 0.0, 0.5
@@ -109,7 +109,7 @@ def ridges(x: float, y: float, octaves: int, seed: int) -> float:
     return total
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def bumps(x: float, y: float, density: float, seed: int) -> float:
     """Height of round bumps (trees, boulders), one at most a unit cell, in [0, 1]; ``density`` in [0, 1]."""
     i, j = int(math.floor(x)), int(math.floor(y))

@@ -13,11 +13,13 @@ import numpy as np
 from jaxtyping import Float, Float16, UInt8
 
 from .geometry import camera_center
-from .sample_noise import fbm, smoothstep, solid_noise, value_noise
+from .sample_noise import fbm, jit, smoothstep, solid_noise, value_noise
 from .sample_world import CELL, CELLS, HALF, World
 
 SKY, LAND, WATER = 0, 1, 2  # values of a surface map
-_FAR = 1e5
+_FAR = 1e5  # depth of the horizon
+_LAND_END = 120.0  # depth beyond which there is no land
+_TILE = 8  # pixels
 _HAZE = 1.0 / 55.0  # a unit
 _CLOUDS = 40.0  # height of the clouds, units
 
@@ -55,93 +57,128 @@ def render(
     return image, disparity.astype(np.float16), surface
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(parallel=True, cache=True, error_model="numpy")
 def _render(height, shore, peaks, colors, offsets, sun, camera, time_s, key, image, disparity, surface):  # type: ignore[no-untyped-def]
     rows, columns = surface.shape
-    ox, oy, oz = camera[0], camera[1], camera[2]
-    fx, fy, cx, cy = camera[12], camera[13], camera[14], camera[15]
-    for i in numba.prange(rows):
-        for j in range(columns):
-            u, v = ((j + 0.5) / columns - cx) / fx, ((i + 0.5) / rows - cy) / fy
-            dx = camera[3] * u + camera[6] * v + camera[9]
-            dy = camera[4] * u + camera[7] * v + camera[10]
-            dz = camera[5] * u + camera[8] * v + camera[11]
-            length = math.sqrt(1.0 + u * u + v * v)
-            sea = -oy / dy if dy > 1e-6 else _FAR
-            t = _hit(height, peaks, offsets, ox, oy, oz, dx, dy, dz, min(sea, 120.0))
-            pixel = 1.0 / (fx * columns)  # size of a pixel at depth 1
-            if t > 0.0:
-                surface[i, j] = LAND
-                r, g, b = _land(height, colors, offsets, ox + t * dx, oz + t * dz, dx, dy, dz, t * pixel, key)
-            elif sea < _FAR:
-                t = sea
-                surface[i, j] = WATER
-                r, g, b = _water(height, shore, sun, ox + t * dx, oz + t * dz, dx, dy, dz, t * pixel, time_s, key)
-            else:
-                surface[i, j] = SKY
-                r, g, b = _sky(dx / length, dy / length, dz / length, sun, time_s, key)
-            if t > 0.0 or surface[i, j] == WATER:
-                clear = math.exp(-t * length * _HAZE)
-                r, g, b = 0.74 + (r - 0.74) * clear, 0.82 + (g - 0.82) * clear, 0.89 + (b - 0.89) * clear
-                disparity[i, j] = 1.0 / t
-            else:
-                disparity[i, j] = 0.0
-            image[i, j, 0] = int(min(max(r, 0.0), 1.0) * 255.0 + 0.5)
-            image[i, j, 1] = int(min(max(g, 0.0), 1.0) * 255.0 + 0.5)
-            image[i, j, 2] = int(min(max(b, 0.0), 1.0) * 255.0 + 0.5)
+    position = camera[:3]
+    pixel = 1.0 / (camera[12] * columns)  # size of a pixel at depth 1
+    bands = (columns + _TILE - 1) // _TILE
+    for band in numba.prange(bands):  # bands of columns, since each has its share of sky
+        left = band * _TILE
+        for top in range(0, rows, _TILE):
+            bottom, right = min(top + _TILE, rows), min(left + _TILE, columns)
+            start = _clear_until(peaks, offsets, camera, rows, columns, top, bottom, left, right)
+            for i in range(top, bottom):
+                for j in range(left, right):
+                    ray = _ray(camera, (i + 0.5) / rows, (j + 0.5) / columns)
+                    sea = -position[1] / ray[1] if ray[1] > 1e-6 else _FAR
+                    t = _hit(height, peaks, offsets, position, ray, start, min(sea, _LAND_END))
+                    if t > 0.0:
+                        surface[i, j] = LAND
+                        color = _land(height, colors, offsets, position, ray, t, t * pixel, key)
+                    elif sea < _FAR:
+                        t = sea
+                        surface[i, j] = WATER
+                        color = _water(height, shore, sun, position, ray, t, t * pixel, time_s, key)
+                    else:
+                        surface[i, j] = SKY
+                        color = _sky(ray, sun, time_s, key)
+                    disparity[i, j] = 1.0 / t if t > 0.0 else 0.0
+                    clear = math.exp(-t * ray[3] * _HAZE) if t > 0.0 else 1.0
+                    image[i, j, 0] = _level(0.74 + (color[0] - 0.74) * clear)
+                    image[i, j, 1] = _level(0.82 + (color[1] - 0.82) * clear)
+                    image[i, j, 2] = _level(0.89 + (color[2] - 0.89) * clear)
 
 
-@numba.njit
-def _hit(height, peaks, offsets, ox, oy, oz, dx, dy, dz, limit):  # type: ignore[no-untyped-def]
-    """Distance along the ray to the land, in multiples of its direction; -1 where it meets none before ``limit``."""
-    px, pz = (ox + HALF) / CELL, (oz + HALF) / CELL  # in cells
-    qx, qz = dx / CELL, dz / CELL
-    start, end = 1e-3, limit
-    # Clip to the map.
-    for p, q in ((px, qx), (pz, qz)):
-        if abs(q) < 1e-12:
-            if p <= 0.0 or p >= CELLS:
-                return -1.0
-        else:
-            a, b = (0.0 - p) / q, (CELLS - p) / q
-            start, end = max(start, min(a, b) + 1e-6), min(end, max(a, b) - 1e-6)
-    t, level = start, 4
-    top = len(offsets) - 1
-    nudge = 1e-4 / (abs(qx) + abs(qz) + 1e-12)
+@jit
+def _level(light: float) -> int:
+    return int(min(max(light, 0.0), 1.0) * 255.0 + 0.5)
+
+
+@jit
+def _ray(camera, v, u):  # type: ignore[no-untyped-def]
+    """Direction in the world, of depth 1, of a point of the picture; and the direction's length."""
+    u, v = (u - camera[14]) / camera[12], (v - camera[15]) / camera[13]
+    dx = camera[3] * u + camera[6] * v + camera[9]
+    dy = camera[4] * u + camera[7] * v + camera[10]
+    dz = camera[5] * u + camera[8] * v + camera[11]
+    return dx, dy, dz, math.sqrt(1.0 + u * u + v * v)
+
+
+@numba.njit(error_model="numpy")
+def _clear_until(peaks, offsets, camera, rows, columns, top, bottom, left, right):  # type: ignore[no-untyped-def]
+    """Depth up to which no ray of a tile meets land: the bundle is walked with the pyramid, in growing steps."""
+    n = len(offsets)
+    t = 1e-3
+    while t < _LAND_END:
+        ahead = t * 1.07 + 0.01
+        low, x0, x1, z0, z1 = 1e9, 1e9, -1e9, 1e9, -1e9
+        for corner in range(4):
+            v = (top if corner & 1 else bottom) / rows
+            u = (left if corner & 2 else right) / columns
+            ray = _ray(camera, v, u)
+            for depth in (t, ahead):
+                x, z = camera[0] + depth * ray[0], camera[2] + depth * ray[2]
+                x0, x1, z0, z1 = min(x0, x), max(x1, x), min(z0, z), max(z1, z)
+                low = min(low, -camera[1] - depth * ray[1])
+        size = max(x1 - x0, z1 - z0) / CELL
+        level = min(max(int(math.ceil(math.log2(max(size, 1.0)))), 0), n - 1)
+        side = CELLS >> level
+        step = CELL * (1 << level)
+        for i in range(int(math.floor((z0 + HALF) / step)), int(math.floor((z1 + HALF) / step)) + 1):
+            for j in range(int(math.floor((x0 + HALF) / step)), int(math.floor((x1 + HALF) / step)) + 1):
+                if 0 <= i < side and 0 <= j < side and peaks[offsets[level] + i * side + j] >= low:
+                    return t
+        if low < 0.0:
+            return t
+        t = ahead
+    return t
+
+
+@numba.njit(error_model="numpy")
+def _hit(height, peaks, offsets, position, ray, start, end):  # type: ignore[no-untyped-def]
+    """Depth at which a ray meets land between two depths; -1 where it meets none."""
+    px, pz = (position[0] + HALF) / CELL, (position[2] + HALF) / CELL  # in cells
+    qx, qz = ray[0] / CELL, ray[2] / CELL
+    if abs(qx) < 1e-9:
+        qx = 1e-9
+    if abs(qz) < 1e-9:
+        qz = 1e-9
+    ix, iz = 1.0 / qx, 1.0 / qz
+    a, b = -px * ix, (CELLS - px) * ix
+    start, end = max(start, min(a, b) + 1e-6), min(end, max(a, b) - 1e-6)
+    a, b = -pz * iz, (CELLS - pz) * iz
+    start, end = max(start, min(a, b) + 1e-6), min(end, max(a, b) - 1e-6)
+    up, dy = -position[1], ray[1]
+    ahead_x, ahead_z = 1 if qx > 0 else 0, 1 if qz > 0 else 0
+    nudge = 1e-4 / (abs(qx) + abs(qz))
+    t, level, top = start, 1, len(offsets) - 1
     while t < end:
-        x, z = px + t * qx, pz + t * qz
-        size = 1 << level
-        i, j = min(max(int(z), 0), CELLS - 1) >> level, min(max(int(x), 0), CELLS - 1) >> level
-        edge_x = (j + 1) * size if qx > 0 else j * size
-        edge_z = (i + 1) * size if qz > 0 else i * size
-        leave = end
-        if abs(qx) > 1e-12:
-            leave = min(leave, (edge_x - px) / qx)
-        if abs(qz) > 1e-12:
-            leave = min(leave, (edge_z - pz) / qz)
-        leave = max(leave, t)
-        low = -oy - max(t * dy, leave * dy)
-        if low > peaks[offsets[level] + i * (CELLS >> level) + j]:
+        i, j = min(int(pz + t * qz), CELLS - 1) >> level, min(int(px + t * qx), CELLS - 1) >> level
+        leave_x = (((j + ahead_x) << level) - px) * ix
+        leave_z = (((i + ahead_z) << level) - pz) * iz
+        leave = max(min(leave_x, leave_z, end), t)
+        if up - max(t * dy, leave * dy) > peaks[offsets[level] + i * (CELLS >> level) + j]:
             t = leave + nudge
-            if level < top:
+            side = j + ahead_x if leave_x < leave_z else i + ahead_z
+            if side & 1 == 0 and level < top:  # out of the block of four as well
                 level += 1
         elif level > 0:
             level -= 1
         else:
-            if _above(height, i, j, px + leave * qx, pz + leave * qz, -oy - leave * dy) <= 0.0:
-                a, b = t, leave
+            if _above(height, i, j, px + leave * qx, pz + leave * qz, up - leave * dy) <= 0.0:
                 for _ in range(8):
-                    mid = 0.5 * (a + b)
-                    if _above(height, i, j, px + mid * qx, pz + mid * qz, -oy - mid * dy) > 0.0:
-                        a = mid
+                    middle = 0.5 * (t + leave)
+                    if _above(height, i, j, px + middle * qx, pz + middle * qz, up - middle * dy) > 0.0:
+                        t = middle
                     else:
-                        b = mid
-                return b
+                        leave = middle
+                return leave
             t = leave + nudge
     return -1.0
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def _above(height, i, j, x, z, h):  # type: ignore[no-untyped-def]
     """How far ``h`` is above the ground of cell (i, j) at (x, z), in units; bilinear."""
     u, v = x - j, z - i
@@ -150,7 +187,7 @@ def _above(height, i, j, x, z, h):  # type: ignore[no-untyped-def]
     return h - near - (far - near) * v
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def _at(field, x, z):  # type: ignore[no-untyped-def]
     """A corner map's value at a world position, bilinear; the border's value outside."""
     x = min(max((x + HALF) / CELL, 0.0), CELLS - 1e-3)
@@ -158,7 +195,7 @@ def _at(field, x, z):  # type: ignore[no-untyped-def]
     return -_above(field, int(z), int(x), x, z, 0.0)
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def _texel(colors, offsets, level, x, z):  # type: ignore[no-untyped-def]
     """A level of the colour pyramid at cell coordinates (x, z), bilinear, in [0, 1]."""
     n = CELLS >> level
@@ -174,12 +211,14 @@ def _texel(colors, offsets, level, x, z):  # type: ignore[no-untyped-def]
     return r, g, b
 
 
-@numba.njit
-def _land(height, colors, offsets, x, z, dx, dy, dz, footprint, key):  # type: ignore[no-untyped-def]
+@numba.njit(error_model="numpy")
+def _land(height, colors, offsets, position, ray, t, footprint, key):  # type: ignore[no-untyped-def]
     """Colour of the ground: the map, filtered to the pixel's footprint, and finer grain than the map holds."""
+    dx, dy, dz, length = ray
+    x, z = position[0] + t * dx, position[2] + t * dz
     gx = (_at(height, x + CELL, z) - _at(height, x - CELL, z)) / (2 * CELL)
     gz = (_at(height, x, z + CELL) - _at(height, x, z - CELL)) / (2 * CELL)
-    facing = -(dx * gx + dy + dz * gz) / math.sqrt((1.0 + gx * gx + gz * gz) * (dx * dx + dy * dy + dz * dz))
+    facing = -(dx * gx + dy + dz * gz) / (length * math.sqrt(1.0 + gx * gx + gz * gz))
     footprint /= math.sqrt(min(max(abs(facing), 0.08), 1.0))
     level = max(math.log2(footprint / CELL), 0.0)
     low = min(int(level), len(offsets) - 2)
@@ -197,16 +236,26 @@ def _land(height, colors, offsets, x, z, dx, dy, dz, footprint, key):  # type: i
         keep = weight * smoothstep(0.8, 0.3, footprint / size)
         grain += keep * solid_noise(x / size, z / size, h / size, key + 50 + k)
         size *= 0.45
+    steep = smoothstep(0.6, 1.6, math.sqrt(gx * gx + gz * gz))
+    if steep > 0.0:  # the map is stretched on cliffs: beds and cracks of rock
+        crack = solid_noise(x * 5.0, z * 5.0, h * 9.0, key + 55)
+        if footprint < 0.1:
+            bed = solid_noise(x * 1.5, z * 1.5, h * 38.0 + 2.0 * crack, key + 56)
+            crack += smoothstep(0.1, 0.03, footprint) * (
+                0.8 * bed + 0.9 * solid_noise(x * 17.0, z * 17.0, h * 12.0, key + 57)
+            )
+        grain = 1.6 * grain + 0.17 * steep * crack
     shade = 1.0 + grain
     return r * shade, g * shade, b * shade
 
 
-@numba.njit
-def _water(height, shore, sun, x, z, dx, dy, dz, footprint, time_s, key):  # type: ignore[no-untyped-def]
+@numba.njit(error_model="numpy")
+def _water(height, shore, sun, position, ray, t, footprint, time_s, key):  # type: ignore[no-untyped-def]
     """Colour of the sea: depth, sky mirrored in moving waves, glitter, and foam that runs up the shore."""
+    dx, dy, dz, length = ray
+    x, z = position[0] + t * dx, position[2] + t * dz
     depth = max(-_at(height, x, z), 0.0)
     s = _at(shore, x, z)
-    length = math.sqrt(dx * dx + dy * dy + dz * dz)
     dx, dy, dz = dx / length, dy / length, dz / length
     stretch = footprint / max(dy, 0.05)
     nx, nz, size, drift = 0.0, 0.0, 0.55, 0.12
@@ -238,18 +287,21 @@ def _water(height, shore, sun, x, z, dx, dy, dz, footprint, time_s, key):  # typ
     shine = (rx * sun[0] - dy * sun[1] + rz * sun[2]) / math.sqrt(rx * rx + dy * dy + rz * rz)
     glitter = 0.9 * smoothstep(0.965, 1.0, shine) + 0.12 * smoothstep(0.8, 1.0, shine)
     # Foam: lines that run towards the shore and break up, and a fringe where water meets land.
-    broken = fbm(x * 6.0 + 0.3 * time_s, z * 6.0 - 0.2 * time_s, 4, key + 75)
-    wave = math.sin(7.5 * s - 1.5 * time_s + 2.5 * fbm(x * 0.9, z * 0.9, 3, key + 76))
-    line = smoothstep(0.72, 0.97, wave + 0.5 * broken) * smoothstep(-1.5, -0.25, s)
-    fringe = smoothstep(0.032, 0.004, depth + 0.03 * broken + 0.006 * math.sin(1.3 * time_s + 3.0 * patch))
-    foam = min(max(0.85 * line, fringe) * (0.85 + 0.3 * broken), 1.0)
+    foam = 0.0
+    if s > -1.6:
+        broken = fbm(x * 6.0 + 0.3 * time_s, z * 6.0 - 0.2 * time_s, 4, key + 75)
+        wave = math.sin(7.5 * s - 1.5 * time_s + 2.5 * fbm(x * 0.9, z * 0.9, 3, key + 76))
+        line = smoothstep(0.72, 0.97, wave + 0.5 * broken) * smoothstep(-1.5, -0.25, s)
+        fringe = smoothstep(0.032, 0.004, depth + 0.03 * broken + 0.006 * math.sin(1.3 * time_s + 3.0 * patch))
+        foam = min(max(0.85 * line, fringe) * (0.85 + 0.3 * broken), 1.0)
     r, g, b = r + glitter, g + 0.97 * glitter, b + 0.9 * glitter
     return r + (0.93 - r) * foam, g + (0.95 - g) * foam, b + (0.96 - b) * foam
 
 
-@numba.njit
-def _sky(dx, dy, dz, sun, time_s, key):  # type: ignore[no-untyped-def]
+@numba.njit(error_model="numpy")
+def _sky(ray, sun, time_s, key):  # type: ignore[no-untyped-def]
     """Colour of the sky: blue above, pale at the horizon, clouds on a plane far up."""
+    dx, dy, dz = ray[0] / ray[3], ray[1] / ray[3], ray[2] / ray[3]
     rise = max(-dy, 0.0)
     blue = 1.0 - (1.0 - min(rise, 1.0)) ** 3
     r, g, b = 0.76 - 0.50 * blue, 0.84 - 0.36 * blue, 0.91 - 0.12 * blue

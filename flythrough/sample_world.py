@@ -73,7 +73,7 @@ def make_world(seed: int) -> World:
     return World(seed, height, shore, _peaks(height, levels), _averages(colors, levels), offsets, sun)
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(parallel=True, cache=True, error_model="numpy")
 def _raise_land(height, shore, key):  # type: ignore[no-untyped-def]
     """Bare ground: sea bed, beach, cliffs, hills, and rocks that stand in the surf."""
     n = height.shape[0]
@@ -103,11 +103,12 @@ def _raise_land(height, shore, key):  # type: ignore[no-untyped-def]
                 stack = bumps(x * 0.9, z * 0.9, 0.16, key + 10) - 0.28 - 0.3 * fbm(x * 2.5, z * 2.5, 4, key + 11)
                 h += near * 1.25 * smoothstep(0.0, 0.35, stack) * (0.6 + 0.8 * fbm(x * 1.7, z * 1.7, 5, key + 12))
                 boulder = bumps(x * 5.0, z * 5.0, 0.10 + 0.25 * steep, key + 13)
-                h += smoothstep(-0.9, -0.1, s) * smoothstep(0.5, 0.2, s) * 0.11 * boulder
+                craggy = 0.55 + 1.1 * ridges(x * 4.0, z * 4.0, 5, key + 14)
+                h += smoothstep(-0.9, -0.1, s) * smoothstep(0.5, 0.2, s) * 0.10 * boulder * craggy
             height[i, j] = h
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(parallel=True, cache=True, error_model="numpy")
 def _plant(height, shore, key):  # type: ignore[no-untyped-def]
     """Add trees and bushes to ``height`` where the ground is not too steep; returns their height."""
     n = height.shape[0]
@@ -130,7 +131,7 @@ def _plant(height, shore, key):  # type: ignore[no-untyped-def]
     return cover
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def _lit(height, i, j, sun):  # type: ignore[no-untyped-def]
     """Share of the sunlight that passes the terrain towards the sun, 0 to 1 with a soft edge."""
     n = height.shape[0]
@@ -150,7 +151,7 @@ def _lit(height, i, j, sun):  # type: ignore[no-untyped-def]
     return max(clear, 0.0)
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(parallel=True, cache=True, error_model="numpy")
 def _paint(height, shore, cover, sun, key):  # type: ignore[no-untyped-def]
     """Colour of every cell in sun and skylight, gamma-encoded uint8."""
     n = height.shape[0] - 1
@@ -183,9 +184,10 @@ def _paint(height, shore, cover, sun, key):  # type: ignore[no-untyped-def]
             # Rock where it is steep, in beds, and wherever land rises out of the surf.
             beds = gradient_noise(h * 16.0 + 1.5 * fine, broad * 2.0, key + 34)
             bare = smoothstep(0.55, 1.0, slope + 0.35 * fine) * smoothstep(0.0, 0.04, h)
+            bare = max(bare, smoothstep(0.03, 0.06, h - 0.055 * s) * smoothstep(0.45, 0.25, s + 0.2 * fine))
             if tree > 0.012:
                 bare = 0.0
-            tone = (1.0 + 0.35 * beds + 0.4 * fine + 0.25 * grain) * (1.0 - 0.5 * smoothstep(0.09, 0.0, h))
+            tone = (1.0 + 0.45 * beds + 0.55 * fine + 0.3 * grain) * (1.0 - 0.6 * smoothstep(0.09, 0.0, h))
             warm = smoothstep(-0.4, 0.4, fbm(x * 0.2, z * 0.2, 2, key + 35))
             kr, kg, kb = (0.25 + 0.13 * warm) * tone, (0.22 + 0.06 * warm) * tone, (0.19 - 0.01 * warm) * tone
             r, g, b = r + (kr - r) * bare, g + (kg - g) * bare, b + (kb - b) * bare
@@ -206,7 +208,7 @@ def _paint(height, shore, cover, sun, key):  # type: ignore[no-untyped-def]
     return colors
 
 
-@numba.njit
+@numba.njit(error_model="numpy")
 def _encode(light: float) -> int:
     return int(min(max(light, 0.0), 1.0) ** (1.0 / 2.2) * 255.0 + 0.5)
 
