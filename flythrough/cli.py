@@ -124,12 +124,20 @@ def _run(
 
 
 def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
-    """Add inputs to the workspace's ``inputs.txt`` (paths made absolute); returns all that it holds."""
+    """Add inputs to the workspace's ``inputs.txt`` (paths made absolute); returns all that it holds.
+
+    What begins like ``scheme:`` (a URL, ``ytsearch5:coast``) is no path, unless such a file is there.
+    """
+    import re
+
     from .files import write_text
 
     file = workspace / "inputs.txt"
     known = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    absolute = [entry if "://" in entry else str(Path(entry).absolute()) for entry in inputs]
+    absolute = [
+        entry if re.match(r"[A-Za-z][\w+.-]+:", entry) and not Path(entry).exists() else str(Path(entry).absolute())
+        for entry in inputs
+    ]
     if new := [entry for entry in dict.fromkeys(absolute) if entry not in known]:
         known += new
         write_text(file, "\n".join(known) + "\n")

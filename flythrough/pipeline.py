@@ -58,11 +58,12 @@ def run_stage(
     todo = [id for id, state in states.items() if state.name in wanted]
     if stage.in_process and not isinstance(executor, RayExecutor):
         executor = InlineExecutor()
+    config_json = config.model_dump_json()  # once: lists of inputs can be long
     calls = [
         (
             stage.name,
             str(workspace.root),
-            config.model_dump_json(),
+            config_json,
             asdict(tasks[id]),
             keys[id],
             states[id].attempts + 1,
@@ -179,7 +180,9 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
             errors.append({"id": id, **record})
     assert report.done + report.failed == report.tasks
     if stage.finish is not None:
+        outcome.errors = list(errors)  # finish sees all failures, also crashes, and may add what they entail
         outcome = stage.finish(outcome, workspace, config)
+        errors += [{"exception": "", "attempts": 1, **row} for row in outcome.errors if row not in errors]
     if stage.table is not None:
         _write_rows(workspace, stage.table, stage.name, outcome.rows)
     for table, rows in outcome.others.items():
