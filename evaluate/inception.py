@@ -15,10 +15,8 @@ from flythrough.errors import InputError
 
 SIZE = 299
 RESIZE = "TensorFlow 1 bilinear (no antialiasing, corners not aligned), to 299 x 299, in float"
-_LAYERS = (
-    "Conv2d_1a_3x3 Conv2d_2a_3x3 Conv2d_2b_3x3 MaxPool_1 Conv2d_3b_1x1 Conv2d_4a_3x3 MaxPool_2 "
-    "Mixed_5b Mixed_5c Mixed_5d Mixed_6a Mixed_6b Mixed_6c Mixed_6d Mixed_6e Mixed_7a Mixed_7b Mixed_7c AvgPool"
-).split()  # noqa: SIM905
+_STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2")
+_MIXED = tuple(f"Mixed_{stage}" for stage in ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c"))
 
 
 def load(weights: Path, device: str = "cpu") -> Callable[[UInt8[Tensor, "b 3 h w"]], Float[Tensor, "b 2048"]]:
@@ -39,7 +37,7 @@ def load(weights: Path, device: str = "cpu") -> Callable[[UInt8[Tensor, "b 3 h w
             remedy="Run: flythrough weights fetch inception --force",
         ) from error
     _fuse(network)
-    layers: Any = torch.nn.Sequential(*(getattr(network, name) for name in _LAYERS))
+    layers: Any = torch.nn.Sequential(*(getattr(network, name) for name in (*_STEM, *_MIXED, "AvgPool")))
     layers = layers.to(device=device, memory_format=torch.channels_last).eval()
 
     def forward(images: Tensor) -> Tensor:
