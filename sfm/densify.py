@@ -1,0 +1,125 @@
+"""From sparse points to a disparity a pixel: edge-aware interpolation guided by the picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from numba import njit
+
+from .config import DisparityConfig
+from .masks import sky_mask
+
+_ROWS = 192  # disparity is solved at this height
+_ROUNDS = 3
+
+
+def densify(
+    image: UInt8[np.ndarray, "h w 3"],
+    xy: Float[np.ndarray, "n 2"],
+    disparity: Float[np.ndarray, "n"],
+    config: DisparityConfig,
+) -> Float[np.ndarray, "h w"]:
+    """Spread the disparity of points over a picture; breaks fall on colour edges, sky gets zero.
+
+    A plane through the points (affine in the picture, for a plane's disparity is) carries the trend, and what
+    the points differ from it is spread by weighted least squares (fast global smoother, Min et al. 2014).
+
+    Args:
+        image: RGB.
+        xy: where the points are, normalised.
+        disparity: of the points, in any unit.
+        config: smoothing and edge settings.
+    """
+    height, width = image.shape[:2]
+    rows = min(_ROWS, height)
+    size = (round(width * rows / height), rows)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    plane = fit_plane(xy, disparity)
+    x, y = np.meshgrid((np.arange(size[0]) + 0.5) / size[0], (np.arange(rows) + 0.5) / rows)
+    trend = plane[0] + plane[1] * x + plane[2] * y
+    at = (xy * size).astype(int)
+    total = np.zeros((2, rows, size[0]))
+    np.add.at(total[0], (at[:, 1], at[:, 0]), disparity - trend[at[:, 1], at[:, 0]])
+    np.add.at(total[1], (at[:, 1], at[:, 0]), 1.0)
+    spread = _smooth(total, small, config.smoothing**2, config.edge)
+    solved = trend + spread[0] / (spread[1] + 1e-6)
+    solved = np.clip(solved, 0, np.percentile(disparity, 99.5) * 1.25)
+    full = cv2.resize(solved.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    full[confirmed_sky(image, xy, disparity, plane)] = 0
+    return full
+
+
+def fit_plane(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -> Float[np.ndarray, 3]:
+    """Robust affine fit of disparity over the picture: constant, slope along x, slope along y."""
+    design = np.concatenate([np.ones_like(xy[:, :1]), xy], -1)
+    weight = np.ones(len(xy))
+    ridge = np.diag([1e-9, 1e-3, 1e-3]) * len(xy)
+    plane = np.zeros(3)
+    for _ in range(10):
+        weighted = design * weight[:, None]
+        plane = np.linalg.solve(design.T @ weighted + ridge, weighted.T @ disparity)
+        residual = np.abs(disparity - design @ plane)
+        weight = 1 / np.maximum(residual, 0.2 * np.median(residual) + 1e-9)
+        weight /= weight.mean()
+    return plane
+
+
+def confirmed_sky(
+    image: UInt8[np.ndarray, "h w 3"],
+    xy: Float[np.ndarray, "n 2"],
+    disparity: Float[np.ndarray, "n"],
+    plane: Float[np.ndarray, 3],
+) -> Bool[np.ndarray, "h w"]:
+    """What looks like sky and is not contradicted by points or by the ground's plane."""
+    height, width = image.shape[:2]
+    sky = sky_mask(image)
+    near = np.percentile(disparity, 95)
+    at = (xy * [width, height]).astype(int)
+    solid = np.zeros((height, width), np.uint8)
+    close = disparity > 0.03 * near
+    solid[at[close, 1], at[close, 0]] = 1
+    reach = height // 24 | 1
+    solid = cv2.dilate(solid, np.ones((reach, reach), np.uint8))
+    below = np.maximum.accumulate(solid, axis=0) > 0  # under something solid there is no sky
+    y = ((np.arange(height) + 0.5) / height)[:, None]
+    x = ((np.arange(width) + 0.5) / width)[None]
+    ground = plane[0] + plane[1] * x + plane[2] * y > 0.15 * near
+    return sky & ~below & ~ground
+
+
+def _smooth(values: np.ndarray, guide: Float[np.ndarray, "h w 3"], strength: float, edge: float) -> np.ndarray:
+    across = np.exp(-np.abs(np.diff(guide, axis=1)).max(-1) / edge).astype(np.float64)
+    down = np.exp(-np.abs(np.diff(guide, axis=0)).max(-1) / edge).astype(np.float64)
+    out = np.ascontiguousarray(values, dtype=np.float64)
+    for i in range(1, _ROUNDS + 1):
+        weight = 1.5 * strength * 4.0 ** (_ROUNDS - i) / (4.0**_ROUNDS - 1)
+        _solve_lines(out, across, weight)
+        turned = np.ascontiguousarray(out.transpose(0, 2, 1))
+        _solve_lines(turned, np.ascontiguousarray(down.T), weight)
+        out = np.ascontiguousarray(turned.transpose(0, 2, 1))
+    return out
+
+
+@njit(cache=True)
+def _solve_lines(values: np.ndarray, links: np.ndarray, weight: float) -> None:
+    """Solve (I + weight x Laplacian) u = v along each row, for every channel, in place (Thomas algorithm)."""
+    channels, lines, length = values.shape
+    factor = np.empty(length)
+    for line in range(lines):
+        lower = 0.0
+        for i in range(length):
+            link = weight * links[line, i] if i < length - 1 else 0.0
+            pivot = 1.0 + lower + link
+            if i > 0:
+                pivot -= lower * factor[i - 1]
+            factor[i] = link / pivot
+            for c in range(channels):
+                value = values[c, line, i]
+                if i > 0:
+                    value += lower * values[c, line, i - 1]
+                values[c, line, i] = value / pivot
+            lower = link
+        for i in range(length - 2, -1, -1):
+            for c in range(channels):
+                values[c, line, i] += factor[i] * values[c, line, i + 1]

@@ -1,0 +1,169 @@
+"""A shot's pictures, decoded once: gray for matching, colour at the size a clip stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int64, UInt8
+
+from flythrough import video
+from flythrough.errors import InputError
+
+from .config import FramesConfig
+
+PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Decoded frames of a shot, bars cropped away.
+
+    Attributes:
+        times_us: presentation times, strictly increasing.
+        gray: at working size, for tracking and matching.
+        color: RGB at the size that the clip stores.
+        overlay: burnt-in graphics at working size, True where they are; None if there are none.
+        focal: focal length from metadata, widths of the picture; None if it says nothing.
+    """
+
+    times_us: Int64[np.ndarray, "n"]
+    gray: UInt8[np.ndarray, "n H W"]
+    color: UInt8[np.ndarray, "n h w 3"]
+    overlay: Bool[np.ndarray, "H W"] | None = None
+    focal: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.times_us)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the working pictures."""
+        return self.gray.shape[2], self.gray.shape[1]
+
+
+def read_shot(path: Path, shot: dict[str, Any], overlay_file: Path | None, config: FramesConfig) -> Footage:
+    """Decode a shot's frames, evenly thinned to the rate and number that ``config`` allows."""
+    left, top, right, bottom = (shot[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
+    count = shot["end_frame"] - shot["start_frame"]
+    fps = count / max(1e-6, (shot["end_us"] - shot["start_us"]) / 1e6)
+    stride = max(1, round(fps / config.max_fps), -(-count // config.max_frames))
+    sizes: set[tuple[int, int]] = set()
+
+    def pictures() -> Iterator[tuple[int, np.ndarray]]:
+        for i, frame in enumerate(video.frames(path, start_us=shot["start_us"], end_us=shot["end_us"])):
+            if i % stride == 0:
+                sizes.add(frame.image.shape[:2])
+                yield frame.time_us, frame.image[top:bottom, left:right]
+
+    footage = _gather(pictures(), config)
+    if overlay_file is None:
+        return footage
+    overlay = cv2.imread(str(overlay_file), cv2.IMREAD_GRAYSCALE)
+    if overlay is None:
+        raise InputError(f"{overlay_file} is no picture", remedy="Run flythrough curate again")
+    height, width = sizes.pop()
+    overlay = cv2.resize(overlay, (width, height), interpolation=cv2.INTER_NEAREST)[top:bottom, left:right]
+    overlay = cv2.resize(overlay, footage.size, interpolation=cv2.INTER_NEAREST)
+    return replace(footage, overlay=overlay > 127)
+
+
+def read_times(
+    path: Path, wanted_us: Int64[np.ndarray, "m"], config: FramesConfig
+) -> tuple[Footage, Int64[np.ndarray, "n"]]:
+    """Decode the frames nearest to given times, within half a frame; also tells which of the times were found.
+
+    Raises:
+        InputError: there is no frame near any of the times.
+    """
+    index: list[int] = []
+    footage = _gather(_nearest(path, wanted_us, index), config)
+    return footage, np.array(index, dtype=np.int64)
+
+
+def _nearest(path: Path, wanted_us: Int64[np.ndarray, "m"], index: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the frame nearest to each wanted time; where there is one, its place is appended to ``index``."""
+    here, cursor, half = None, 0, 0.0
+    for after in chain(video.frames(path, end_us=int(wanted_us[-1]) + 1_000_000), [None]):
+        if here is not None:
+            half = (after.time_us - here.time_us) / 2 if after is not None else half
+            while cursor < len(wanted_us) and wanted_us[cursor] < here.time_us - half:
+                cursor += 1  # between two frames too far apart, or before the first
+            if cursor < len(wanted_us) and wanted_us[cursor] <= here.time_us + half:
+                index.append(cursor)
+                yield here.time_us, here.image
+                while cursor < len(wanted_us) and wanted_us[cursor] <= here.time_us + half:
+                    cursor += 1
+        here = after
+
+
+def read_photos(folder: Path, config: FramesConfig) -> Footage:
+    """The photos of a folder in the order of their names, one second apart.
+
+    Raises:
+        InputError: no photos, an unreadable one, or photos of different sizes.
+    """
+    files = photo_files(folder)
+    footage = _gather(((i * 1_000_000, _read_photo(file)) for i, file in enumerate(files)), config)
+    return replace(footage, focal=_exif_focal(files[0]))
+
+
+def photo_files(folder: Path) -> list[Path]:
+    """The photos of a folder, by name.
+
+    Raises:
+        InputError: it is no folder, or has no photos.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", remedy="Name a folder of photos (--images)")
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PHOTOS)
+    if not files:
+        raise InputError(f"{folder} has no photos", remedy=f"Name a folder with {', '.join(sorted(PHOTOS))} files")
+    return files
+
+
+def _read_photo(file: Path) -> UInt8[np.ndarray, "h w 3"]:
+    image = cv2.imread(str(file), cv2.IMREAD_COLOR)  # upright, by EXIF orientation
+    if image is None:
+        raise InputError(f"{file} is no picture that can be read", remedy="Mend or remove it")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _exif_focal(file: Path) -> float | None:
+    """Focal length over the width, from the 35 mm equivalent."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        equivalent = image.getexif().get_ifd(0x8769).get(0xA405)  # FocalLengthIn35mmFilm
+        width, height = image.size
+    if not equivalent:
+        return None
+    return float(equivalent) / 43.27 * float(np.hypot(width, height)) / max(width, height)
+
+
+def _gather(pictures: Iterator[tuple[int, np.ndarray]], config: FramesConfig) -> Footage:
+    times, gray, color = [], [], []
+    shape: tuple[int, ...] = ()
+    for time_us, image in pictures:
+        if shape and image.shape != shape:
+            raise InputError("The pictures differ in size", remedy="Keep pictures of one size together")
+        shape = image.shape
+        times.append(time_us)
+        gray.append(cv2.cvtColor(_fit(image, config.work_px / max(shape[:2])), cv2.COLOR_RGB2GRAY))
+        color.append(_fit(image, config.rows / shape[0]))
+    if not times:
+        raise InputError("There are no frames where the shot should be", remedy="Run the stages before again")
+    return Footage(np.array(times, dtype=np.int64), np.stack(gray), np.stack(color))
+
+
+def _fit(image: np.ndarray, scale: float) -> np.ndarray:
+    """Shrink by ``scale``; never enlarge."""
+    if scale >= 1:
+        return image
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

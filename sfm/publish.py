@@ -1,0 +1,65 @@
+"""Writing a clip's folder: cameras, frames, disparity, trajectory."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from flythrough.cameras import Cameras, write_cameras
+from flythrough.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
+from flythrough.errors import FlythroughError
+from flythrough.files import disk_errors
+
+TRAJECTORY = "trajectory.npz"  # raw and smoothed poses, points: for sfm view
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every archive member, so that equal content is equal bytes
+
+
+def write_clip_cameras(
+    folder: Path, url: str, times_us: np.ndarray, intrinsics: Float[np.ndarray, "n 4"], poses: np.ndarray
+) -> Path:
+    """The clip's camera file; returns its path."""
+    path = folder / CAMERA_FILE
+    write_cameras(path, Cameras(url, times_us, intrinsics, poses))
+    return path
+
+
+def write_frames(folder: Path, images: UInt8[np.ndarray, "n h w 3"]) -> None:
+    """Frames as PNG."""
+    target = folder / FRAMES
+    with disk_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(images):
+        path = target / frame_name(i)
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
+            raise FlythroughError(f"Could not write {path}", remedy="Check the disk's free space", kind="disk")
+
+
+def write_disparities(folder: Path, maps: Iterable[Float[np.ndarray, "h w"]]) -> None:
+    """Disparity as float16, a compressed array a frame, one after the other (constant memory)."""
+    path = folder / DISPARITY
+    with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for i, disparity in enumerate(maps):
+            _add(archive, f"{i:06d}", disparity.astype(np.float16))
+
+
+def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    """An ``.npz`` whose bytes follow from its content alone."""
+    with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in sorted(arrays.items()):
+            _add(archive, name, np.asarray(array))
+
+
+def _add(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, allow_pickle=False)
+    member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(member, buffer.getvalue(), compresslevel=1)

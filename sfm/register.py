@@ -1,0 +1,140 @@
+"""Poses for the frames between keyframes: points are tracked into them, then each is resected on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import pycolmap
+from jaxtyping import Bool, Float, Int64
+
+from .footage import Footage
+from .scene import Scene
+
+_LK = {
+    "winSize": (21, 21),
+    "maxLevel": 3,
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
+}
+_MIN_POINTS = 12  # a frame with fewer inliers gets no pose
+_MAX_ERROR_PX = 2.0  # of an inlier, at 640 pixels of width
+_REACH = 30  # frames beyond the first and the last posed keyframe that tracks may carry to
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Points seen in one frame."""
+
+    points: Int64[np.ndarray, "n"]
+    xy: Float[np.ndarray, "n 2"]
+
+
+def register_frames(footage: Footage, scene: Scene, track_points: int, seed: int) -> Scene:
+    """Add every frame that tracks lead to; needs a scene of keyframes alone."""
+    sightings = _track_all(footage, scene, track_points)
+    camera = pycolmap.Camera(
+        camera_id=1, model="SIMPLE_RADIAL", width=scene.lens.width, height=scene.lens.height,
+        params=[scene.lens.focal, scene.lens.width / 2, scene.lens.height / 2, scene.lens.k],
+    )  # fmt: skip
+    frames, poses, found = [], [], []
+    for frame in sorted(sightings):
+        posed = _resect(sightings[frame], scene, camera, seed)
+        if posed is not None:
+            frames.append(frame)
+            poses.append(posed[0])
+            found.append(posed[1])
+    return _join(scene, frames, poses, found)
+
+
+def _track_all(footage: Footage, scene: Scene, track_points: int) -> dict[int, Sighting]:
+    """Sightings in all frames that are no posed keyframes: tracked on from the keyframe before and back from the next."""
+    parts: dict[int, list[Sighting]] = {}
+    last = len(footage) - 1
+    for place, frame in enumerate(scene.frames):
+        start = _strongest(scene, place, track_points)
+        after = scene.frames[place + 1] - 1 if place + 1 < len(scene.frames) else min(last, frame + _REACH)
+        before = scene.frames[place - 1] + 1 if place > 0 else max(0, frame - _REACH)
+        for steps in (range(frame + 1, after + 1), range(frame - 1, before - 1, -1)):
+            for reached, sighting in _follow(footage, frame, start, steps):
+                parts.setdefault(reached, []).append(sighting)
+    return {frame: _merge(sightings) for frame, sightings in parts.items()}
+
+
+def _strongest(scene: Scene, place: int, count: int) -> Sighting:
+    """The points of a keyframe seen longest, thinned over the picture."""
+    seen = np.flatnonzero(scene.seen_frame == place)
+    length = np.bincount(scene.seen_point, minlength=len(scene.points))[scene.seen_point[seen]]
+    cell = (scene.seen_xy[seen] / [scene.lens.width, scene.lens.height] * [8, 6]).astype(int)
+    cell = cell[:, 0] * 6 + cell[:, 1]
+    order = np.lexsort((-length, cell))
+    rank = np.empty(len(seen), int)
+    rank[order] = np.arange(len(seen)) - np.searchsorted(cell[order], cell[order])
+    chosen = seen[np.lexsort((-length, rank))[:count]]
+    return Sighting(scene.seen_point[chosen], scene.seen_xy[chosen])
+
+
+def _follow(footage: Footage, frame: int, start: Sighting, steps: range) -> Iterator[tuple[int, Sighting]]:
+    """Carry points from frame to frame; a step that does not lead back to where it came from ends a track."""
+    points, xy = start.points, start.xy
+    here = footage.gray[frame]
+    tolerance = 0.7 * here.shape[1] / 640
+    for step in steps:
+        if len(points) < _MIN_POINTS:
+            return
+        there = footage.gray[step]
+        from_xy = (xy - 0.5).astype(np.float32)
+        moved, ok, _ = cv2.calcOpticalFlowPyrLK(here, there, from_xy, None, **_LK)
+        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(there, here, moved, moved - moved + from_xy, flags=4, **_LK)
+        height, width = there.shape
+        kept = (ok[:, 0] == 1) & (ok_back[:, 0] == 1)
+        kept &= np.linalg.norm(back - from_xy, axis=-1) < tolerance
+        kept &= ((moved > 2) & (moved < [width - 3, height - 3])).all(-1)
+        points, xy = points[kept], moved[kept].astype(float) + 0.5
+        yield step, Sighting(points, xy)
+        here = there
+
+
+def _merge(sightings: list[Sighting]) -> Sighting:
+    """One sighting a point; of two that agree the first is kept."""
+    points = np.concatenate([s.points for s in sightings])
+    xy = np.concatenate([s.xy for s in sightings])
+    _, first = np.unique(points, return_index=True)
+    return Sighting(points[first], xy[first])
+
+
+def _resect(
+    sighting: Sighting, scene: Scene, camera: pycolmap.Camera, seed: int
+) -> tuple[Float[np.ndarray, "3 4"], Sighting] | None:
+    """Robust pose of one frame and the sightings that obey it."""
+    if len(sighting.points) < _MIN_POINTS:
+        return None
+    options = pycolmap.AbsolutePoseEstimationOptions()
+    options.ransac.max_error = _MAX_ERROR_PX * scene.lens.width / 640
+    options.ransac.random_seed = seed
+    options.ransac.max_num_trials = 1000
+    answer = pycolmap.estimate_and_refine_absolute_pose(sighting.xy, scene.points[sighting.points], camera, options)
+    if answer is None or answer["num_inliers"] < max(_MIN_POINTS, 0.4 * len(sighting.points)):
+        return None
+    inlier: Bool[np.ndarray, "n"] = np.asarray(answer["inlier_mask"], dtype=bool)
+    return answer["cam_from_world"].matrix(), Sighting(sighting.points[inlier], sighting.xy[inlier])
+
+
+def _join(scene: Scene, frames: list[int], poses: list[np.ndarray], found: list[Sighting]) -> Scene:
+    if not frames:
+        return scene
+    all_frames = np.concatenate([scene.frames, np.array(frames, dtype=np.int64)])
+    order = np.argsort(all_frames, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    added = np.concatenate([np.full(len(s.points), i) for i, s in enumerate(found)]) + len(scene.frames)
+    return replace(
+        scene,
+        frames=all_frames[order],
+        poses=np.concatenate([scene.poses, np.stack(poses)])[order],
+        key=np.concatenate([scene.key, np.zeros(len(frames), bool)])[order],
+        seen_frame=place[np.concatenate([scene.seen_frame, added])],
+        seen_point=np.concatenate([scene.seen_point, *(s.points for s in found)]),
+        seen_xy=np.concatenate([scene.seen_xy, *(s.xy for s in found)]),
+    )

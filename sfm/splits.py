@@ -1,0 +1,71 @@
+"""Train, validation and test by video: from a hash of the video, so that adding videos moves none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from flythrough.catalog import Row
+
+from .config import SplitsConfig
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+def assign_splits(
+    videos: Sequence[str], twins: Sequence[Sequence[str]], given: Mapping[str, str], config: SplitsConfig
+) -> dict[str, str]:
+    """The split of each video that has clips.
+
+    A video's place in [0, 1) is a hash of its id; below ``test`` it is for test, above ``1 - validation`` for
+    validation, else for training. Near-duplicates (``twins``) take the place of the least id among them. With two
+    groups or more, training and test are never empty: the group nearest to the missing split moves there.
+
+    Args:
+        videos: ids of videos that have clips.
+        twins: groups of near-duplicate videos; may name videos without clips.
+        given: splits that came with the data; they hold for the whole group.
+        config: the shares.
+    """
+    leader = {video: video for video in videos}
+    for group in twins:
+        for video in group:
+            leader[video] = min(group)
+    place = {group: _place(group) for group in {leader[video] for video in videos}}
+    splits = {group: _split_at(p, config) for group, p in place.items()}
+    fixed = {leader[video]: split for video, split in sorted(given.items()) if video in leader}
+    splits.update({group: split for group, split in fixed.items() if group in splits})
+    free = sorted((group for group in splits if group not in fixed), key=lambda group: place[group])
+    if len(splits) >= 2 and config.test > 0 and TEST not in splits.values() and free:
+        splits[free[0]] = TEST
+    if TRAIN not in splits.values() and free:
+        splits[free[-1]] = TRAIN
+    return {video: splits[leader[video]] for video in videos}
+
+
+def near_duplicates(videos: Sequence[Row], max_bits: int) -> list[list[str]]:
+    """Groups of videos whose perceptual hashes differ by at most ``max_bits`` of every 64 bits."""
+    hashes = {v["id"]: v["perceptual_hash"] for v in videos if v.get("perceptual_hash")}
+    groups: list[list[str]] = []
+    for video in sorted(hashes):
+        near = [g for g in groups if any(_alike(hashes[video], hashes[other], max_bits) for other in g)]
+        for group in near:
+            groups.remove(group)
+        groups.append([video, *(other for group in near for other in group)])
+    return [sorted(group) for group in groups if len(group) > 1]
+
+
+def _alike(a: str, b: str, max_bits: int) -> bool:
+    if len(a) != len(b):
+        return False
+    return (int(a, 16) ^ int(b, 16)).bit_count() * 64 <= max_bits * 4 * len(a)
+
+
+def _place(video: str) -> float:
+    return int.from_bytes(hashlib.sha256(video.encode()).digest()[:8], "big") / 2**64
+
+
+def _split_at(place: float, config: SplitsConfig) -> str:
+    if place < config.test:
+        return TEST
+    return VALIDATION if place >= 1 - config.validation else TRAIN

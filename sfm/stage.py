@@ -1,0 +1,72 @@
+"""From shots to posed clips with disparity: the front door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flythrough.catalog import Workspace
+from flythrough.files import content_key, sha256_of
+from flythrough.stage import Job, Outcome, Resources, Stage, Task
+
+from .config import SfmConfig
+
+
+def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
+    """A task a shot, and one for the folder of photos if there is one."""
+    videos = {row["id"]: row for row in workspace.rows("videos")}
+    clips = {row["id"]: row for row in workspace.rows("clips")}
+    for shot in workspace.rows("shots"):
+        video = videos[shot["video_id"]]
+        inputs: dict[str, Any] = {
+            "shot": {name: value for name, value in shot.items() if name != "measures"},
+            "video": {name: video[name] for name in ("id", "path", "sha256", "url")},
+        }
+        for name in ("overlay_file", "camera_file"):
+            if shot[name]:
+                inputs[f"{name}_sha256"] = sha256_of(workspace / shot[name])
+        if shot["camera_file"]:
+            inputs["clip"] = next((i for i, c in clips.items() if Path(shot["camera_file"]).stem == i), shot["id"])
+        yield Task(shot["id"], inputs)
+    if config.images is not None:
+        yield photo_task(config.images)
+
+
+def photo_task(folder: Path) -> Task:
+    """The task for a folder of photos; its ids follow from what the photos hold."""
+    from .footage import photo_files
+
+    files = photo_files(folder)
+    video = "photos-" + content_key([(file.name, sha256_of(file)) for file in files])[:16]
+    return Task(f"{video}_0_{len(files) * 1_000_000}", {"video_id": video}, {"folder": str(folder.absolute())})
+
+
+def run(job: Job, config: SfmConfig) -> Outcome:
+    """Reconstruct one shot."""
+    from .shot import process
+
+    return process(job, config)
+
+
+def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome:
+    """Give each clip its video's split."""
+    from .splits import assign_splits, near_duplicates
+
+    twins = near_duplicates(workspace.rows("videos"), config.splits.near_duplicate_bits)
+    given = {row["video_id"]: row["split"] for row in Workspace(workspace / "acquire").rows("clips")}
+    splits = assign_splits(sorted({row["video_id"] for row in outcome.rows}), twins, given, config.splits)
+    rows = [{**row, "split": splits[row["video_id"]]} for row in outcome.rows]
+    return Outcome(rows, outcome.drops, outcome.errors, outcome.others)
+
+
+STAGE = Stage(
+    name="sfm",
+    version=1,
+    table="clips",
+    config=SfmConfig,
+    tasks=tasks,
+    run=run,
+    finish=finish,
+    resources=lambda config: Resources(cpus=1, memory_gb=1.5, time_limit_s=config.time_limit_s),
+)
