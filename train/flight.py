@@ -14,6 +14,7 @@ from flythrough.autopilot import Flight
 from flythrough.geometry import compose, identity_pose, invert
 
 from .model import InfiniteNature
+from .sky import keep_sky
 
 
 def fly(
@@ -24,6 +25,7 @@ def fly(
     steps: int | None,
     *,
     bf16: bool = False,
+    sky: bool = False,
 ) -> Iterator[Float[Tensor, "4 h w"]]:
     """Yield the RGBD picture of each step, the start not among them; memory does not grow with the flight.
 
@@ -37,16 +39,17 @@ def fly(
         flight: where to go; asked for the next pose with the disparity of the picture at its pose.
         steps: how many; ``None`` flies on until the plan ends.
         bf16: refine in bfloat16.
+        sky: go on showing the start picture's sky; see :mod:`.sky`.
     """
     device = next(model.parameters()).device
     size = (model.config.height, model.config.width)
     lens = torch.as_tensor(np.asarray(intrinsics), dtype=torch.float32, device=device)[None]
     home = torch.as_tensor(identity_pose(), dtype=torch.float32, device=device)[None]
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        rgbd = resize(start[None].to(device).float(), *size)
+        rgbd = first = resize(start[None].to(device).float(), *size)
         kernels = model.normalise()
         style = model.encode(rgbd, kernels)[0].float()
-    step = 0
+    takeoff, step = flight.pose, 0
     while steps is None or step < steps:
         here = flight.pose
         there = flight.next_pose(rgbd[0, 3].cpu().numpy())
@@ -54,6 +57,9 @@ def fly(
         # Not around the yield: the caller's code must not run in inference mode.
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             rgbd = model.step(rgbd, home, move, lens, style, kernels)
+            if sky:
+                turn = torch.as_tensor(compose(there, invert(takeoff)), dtype=torch.float32, device=device)[None]
+                rgbd = keep_sky(rgbd, first, turn, lens)
             frame = resize(rgbd, *start.shape[1:])[0]
         yield frame
         step += 1

@@ -1,0 +1,84 @@
+"""Commands of train/: fly from a picture; report on a run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flythrough.errors import InputError
+from flythrough.options import WorkspaceOption
+
+
+def register(app: typer.Typer, stage: typer.Typer) -> None:
+    """Add ``flythrough fly`` and ``flythrough train report``."""
+    app.command()(fly)
+    stage.command()(report)
+
+
+def fly(
+    start: Annotated[Path, typer.Argument(metavar="IMAGE_OR_NPZ", help="A photo, or rgbd and intrinsics in a .npz.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The video to write (MP4).")] = Path("flight.mp4"),
+    steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder [default: the workspace's newest].")
+    ] = None,
+    workspace: WorkspaceOption = Path("workspace"),
+    speed: Annotated[float, typer.Option(help="Distance a step, in units of the near ground; below 0 is back.")] = 0.2,
+    plan: Annotated[str, typer.Option(help="autopilot, straight, orbit, or a camera file to follow.")] = "autopilot",
+    depth: Annotated[
+        str, typer.Option(help="Who gives a bare photo's depth: auto, rough, or a network's name.")
+    ] = "auto",
+    fps: Annotated[float, typer.Option(min=1, help="Frames a second of the video.")] = 20,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 (faster where the machine can).")] = False,
+    sky: Annotated[bool, typer.Option("--sky", help="Go on showing the start picture's sky.")] = False,
+) -> None:
+    """Fly from one picture and film it: render, refine, repeat."""
+    from flythrough.catalog import Workspace
+    from flythrough.device import pick
+    from flythrough.progress import bar
+
+    from .checkpoint import load_checkpoint
+    from .fly import film, newest_checkpoint, plan_flight, read_start
+
+    if output.suffix.lower() not in (".mp4", ".m4v", ".mov"):
+        raise InputError(f"{output} is no MP4 file name", remedy="For example: -o flight.mp4")
+    model = load_checkpoint(checkpoint or newest_checkpoint(Workspace(workspace))).eval().to(pick(device))
+    begin = read_start(start, model.config.height, model.config.width, depth)
+    if begin.disparity_from != "the file":
+        print(f"Disparity of the start picture: {begin.disparity_from}", file=sys.stderr)
+    flight = plan_flight(plan, begin.intrinsics, speed)
+    flown = 0
+    began = time.monotonic()
+
+    with bar("fly", steps, "frame") as advance:
+
+        def count(n: int = 1) -> None:
+            nonlocal flown
+            flown += n
+            advance(n)
+
+        try:
+            film(model, begin, flight, output, steps=steps, fps=fps, advance=count, bf16=bf16, sky=sky)
+        except KeyboardInterrupt:
+            print(f"Interrupted after {flown} of {steps} steps; {output} plays up to there.", file=sys.stderr)
+            raise typer.Exit(130) from None
+    print(f"{output}: {flown} steps, {flown / (time.monotonic() - began):.1f} frames a second")
+
+
+def report(
+    workspace: WorkspaceOption = Path("workspace"),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page [default: WORKSPACE/train/report.html].")
+    ] = None,
+) -> None:
+    """Draw the newest run's curves, strips and flight into one HTML page."""
+    from flythrough.catalog import Workspace
+
+    from .report import write_report
+
+    print(write_report(Workspace(workspace), output).absolute())

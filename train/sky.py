@@ -1,0 +1,41 @@
+"""Sky correction at test time (InfiniteNature-Zero): the sky is far, so the start picture's goes on being right.
+
+The start picture is turned to the camera's present direction (a rotation alone: the sky has no parallax) and laid
+over what the model painted, where both are sky.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+SKY_DISPARITY = 0.05  # farther than this is sky
+
+
+def skyness(disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """1 where it is surely sky, 0 where it is surely not."""
+    return ((SKY_DISPARITY - disparity) / (0.5 * SKY_DISPARITY)).clamp(0, 1)
+
+
+def keep_sky(
+    rgbd: Float[Tensor, "b 4 h w"],
+    start: Float[Tensor, "b 4 h w"],
+    now_from_start: Float[Tensor, "b 3 4"],
+    intrinsics: Float[Tensor, "b 4"],
+) -> Float[Tensor, "b 4 h w"]:
+    """``rgbd`` with the start picture's sky where both show sky."""
+    height, width = rgbd.shape[-2:]
+    x = (torch.arange(width, device=rgbd.device) + 0.5) / width
+    y = (torch.arange(height, device=rgbd.device) + 0.5) / height
+    focal, center = intrinsics[:, None, None, :2], intrinsics[:, None, None, 2:]
+    points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+    rays = torch.cat([(points - center) / focal, torch.ones_like(points[..., :1])], -1)
+    turned = rays @ now_from_start[:, None, :, :3]  # row vectors: this is the inverse rotation
+    ahead = turned[..., 2:] > 0.05
+    seen_at = turned[..., :2] / turned[..., 2:].clamp_min(0.05) * focal + center
+    inside = ahead[..., 0] & (seen_at > 0).all(-1) & (seen_at < 1).all(-1)
+    then = grid_sample(start, 2 * seen_at - 1, mode="bilinear", padding_mode="border", align_corners=False)
+    weight = skyness(rgbd[:, 3:]) * skyness(then[:, 3:]) * inside[:, None]
+    return rgbd * (1 - weight) + then * weight

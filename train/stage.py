@@ -1,0 +1,112 @@
+"""train/: clips in, a checkpoint out. One task is one training run, which goes on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flythrough.catalog import Workspace, to_json
+from flythrough.errors import InputError, MissingWeights
+from flythrough.files import content_key, sha256_of_folder
+from flythrough.stage import Job, Outcome, Resources, Stage, Task
+
+from .config import Settings, TrainConfig, resolve
+
+TASK = "infinite-nature"
+
+
+def tasks(workspace: Workspace, config: Any) -> Iterable[Task]:
+    """The one run that the config asks for, on the clips as they are now.
+
+    Raises:
+        InputError: there is no clip to train on.
+    """
+    preset, settings = resolve(config)
+    clips = _clip_hashes(workspace, settings)
+    if not clips:
+        raise InputError(
+            "There is no clip to train on: the split train is empty",
+            remedy=f"Run flythrough sfm, and see why clips were dropped with: flythrough status -w {workspace.root}",
+        )
+    chosen = settings.model_dump(mode="json") | {"perceptual": _perceptual(settings)}
+    yield Task(TASK, {"preset": preset, "settings": chosen, "clips": clips})
+
+
+def run(job: Job, config: Any) -> Outcome:
+    """Train, and account for the checkpoint."""
+    from .worker import CHECKPOINT, train, train_on_all
+
+    preset, settings = resolve(config)
+    workspace = Workspace(job.workspace)
+    processes = _processes(settings)
+    if processes > 1:
+        figures = train_on_all(workspace, settings, job.folder, processes)
+    else:
+        figures = train(workspace, settings, job.folder)
+    folder = job.folder / CHECKPOINT
+    explicit = {key for key, value in config if value is not None} - {"preset"}
+    row = {
+        "id": f"{TASK}-{content_key(job.task.inputs)[:8]}",
+        "path": job.path_of(folder),
+        "step": settings.steps,
+        "preset": "custom" if explicit & _DECIDING else preset,
+        "sha256": sha256_of_folder(folder),
+        "measures": to_json({**figures, "changed": sorted(explicit)}),
+    }
+    return Outcome(rows=[row])
+
+
+# Explicit values of these make a run's preset "custom".
+_DECIDING = set(Settings.model_fields) - {"device", "processes", "workers", "cache_mb", "seed"}
+
+
+def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:
+    if settings.data == "shards":
+        found = [Path(settings.shards)] if Path(settings.shards).is_file() else workspace.root.glob(settings.shards)
+        return {str(path): f"{path.stat().st_size} bytes" for path in sorted(found)}
+    rows = [row for row in workspace.rows("clips") if row["folder"] and row["disparity"]]
+    return {row["id"]: row["sha256"] for row in rows if row["split"] == "train" or len(rows) == 1}
+
+
+def _perceptual(settings: Settings) -> str:
+    """The perceptual network that training will take; part of the key, as it depends on what is on the machine."""
+    from flythrough.weights import locate
+
+    if settings.perceptual != "auto":
+        return settings.perceptual
+    try:
+        locate("vgg19")
+    except MissingWeights:
+        return "lite0"
+    return "vgg19"
+
+
+def _processes(settings: Settings) -> int:
+    if settings.processes:
+        return settings.processes
+    if settings.device not in ("auto", "cuda"):
+        return 1
+    import torch
+
+    return max(1, torch.cuda.device_count())
+
+
+def resources(config: Any) -> Resources:
+    """What a run takes of a cluster's node."""
+    if config.preset in ("auto", "tiny"):
+        return Resources(cpus=2, memory_gb=4)
+    return Resources(cpus=8, gpus=max(1, config.processes or 1), memory_gb=32)
+
+
+STAGE = Stage(
+    name="train",
+    version=1,
+    table="checkpoints",
+    config=TrainConfig,
+    tasks=tasks,
+    run=run,
+    resources=resources,
+    resumable=True,
+    in_process=True,
+)
