@@ -1,0 +1,298 @@
+"""Shot boundaries: cuts, dissolves, fades and spins, found on small frames.
+
+A cheap score says where something may have happened; following points between the frames on both sides says
+whether it did. What neither settles is handed to TransNetV2, where the config allows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt8
+
+from .links import Link, far_link, link
+
+LINKED, UNLINKED = 0.35, 0.15  # Link.share that says same scene, other scene; between them nothing is sure
+BLANK_CONTRAST = 4.0  # grey levels; a frame below shows nothing
+FLASH_S = 0.4
+HALF_WINDOWS_S = (0.3, 0.5, 0.75, 1.1)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """Frames between two shots; half-open, empty for a hard cut (``start == end`` is the new shot's first frame)."""
+
+    start: int
+    end: int
+    kind: str  # cut, dissolve, fade, spin
+
+
+@dataclass
+class Strip:
+    """Consecutive frames as the detector sees them.
+
+    Attributes:
+        first: index of the first frame in the video.
+        times_s: presentation times.
+        tiny: 48 x 27 RGB, the size TransNetV2 takes.
+        gray: luma at the working width.
+    """
+
+    first: int
+    times_s: Float[np.ndarray, "n"]
+    tiny: UInt8[np.ndarray, "n 27 48 3"]
+    gray: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+
+Arbiter = Callable[[Strip, int, int], float]  # probability that a transition touches frames [start, end)
+
+
+def find_transitions(strip: Strip, arbiter: Arbiter | None = None) -> list[Transition]:
+    """Transitions within a strip, in order, in frame indices of the video."""
+    if len(strip) < 2:
+        return []
+    fades = _fades(strip)
+    cuts = [t for t in _cuts(strip, arbiter) if not _touches(t, fades, 1)]
+    dissolves = [t for t in _dissolves(strip, arbiter, [*fades, *cuts]) if not _touches(t, fades, 2)]
+    cuts = [t for t in cuts if not _touches(t, dissolves, 0)]
+    merged = _merge(sorted([*fades, *cuts, *dissolves], key=lambda t: (t.start, t.end)))
+    return [Transition(t.start + strip.first, t.end + strip.first, t.kind) for t in merged]
+
+
+def _touches(transition: Transition, others: list[Transition], slack: int) -> bool:
+    return any(transition.start <= o.end + slack and o.start - slack <= transition.end for o in others)
+
+
+def _merge(transitions: list[Transition]) -> list[Transition]:
+    merged: list[Transition] = []
+    for transition in transitions:
+        if merged and transition.start <= merged[-1].end + (2 if transition.kind == merged[-1].kind == "cut" else 0):
+            last = merged.pop()
+            kind = (
+                "spin"
+                if last.kind == transition.kind == "cut"
+                else last.kind
+                if last.kind != "cut"
+                else transition.kind
+            )
+            transition = Transition(last.start, max(last.end, transition.end), kind)
+        merged.append(transition)
+    return merged
+
+
+# --- cuts -----------------------------------------------------------------------------------------------------------
+
+
+def _cuts(strip: Strip, arbiter: Arbiter | None) -> list[Transition]:
+    change = np.concatenate([[0.0], _change(strip.tiny[:-1], strip.tiny[1:])])
+    candidates = [t for t in range(1, len(strip)) if _stands_out(change, t)]
+    return [Transition(t, t, "cut") for t in candidates if _is_cut(strip, change, t, arbiter)]
+
+
+def _change(before: np.ndarray, after: np.ndarray) -> Float[np.ndarray, "n"]:
+    """Mean absolute difference of frames, grey levels."""
+    return np.abs(after.astype(np.int16) - before).reshape(len(before), -1).mean(1, dtype=np.float64)
+
+
+def _stands_out(change: np.ndarray, t: int) -> bool:
+    """A frame that differs from the one before by more than its neighbours do; fast motion is let through too."""
+    around = np.concatenate([change[max(1, t - 6) : t], change[t + 1 : t + 7]])
+    usual = float(np.median(around)) if len(around) else 0.0
+    return bool(change[t] > 3.0 and change[t] > 1.8 * usual + 1.5) or bool(change[t] > 16.0 and change[t] > 1.1 * usual)
+
+
+def _is_cut(strip: Strip, change: np.ndarray, t: int, arbiter: Arbiter | None) -> bool:
+    found = _same_scene(strip, t - 1, t)
+    if found is True or _is_flash(strip, t):
+        return False
+    if found is False:
+        return True
+    around = np.concatenate([change[max(1, t - 6) : t], change[t + 1 : t + 7]])
+    clear = change[t] > 25 and change[t] > 3 * float(np.median(around) if len(around) else 0.0)
+    return clear if clear or arbiter is None else arbiter(strip, t - 1, t + 1) > 0.5
+
+
+def _same_scene(strip: Strip, a: int, b: int) -> bool | None:
+    """Whether frames a and b show one scene from places that a camera can have gone between; None if unsure."""
+    near = link(strip.gray[a], strip.gray[b])
+    gap_s = strip.times_s[b] - strip.times_s[a]
+    if near.share is None:
+        return None
+    if near.share >= LINKED:
+        return not _jumps(strip, a, b, near, gap_s)
+    if near.share > UNLINKED and gap_s < 0.2:
+        return None
+    far = far_link(strip.gray[a], strip.gray[b])
+    if far.share is not None and far.share > 0:
+        return not _jumps(strip, a, b, far, gap_s)
+    return False
+
+
+def _jumps(strip: Strip, a: int, b: int, found: Link, gap_s: float) -> bool:
+    """A step much longer than those before and after it: an edit within one scene, not a flight."""
+    if b != a + 1 or gap_s > 0.2 or found.shift < 0.03:
+        return False
+    steps = [link(strip.gray[i], strip.gray[i + 1]) for i in (a - 1, b) if 0 <= i < len(strip) - 1]
+    known = [s.shift for s in steps if s.share is not None and s.share >= LINKED]
+    return bool(known) and found.shift > 4 * max(known) + 0.03
+
+
+def _is_flash(strip: Strip, t: int) -> bool:
+    """Whether the change at t is the edge of a flash: the scene before (or after) it returns within FLASH_S."""
+    level = lambda i: float(strip.gray[i].mean())  # noqa: E731
+    for step in range(1, len(strip)):
+        j, i = t + step, t - 1 - step
+        after = j < len(strip) and strip.times_s[j] - strip.times_s[t - 1] <= FLASH_S
+        before = i >= 0 and strip.times_s[t] - strip.times_s[i] <= FLASH_S
+        if not after and not before:
+            return False
+        if after and _brighter(strip, t, t - 1, j, level) and _linked(strip, t - 1, j):
+            return True
+        if before and _brighter(strip, t - 1, i, t, level) and _linked(strip, i, t):
+            return True
+    return False
+
+
+def _brighter(strip: Strip, flash: int, before: int, after: int, level: Callable[[int], float]) -> bool:
+    stands_out = level(flash) > max(level(before), level(after)) + 12
+    return stands_out or contrast_of(strip.gray[flash]) < BLANK_CONTRAST
+
+
+def _linked(strip: Strip, a: int, b: int) -> bool:
+    share = link(strip.gray[a], strip.gray[b]).share
+    return share is not None and share >= LINKED
+
+
+# --- fades ----------------------------------------------------------------------------------------------------------
+
+
+def contrast_of(gray: np.ndarray) -> float:
+    """Standard deviation of the middle of a picture (bars left out), grey levels."""
+    height, width = gray.shape
+    return float(gray[height // 5 : height - height // 5, width // 10 : width - width // 10].std())
+
+
+def _fades(strip: Strip) -> list[Transition]:
+    """Runs of frames that show nothing, with the ramps that lead into and out of them."""
+    contrast = np.array([contrast_of(g) for g in strip.gray])
+    found = []
+    for start, end in _runs(contrast < BLANK_CONTRAST):
+        length_s = strip.times_s[end - 1] - strip.times_s[start]
+        if start > 0 and end < len(strip) and length_s < FLASH_S and _linked(strip, start - 1, end):
+            continue  # a flash
+        first = _ramp(contrast, strip.times_s, start, -1)
+        last = _ramp(contrast, strip.times_s, end - 1, +1)
+        found.append(Transition(first, last + 1, "fade"))
+    return found
+
+
+def _ramp(contrast: np.ndarray, times_s: np.ndarray, at: int, step: int) -> int:
+    """Walk from a blank frame while contrast keeps growing by more than noise, at most two seconds."""
+    here = at
+    while 0 <= here + step < len(contrast) and abs(times_s[here + step] - times_s[at]) < 2.0:
+        ahead = min(max(here + 3 * step, 0), len(contrast) - 1)
+        grows = contrast[ahead] > contrast[here] * 1.04 + 0.1
+        leap = contrast[here + step] > 3 * contrast[here] + 8
+        if leap or not grows:
+            break
+        here += step
+    return here
+
+
+def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+# --- dissolves ------------------------------------------------------------------------------------------------------
+
+
+def _dissolves(strip: Strip, arbiter: Arbiter | None, known: list[Transition]) -> list[Transition]:
+    """Spans whose middle is a mixture of their ends, while the ends show different scenes."""
+    candidates = sorted(_mixtures(strip, known))
+    found: list[Transition] = []
+    refused: list[tuple[int, int]] = []
+    for misfit, centre, before, after in candidates:
+        if any(t.start - 2 <= centre <= t.end + 2 for t in found) or any(a <= centre <= b for a, b in refused):
+            continue
+        ends = _same_scene_far(strip, before, after)
+        sure = ends is False and misfit < 0.3
+        if not sure and (ends is True or arbiter is None or arbiter(strip, before, after) <= 0.5):
+            reach = max(1, (after - before) // 6)
+            refused.append((centre - reach, centre + reach))
+            continue
+        found.append(_extent(strip.tiny, before, after))
+    return found
+
+
+def _same_scene_far(strip: Strip, a: int, b: int) -> bool | None:
+    near = link(strip.gray[a], strip.gray[b])
+    if near.share is not None and near.share >= LINKED:
+        return True
+    far = far_link(strip.gray[a], strip.gray[b])
+    if far.share is None or near.share is None:
+        return None
+    return True if far.share > 0 else False if near.share <= UNLINKED + 0.1 else None
+
+
+def _mixtures(strip: Strip, known: list[Transition]) -> list[tuple[float, int, int, int]]:
+    """Candidates (misfit, centre, before, after): ``middle = (1 - a) before + a after`` fits, with a near a half."""
+    times = strip.times_s
+    pictures = strip.tiny.reshape(len(strip), -1)
+    detail = np.array([detail_of(g) for g in strip.gray])
+    found = []
+    gap_s = float(np.median(np.diff(times)))
+    if gap_s > 0.15:
+        return []  # too few frames a second to show a mixture
+    stride = max(1, round(0.06 / max(gap_s, 1e-3)))
+    for half_s in HALF_WINDOWS_S:
+        reach = max(2, round(half_s / max(gap_s, 1e-3)))
+        for centre in range(reach, len(strip) - reach, stride):
+            before, after = centre - reach, centre + reach
+            if any(t.start <= after and before < max(t.end, t.start + 1) for t in known):
+                continue
+            a = pictures[before].astype(np.float32)
+            step = pictures[after] - a
+            size = float(step @ step)
+            if size < 12.0**2 * len(step):
+                continue
+            moved = pictures[centre] - a
+            share = float(moved @ step) / size
+            if not 0.35 < share < 0.65:
+                continue
+            misfit = float(((moved - share * step) ** 2).sum()) / size
+            dip = detail[centre] / max(0.5 * (detail[before] + detail[after]), 1e-6)
+            if misfit < 0.35 and dip < 0.75 and _correlation(a, pictures[after]) < 0.85:
+                found.append((misfit, centre, before, after))
+    return found
+
+
+def detail_of(gray: np.ndarray) -> float:
+    """Mean squared gradient; a mixture of two scenes has half of what they have, a camera that moves keeps it."""
+    import cv2
+
+    dx, dy = cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)
+    return float(cv2.norm(dx, cv2.NORM_L2SQR) + cv2.norm(dy, cv2.NORM_L2SQR)) / gray.size
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(), b - b.mean(dtype=np.float32)
+    return float(a @ b / max(np.sqrt(float(a @ a) * float(b @ b)), 1e-6))
+
+
+def _extent(tiny: UInt8[np.ndarray, "n 27 48 3"], before: int, after: int) -> Transition:
+    """Where the mixture runs from the one scene to the other, from the straight part of its course."""
+    pictures = tiny[before : after + 1].reshape(after + 1 - before, -1).astype(np.float32)
+    step = pictures[-1] - pictures[0]
+    course: Int64[np.ndarray, "n"] = (pictures - pictures[0]) @ step / float(step @ step)
+    low = int(np.flatnonzero(course < 0.25)[-1])
+    high = int(np.flatnonzero((course > 0.75) & (np.arange(len(course)) > low))[0])
+    middle, length = (low + high) / 2, 2 * max(1, high - low)
+    start = max(0, round(middle - length / 2))
+    end = min(len(course), round(middle + length / 2) + 1)
+    return Transition(before + start, before + end, "dissolve")

@@ -1,0 +1,142 @@
+"""Settings of this stage. Lengths in a picture are in picture widths, so that they mean the same at any resolution."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from flythrough.stage import Section
+
+Mode = Literal["enforce", "score", "off"]
+
+
+class Rule(Section):
+    """What every rule has."""
+
+    mode: Mode = Field(default="enforce", description="enforce: drop shots; score: only report what it would drop; off")
+
+
+class ShortRule(Rule):
+    """Too little to reconstruct."""
+
+    min_s: float = Field(default=1.0, ge=0, description="least length of a shot, seconds")
+    min_frames: int = Field(default=8, ge=1, description="least length of a shot, frames")
+
+
+class UntrackedRule(Rule):
+    """Nothing that holds still: fog, black, open water, animation of flat colours."""
+
+    min_tracked: float = Field(
+        default=0.3, ge=0, le=1, description="least share of points that can be followed, median"
+    )
+
+
+class StillRule(Rule):
+    """The camera stands (a tripod, a hover, a title card)."""
+
+    min_speed_widths_s: float = Field(
+        default=0.006, ge=0, description="least median image motion, picture widths a second"
+    )
+
+
+class ShakyRule(Rule):
+    """Held in a hand, or a broken gimbal."""
+
+    max_shake_widths_s2: float = Field(
+        default=1.5, gt=0, description="greatest median acceleration of the image, picture widths a second squared"
+    )
+
+
+class ParallaxRule(Rule):
+    """Pure rotation or zoom: no geometry can be had."""
+
+    min_parallax: float = Field(
+        default=0.02, ge=0, le=1, description="least part of the motion that no homography explains"
+    )
+
+
+class MovingRule(Rule):
+    """Much in the picture moves by itself."""
+
+    max_moving_area: float = Field(
+        default=0.5, ge=0, le=1, description="greatest share of points off the epipolar geometry"
+    )
+
+
+class BlurRule(Rule):
+    """Out of focus, or enlarged from something small."""
+
+    max_blur: float = Field(
+        default=0.72, ge=0, le=1, description="greatest blur, 0 sharp .. 1 no detail (Crete et al.)"
+    )
+
+
+class ExposureRule(Rule):
+    """Too dark or too bright to see anything."""
+
+    min_brightness: float = Field(default=0.08, ge=0, le=1, description="least mean luma, 0..1")
+    max_brightness: float = Field(default=0.93, ge=0, le=1, description="greatest mean luma, 0..1")
+
+
+class BarsRule(Rule):
+    """Bars leave too little picture."""
+
+    min_picture_area: float = Field(default=0.5, ge=0, le=1, description="least share of the frame inside the bars")
+
+
+class NatureRule(Rule):
+    """Not nature seen from outdoors."""
+
+    min_nature: float = Field(
+        default=0.12, ge=0, le=1, description="least mean probability of ImageNet's coast, cliff, valley, ... classes"
+    )
+
+
+class DuplicateRule(Rule):
+    """The same shot once more, in this or another video."""
+
+    max_distance_bits: int = Field(default=6, ge=0, le=24, description="greatest distance of 64-bit perceptual hashes")
+
+
+class Rules(Section):
+    """The rules, in the order they are asked; the first that objects gives the reason."""
+
+    short: ShortRule = ShortRule()
+    exposure: ExposureRule = ExposureRule()
+    bars: BarsRule = BarsRule()
+    untracked: UntrackedRule = UntrackedRule()
+    still: StillRule = StillRule()
+    blurred: BlurRule = BlurRule()
+    not_nature: NatureRule = NatureRule()
+    shaky: ShakyRule = ShakyRule()
+    no_parallax: ParallaxRule = ParallaxRule()
+    moving: MovingRule = MovingRule()
+    duplicate: DuplicateRule = DuplicateRule()
+
+
+class Shots(Section):
+    """How a video is cut into shots."""
+
+    detector: Literal["cascade", "cheap", "transnet"] = Field(
+        default="cascade",
+        description="cascade: TransNetV2 only where the cheap detector is unsure; transnet: everywhere",
+    )
+    margin_frames: int = Field(
+        default=1, ge=0, le=30, description="frames trimmed from a shot at each cut or transition"
+    )
+    max_s: float = Field(default=30.0, gt=1, description="longer shots are split, seconds")
+
+
+class CurateConfig(Section):
+    """Which shots are worth training on."""
+
+    shots: Shots = Shots()
+    rules: Rules = Rules()
+    working_px: int = Field(
+        default=256, ge=96, le=640, description="longer side of the frames that are measured, pixels"
+    )
+    track_hz: float = Field(default=15.0, gt=0, le=60, description="rate at which points are followed, frames a second")
+    sample_every_s: float = Field(default=0.5, gt=0, description="seconds between frames measured at full size")
+    nature_frames: int = Field(default=4, ge=1, le=32, description="frames of a shot that EfficientNet-Lite0 sees")
+    time_limit_s: float | None = Field(default=None, gt=0, description="a video that takes longer is an error, seconds")

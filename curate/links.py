@@ -1,0 +1,125 @@
+"""Whether two frames show the same scene: can points be followed from one to the other?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+Gray = UInt8[np.ndarray, "h w"]
+Points = Float[np.ndarray, "n 2"]
+
+MIN_POINTS = 24  # fewer corners than this say nothing
+SIFT_INLIERS = 14  # chance matches between unrelated frames stay below
+
+
+@dataclass(frozen=True)
+class Link:
+    """What following points from one frame to another found.
+
+    Attributes:
+        share: points that arrive and move as one picture would, of those that could be followed, 0..1;
+            None if the frames have too little texture to tell.
+        shift: median distance they moved, picture widths.
+    """
+
+    share: float | None
+    shift: float
+
+
+def corners(gray: Gray, count: int = 160) -> Points:
+    """Well-marked points of a picture, spread over it."""
+    import cv2
+
+    found = cv2.goodFeaturesToTrack(gray, count, 0.01, max(4, gray.shape[1] // 42), blockSize=5)
+    return np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2)
+
+
+def follow(before: Gray, after: Gray, points: Points, guess: Points | None = None) -> tuple[Points, np.ndarray]:
+    """Track points into another frame and back.
+
+    Returns:
+        Their places there, and which of them returned to within a pixel of where they started.
+    """
+    import cv2
+
+    options = {"winSize": (15, 15), "maxLevel": 3, "criteria": (3, 20, 0.03)}
+    start = points.reshape(-1, 1, 2).astype(np.float32)
+    flags = 0 if guess is None else cv2.OPTFLOW_USE_INITIAL_FLOW
+    seed = None if guess is None else guess.reshape(-1, 1, 2).astype(np.float32)
+    there, forth, _ = cv2.calcOpticalFlowPyrLK(before, after, start, seed, flags=flags, **options)
+    home = None if guess is None else start.copy()
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(after, before, there, home, flags=flags, **options)
+    error = np.linalg.norm((back - start).reshape(-1, 2), axis=1)
+    height, width = before.shape
+    there = there.reshape(-1, 2)
+    inside = (there >= 0).all(1) & (there[:, 0] < width) & (there[:, 1] < height)
+    return there, (forth.ravel() == 1) & (returned.ravel() == 1) & (error < 1.0) & inside
+
+
+def link(before: Gray, after: Gray) -> Link:
+    """Follow points between two frames of any brightness."""
+    import cv2
+
+    width = before.shape[1]
+    before, after = _even(before), _even(after)
+    points = corners(before)
+    if len(points) < MIN_POINTS or len(corners(after, MIN_POINTS)) < MIN_POINTS:
+        return Link(None, 0.0)
+    (dx, dy), _ = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32))
+    best = Link(0.0, 0.0)
+    for guess in (None, points + np.array([dx, dy], np.float32)):
+        there, good = follow(before, after, points, guess)
+        found = _agreement(points, there, good, before.shape)
+        if found is not None and found[0] > (best.share or 0):
+            best = Link(found[0], found[1] / width)
+        if (best.share or 0) > 0.5 or np.hypot(dx, dy) < 2:
+            break
+    return best
+
+
+def _agreement(points: Points, there: Points, good: np.ndarray, shape: tuple[int, ...]) -> tuple[float, float] | None:
+    """Share of the points that could still be in view that move by one affine map, and their median shift."""
+    import cv2
+
+    if good.sum() < 8:
+        return None
+    affine, inliers = cv2.estimateAffine2D(points[good], there[good], ransacReprojThreshold=4.0)
+    if affine is None or not 0.3 < abs(np.linalg.det(affine[:, :2])) < 3.3:
+        return None
+    expected = points @ affine[:, :2].T + affine[:, 2]
+    height, width = shape
+    visible = (expected >= 0).all(1) & (expected[:, 0] < width) & (expected[:, 1] < height)
+    kept = inliers.ravel().astype(bool)
+    shift = float(np.median(np.linalg.norm(there[good][kept] - points[good][kept], axis=1)))
+    enough = max(int(visible.sum()), len(points) // 4)
+    return min(1.0, float(kept.sum()) / enough), shift
+
+
+def far_link(before: Gray, after: Gray) -> Link:
+    """As :func:`link` for frames that lie far apart: matches descriptors in place of following; slower."""
+    import cv2
+
+    sift = cv2.SIFT_create(nfeatures=400, contrastThreshold=0.02)
+    (one, a), (two, b) = sift.detectAndCompute(_even(before), None), sift.detectAndCompute(_even(after), None)
+    if a is None or b is None or len(one) < MIN_POINTS or len(two) < MIN_POINTS:
+        return Link(None, 0.0)
+    pairs = [p for p in cv2.BFMatcher().knnMatch(a, b, k=2) if len(p) == 2 and p[0].distance < 0.75 * p[1].distance]
+    if len(pairs) < SIFT_INLIERS:
+        return Link(0.0, 0.0)
+    start = np.array([one[p[0].queryIdx].pt for p in pairs], np.float32)
+    end = np.array([two[p[0].trainIdx].pt for p in pairs], np.float32)
+    _, inliers = cv2.findHomography(start, end, cv2.RANSAC, 4.0)
+    kept = np.zeros(len(pairs), bool) if inliers is None else inliers.ravel().astype(bool)
+    if kept.sum() < SIFT_INLIERS:
+        return Link(0.0, 0.0)
+    shift = float(np.median(np.linalg.norm(end[kept] - start[kept], axis=1))) / before.shape[1]
+    return Link(float(kept.mean()), shift)
+
+
+def _even(gray: Gray) -> Gray:
+    """Stretch to a fixed mean and contrast, so that flashes and fades do not hide the scene."""
+    mean, spread = float(gray.mean()), float(gray.std())
+    gain = min(48 / max(spread, 1.0), 12.0)
+    return np.clip((gray.astype(np.float32) - mean) * gain + 128, 0, 255).astype(np.uint8)

@@ -1,0 +1,165 @@
+"""How the camera moves, from points followed at about 15 Hz: speed, zoom, roll, shake, parallax, movers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from .links import corners, follow
+
+FEW = 40  # points; with fewer the anchor is given up and new ones are sought
+WINDOW_SHIFT = 0.06  # picture widths the anchor's points move before parallax is read off
+WINDOW_S = 2.5
+LEAST_SHIFT = 0.015  # picture widths; below, parallax drowns in tracking noise
+
+
+@dataclass(frozen=True)
+class Step:
+    """Motion of the picture from one tracked frame to the next; lengths in picture widths."""
+
+    before_s: float
+    after_s: float
+    dx: float  # at the centre; the picture's content moves right
+    dy: float
+    zoom: float  # natural logarithm of the scale
+    roll: float  # radians
+    flow: float  # median length of the points' paths
+    share: float  # points that were followed and agree, 0..1
+
+
+@dataclass(frozen=True)
+class Window:
+    """Geometry between two frames far enough apart."""
+
+    before_s: float
+    after_s: float
+    parallax: float  # part of the motion that no homography explains, 0..1
+    movers: float  # points off the epipolar geometry, 0..1
+
+
+class Tracker:
+    """Follows points through a video; give it frames in order and take steps and windows from it."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.windows: list[Window] = []
+        self._before: UInt8[np.ndarray, "h w"] | None = None
+        self._time_s = 0.0
+        self._points = np.zeros((0, 2), np.float32)
+        self._anchor = np.zeros((0, 2), np.float32)  # where the points were when the window opened
+        self._opened_s = 0.0
+
+    def add(self, gray: UInt8[np.ndarray, "h w"], time_s: float) -> None:
+        """The next frame to follow points into."""
+        if self._before is not None:
+            if len(self._points) < FEW:
+                self._open(self._before, self._time_s)
+            self._advance(self._before, gray, time_s)
+        self._before, self._time_s = gray, time_s
+
+    def _open(self, gray: UInt8[np.ndarray, "h w"], time_s: float) -> None:
+        self._points = corners(gray)
+        self._anchor, self._opened_s = self._points, time_s
+
+    def _advance(self, before: UInt8[np.ndarray, "h w"], gray: UInt8[np.ndarray, "h w"], time_s: float) -> None:
+        points, anchor = self._points, self._anchor
+        there, good = _follow_far(before, gray, points) if len(points) else (points, np.zeros(0, bool))
+        width = gray.shape[1]
+        self.steps.append(_step(points, there, good, gray.shape, self._time_s, time_s))
+        self._points, self._anchor = there[good], anchor[good]
+        shift = float(np.median(np.linalg.norm(self._points - self._anchor, axis=1))) / width if good.any() else 0.0
+        lost = len(self._points) < max(FEW, 0.4 * len(points))
+        if shift >= WINDOW_SHIFT or time_s - self._opened_s >= WINDOW_S or lost:
+            if len(self._points) >= 20 and shift >= LEAST_SHIFT:
+                self.windows.append(_window(self._anchor, self._points, self._opened_s, time_s))
+            self._points = self._points[:0]  # a new window opens with the next frame
+
+
+def _follow_far(
+    before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"], points: Float[np.ndarray, "n 2"]
+) -> tuple[Float[np.ndarray, "n 2"], np.ndarray]:
+    """Follow points; where few arrive, try again from where the picture as a whole has gone."""
+    import cv2
+
+    there, good = follow(before, after, points)
+    if good.mean() > 0.5:
+        return there, good
+    (dx, dy), _ = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32))
+    other, better = follow(before, after, points, points + np.array([dx, dy], np.float32))
+    return (other, better) if better.sum() > good.sum() else (there, good)
+
+
+def _step(
+    points: np.ndarray, there: np.ndarray, good: np.ndarray, shape: tuple[int, ...], before_s: float, after_s: float
+) -> Step:
+    import cv2
+
+    height, width = shape
+    nothing = Step(before_s, after_s, 0, 0, 0, 0, 0, 0)
+    if good.sum() < 12:
+        return nothing
+    near, far = points[good], there[good]
+    similarity, inliers = cv2.estimateAffinePartial2D(near, far, ransacReprojThreshold=max(2.0, 0.012 * width))
+    if similarity is None:
+        return nothing
+    centre = np.array([width / 2, height / 2])
+    dx, dy = (similarity[:, :2] @ centre + similarity[:, 2] - centre) / width
+    zoom = float(np.log(max(np.hypot(similarity[0, 0], similarity[1, 0]), 1e-3)))
+    roll = float(np.arctan2(similarity[1, 0], similarity[0, 0]))
+    flow = float(np.median(np.linalg.norm(far - near, axis=1))) / width
+    return Step(before_s, after_s, float(dx), float(dy), zoom, roll, flow, float(inliers.sum()) / len(points))
+
+
+def _window(anchor: np.ndarray, points: np.ndarray, before_s: float, after_s: float) -> Window:
+    """Fit a fundamental matrix and, to what agrees with it, a homography; see what each leaves over."""
+    import cv2
+
+    _, inliers = cv2.findFundamentalMat(anchor, points, cv2.FM_RANSAC, 1.5, 0.99)
+    kept = np.ones(len(points), bool) if inliers is None else inliers.ravel().astype(bool)
+    if kept.sum() < 12:
+        return Window(before_s, after_s, 0.0, 1.0)
+    near, far = anchor[kept], points[kept]
+    homography, _ = cv2.findHomography(near, far, 0)
+    shift = float(np.median(np.linalg.norm(far - near, axis=1)))
+    if homography is None:
+        return Window(before_s, after_s, 0.0, 1.0)
+    mapped = cv2.perspectiveTransform(near[:, None].astype(np.float64), homography)[:, 0]
+    left = np.linalg.norm(mapped - far, axis=1)
+    parallax = float(np.sqrt(np.mean(np.minimum(left, shift) ** 2))) / max(shift, 1e-6)
+    return Window(before_s, after_s, parallax, 1 - float(kept.mean()))
+
+
+def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[str, float]:
+    """Figures of one shot. Those that need tracked points are absent where none could be followed.
+
+    Returns:
+        ``tracked`` (share of points that could be followed), ``speed_widths_s``, ``zoom_per_s``,
+        ``roll_deg_s``, ``shake_widths_s2``, ``parallax``, ``moving_area``.
+    """
+    steps = list(steps)
+    measures = {"tracked": float(np.median([s.share for s in steps])) if steps else 0.0}
+    sound = [s for s in steps if s.share >= 0.25]
+    if not sound:
+        return measures
+    spans = np.array([s.after_s - s.before_s for s in sound])
+    measures["speed_widths_s"] = float(np.median([s.flow for s in sound] / spans))
+    measures["zoom_per_s"] = float(np.median([s.zoom for s in sound] / spans))
+    measures["roll_deg_s"] = float(np.degrees(np.median(np.abs([s.roll for s in sound]) / spans)))
+    measures["shake_widths_s2"] = _shake(sound)
+    measures["parallax"] = float(np.median([w.parallax for w in windows])) if windows else 0.0
+    measures["moving_area"] = float(np.median([w.movers for w in windows])) if windows else 0.0
+    return measures
+
+
+def _shake(steps: list[Step]) -> float:
+    """Median acceleration of the picture's centre, widths / s^2; at 15 Hz this is dominated by shaking."""
+    jolts = []
+    for one, two in pairwise(steps):
+        if one.after_s == two.before_s:
+            a, b = one.after_s - one.before_s, two.after_s - two.before_s
+            jolts.append(np.hypot(two.dx / b - one.dx / a, two.dy / b - one.dy / a) / ((a + b) / 2))
+    return float(np.median(jolts)) if jolts else 0.0

@@ -1,0 +1,118 @@
+"""The rules: each a pure function from a shot's measures to a reason to drop it, or None to keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flythrough.errors import FlythroughError
+
+from . import config as c
+
+Measures = Mapping[str, Any]
+
+
+class MissingMeasure(FlythroughError):
+    """A rule asks for a figure that could not be computed: an error of that shot, never a verdict."""
+
+    kind = "measure"
+
+
+def _get(measures: Measures, name: str) -> float:
+    value = measures.get(name)
+    if value is None:
+        raise MissingMeasure(
+            f"{name} could not be measured", remedy="Set the rule that needs it to off, or drop such shots earlier"
+        )
+    return float(value)
+
+
+def reject_short(measures: Measures, rule: c.ShortRule) -> str | None:
+    """Too few frames or seconds."""
+    short = _get(measures, "length_s") < rule.min_s or _get(measures, "frames") < rule.min_frames
+    return "short" if short else None
+
+
+def reject_exposure(measures: Measures, rule: c.ExposureRule) -> str | None:
+    """Too dark or too bright."""
+    brightness = _get(measures, "brightness")
+    return "dark" if brightness < rule.min_brightness else "bright" if brightness > rule.max_brightness else None
+
+
+def reject_bars(measures: Measures, rule: c.BarsRule) -> str | None:
+    """Mostly bars."""
+    return "bars" if _get(measures, "picture_area") < rule.min_picture_area else None
+
+
+def reject_untracked(measures: Measures, rule: c.UntrackedRule) -> str | None:
+    """Nothing to follow."""
+    return "untracked" if _get(measures, "tracked") < rule.min_tracked else None
+
+
+def reject_still(measures: Measures, rule: c.StillRule) -> str | None:
+    """A camera that stands."""
+    return "still" if _get(measures, "speed_widths_s") < rule.min_speed_widths_s else None
+
+
+def reject_blurred(measures: Measures, rule: c.BlurRule) -> str | None:
+    """Not sharp."""
+    return "blurred" if _get(measures, "blur") > rule.max_blur else None
+
+
+def reject_not_nature(measures: Measures, rule: c.NatureRule) -> str | None:
+    """No landscape."""
+    return "not_nature" if _get(measures, "nature") < rule.min_nature else None
+
+
+def reject_shaky(measures: Measures, rule: c.ShakyRule) -> str | None:
+    """Shaken."""
+    return "shaky" if _get(measures, "shake_widths_s2") > rule.max_shake_widths_s2 else None
+
+
+def reject_no_parallax(measures: Measures, rule: c.ParallaxRule) -> str | None:
+    """Only rotation or zoom."""
+    return "no_parallax" if _get(measures, "parallax") < rule.min_parallax else None
+
+
+def reject_moving(measures: Measures, rule: c.MovingRule) -> str | None:
+    """Too much moves."""
+    return "moving" if _get(measures, "moving_area") > rule.max_moving_area else None
+
+
+RULES: dict[str, Callable[[Measures, Any], str | None]] = {
+    "short": reject_short,
+    "exposure": reject_exposure,
+    "bars": reject_bars,
+    "untracked": reject_untracked,
+    "still": reject_still,
+    "blurred": reject_blurred,
+    "not_nature": reject_not_nature,
+    "shaky": reject_shaky,
+    "no_parallax": reject_no_parallax,
+    "moving": reject_moving,
+}  # in the order of config.Rules; duplicates look across shots and are in duplicates.py
+
+
+def judge(measures: Measures, rules: c.Rules) -> tuple[str | None, list[str]]:
+    """Ask every rule of one shot.
+
+    Returns:
+        The first reason of an enforced rule, or None; and the reasons of rules that only score.
+
+    Raises:
+        MissingMeasure: an enforced rule needs a figure that is not there.
+    """
+    scored = []
+    for name, reject in RULES.items():
+        rule = getattr(rules, name)
+        if rule.mode == "off":
+            continue
+        if rule.mode == "score":
+            try:
+                reason = reject(measures, rule)
+            except MissingMeasure:
+                continue  # nothing hangs on it
+            scored += [reason] if reason else []
+        elif reason := reject(measures, rule):
+            return reason, scored
+    return None, scored

@@ -1,0 +1,188 @@
+"""One pass over a video: its shots, each with what was measured and a few pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from .boundaries import Arbiter, Transition
+from .config import CurateConfig
+from .decode import Glimpse, glimpses
+from .hashes import shot_hash
+from .motion import Step, Tracker, Window, motion_measures
+from .picture import Look, box_of, look, picture_measures
+from .segment import Segmenter, Span
+
+PICTURES_EVERY_S = 0.2
+DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
+
+
+@dataclass
+class Shot:
+    """A shot with its measures; ``box`` is top, left, bottom, right (exclusive) in displayed pixels."""
+
+    start_frame: int
+    end_frame: int
+    start_us: int
+    end_us: int
+    measures: dict[str, Any]
+    pictures: list[UInt8[np.ndarray, "h w 3"]]
+    rows: np.ndarray
+    columns: np.ndarray
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclass
+class Scan:
+    """What a pass over a video found."""
+
+    shots: list[Shot]
+    transitions: list[Transition]
+    frame_count: int
+
+
+@dataclass
+class _Collector:
+    """What was measured of frames whose shot is not known yet."""
+
+    config: CurateConfig
+    tracker: Tracker = field(default_factory=Tracker)
+    looks: list[tuple[int, Look]] = field(default_factory=list)
+    pictures: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    times_us: dict[int, int] = field(default_factory=dict)
+    _next_track_us: int | None = None
+    _next_picture_us: int | None = None
+
+    def add(self, glimpse: Glimpse, gray: UInt8[np.ndarray, "h w"]) -> None:
+        if self._next_track_us is None or glimpse.time_us >= self._next_track_us:
+            # A quarter of a step of slack, so that 30 frames a second give every second frame exactly.
+            self._next_track_us = glimpse.time_us + round(0.75e6 / self.config.track_hz)
+            self.tracker.add(gray, glimpse.time_us / 1e6)
+        if self._next_picture_us is None or glimpse.time_us >= self._next_picture_us:
+            self._next_picture_us = glimpse.time_us + round(PICTURES_EVERY_S * 1e6)
+            self.pictures.append((glimpse.time_us, glimpse.small))
+        if glimpse.luma is not None:
+            self.looks.append((glimpse.time_us, look(glimpse.luma)))
+
+    def within(self, start_us: int, end_us: int) -> tuple[list[Step], list[Window], list[Look], list[np.ndarray]]:
+        start_s, end_s = start_us / 1e6, end_us / 1e6
+        inside = lambda span: start_s <= span.before_s and span.after_s < end_s  # noqa: E731
+        pictures = [p for t, p in self.pictures if start_us <= t < end_us]
+        if not pictures and self.pictures:
+            pictures = [min(self.pictures, key=lambda p: abs(p[0] - start_us))[1]]
+        return (
+            [s for s in self.tracker.steps if inside(s)],
+            [w for w in self.tracker.windows if inside(w)],
+            [one for t, one in self.looks if start_us <= t < end_us],
+            pictures,
+        )
+
+    def forget(self, before_us: int) -> None:
+        before_s = before_us / 1e6
+        self.looks = [x for x in self.looks if x[0] >= before_us]
+        self.pictures = [x for x in self.pictures if x[0] >= before_us]
+        self.tracker.steps = [s for s in self.tracker.steps if s.before_s >= before_s]
+        self.tracker.windows = [w for w in self.tracker.windows if w.before_s >= before_s]
+
+
+def scan(
+    path: Path,
+    config: CurateConfig,
+    *,
+    given_us: Sequence[tuple[int, int]] | None = None,
+    arbiter: Arbiter | None = None,
+) -> Scan:
+    """Find and measure a video's shots.
+
+    Args:
+        path: a local video file.
+        config: the stage's settings.
+        given_us: first and last presentation time of shots that are known already; boundaries are not sought.
+        arbiter: asked where the cheap detector is unsure.
+
+    Raises:
+        InputError: the video cannot be read to its end.
+    """
+    import cv2
+
+    segmenter = Segmenter(config.shots, arbiter)
+    collector = _Collector(config)
+    shots: list[Shot] = []
+    size, end_us = (0, 0), 0
+
+    def finish(spans: Iterator[Span]) -> None:
+        for span in spans:
+            shots.append(_measure(span, segmenter, collector, config, end_us))
+            if given_us is None:
+                collector.forget(shots[-1].end_us)
+
+    for glimpse in glimpses(path, longest=config.working_px, sample_every_s=config.sample_every_s):
+        gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)
+        if glimpse.luma is not None:
+            size = glimpse.luma.shape
+        end_us = glimpse.end_us
+        collector.add(glimpse, gray)
+        if given_us is None:
+            tiny = cv2.resize(glimpse.small, (48, 27), interpolation=cv2.INTER_AREA)
+            finish(segmenter.add(glimpse.time_us, tiny, gray))
+        else:
+            segmenter.times_us.append(glimpse.time_us)
+    finish(segmenter.close() if given_us is None else _given(np.array(segmenter.times_us), given_us))
+    _set_boxes(shots, size)
+    return Scan(shots, segmenter.transitions, len(segmenter.times_us))
+
+
+def _given(times_us: np.ndarray, spans_us: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    for first, last in spans_us:
+        yield Span(int(np.abs(times_us - first).argmin()), int(np.abs(times_us - last).argmin()) + 1)
+
+
+def _measure(span: Span, segmenter: Segmenter, collector: _Collector, config: CurateConfig, end_us: int) -> Shot:
+    times_us = segmenter.times_us
+    start_us = times_us[span.start]
+    stop_us = times_us[span.end] if span.end < len(times_us) else max(end_us, times_us[-1] + 1)
+    steps, windows, looks, pictures = collector.within(start_us, stop_us)
+    measures: dict[str, Any] = {"length_s": (stop_us - start_us) / 1e6, "frames": span.end - span.start}
+    brief = measures["length_s"] < config.rules.short.min_s or measures["frames"] < config.rules.short.min_frames
+    rows = columns = np.zeros(0, np.uint8)
+    if looks:
+        measures |= picture_measures(looks)
+        rows = np.max([one.rows for one in looks], axis=0)
+        columns = np.max([one.columns for one in looks], axis=0)
+    if pictures:
+        measures["hash"] = shot_hash(pictures)
+    if not (brief and config.rules.short.mode == "enforce"):
+        measures |= _deep_measures(steps, windows, pictures, config)
+    return Shot(span.start, span.end, start_us, stop_us, measures, pictures, rows, columns)
+
+
+def _deep_measures(
+    steps: list[Step], windows: list[Window], pictures: list[np.ndarray], config: CurateConfig
+) -> dict[str, Any]:
+    from .semantics import nature_probability
+
+    measures: dict[str, Any] = dict(motion_measures(steps, windows))
+    if pictures:
+        chosen = np.linspace(0, len(pictures) - 1, min(config.nature_frames, len(pictures))).round().astype(int)
+        measures["nature"] = float(np.mean(nature_probability([pictures[i] for i in chosen])))
+    return measures
+
+
+def _set_boxes(shots: list[Shot], size: tuple[int, ...]) -> None:
+    """Each shot's picture box. Dark shots take the box of the whole video, which bright shots have shown."""
+    seen = [shot for shot in shots if len(shot.rows)]
+    if seen:
+        whole = box_of(np.max([s.rows for s in seen], axis=0), np.max([s.columns for s in seen], axis=0))
+    else:
+        whole = (0, 0, size[0], size[1])
+    for shot in shots:
+        dim = shot.measures.get("brightness", 0.0) < DIM
+        shot.box = whole if dim or not len(shot.rows) else box_of(shot.rows, shot.columns)
+        top, left, bottom, right = shot.box
+        shot.measures["picture_area"] = (bottom - top) * (right - left) / max(1, size[0] * size[1])
+        shot.measures["box"] = list(shot.box)

@@ -1,0 +1,97 @@
+"""Curate: cut videos into shots, measure them, and keep those worth training on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from flythrough.catalog import Workspace, to_json
+from flythrough.stage import Job, Outcome, Resources, Stage, Task
+
+from .config import CurateConfig
+
+VERSION = 1
+
+
+def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
+    """One task a video."""
+    for video in workspace.rows("videos"):
+        yield Task(
+            id=video["id"],
+            inputs={
+                "sha256": video["sha256"],
+                "path": video["path"],
+                "camera_folder": video["camera_folder"],
+            },
+        )
+
+
+def run(job: Job, config: CurateConfig) -> Outcome:
+    """Scan one video; every shot found is a row here, ``finish`` decides which are kept."""
+    from .pictures import write_pictures
+    from .scan import scan
+
+    inputs = job.task.inputs
+    video = job.workspace / inputs["path"]
+    given = _given_clips(job.workspace, inputs["camera_folder"])
+    found = scan(video, config, given_us=None if given is None else [span for _, span in given])
+    outcome = Outcome()
+    for number, shot in enumerate(found.shots):
+        id = f"{job.task.id}-{shot.start_us}-{shot.end_us}"
+        write_pictures(job.folder, id, shot.pictures)
+        top, left, bottom, right = shot.box
+        outcome.rows.append(
+            {
+                "id": id,
+                "video_id": job.task.id,
+                "start_frame": shot.start_frame,
+                "end_frame": shot.end_frame,
+                "start_us": shot.start_us,
+                "end_us": shot.end_us,
+                "crop_left": left,
+                "crop_top": top,
+                "crop_right": right,
+                "crop_bottom": bottom,
+                "overlay_file": None,
+                "camera_file": None if given is None else given[number][0],
+                "measures": to_json({**shot.measures, "pictures": f"{job.published}/{id}"}),
+            }
+        )
+    return outcome
+
+
+def _given_clips(workspace: Path, folder: str | None) -> list[tuple[str, tuple[int, int]]] | None:
+    """Given camera files with their first and last times, or None where shots are to be found."""
+    from flythrough.cameras import read_cameras
+
+    if folder is None:
+        return None
+    found = []
+    for file in sorted((workspace / folder).glob("*.txt")):
+        times = read_cameras(file).timestamps_us
+        found.append((file.relative_to(workspace).as_posix(), (int(times[0]), int(times[-1]))))
+    return found
+
+
+def finish(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outcome:
+    """Rules, duplicates and verdicts over all shots; writes the report."""
+    from .decide import decide
+
+    return decide(outcome, workspace, config)
+
+
+def resources(config: CurateConfig) -> Resources:
+    """A decoder and the measures keep a core and a half busy."""
+    return Resources(cpus=1, memory_gb=1.0, time_limit_s=config.time_limit_s)
+
+
+STAGE: Stage = Stage(
+    name="curate",
+    version=VERSION,
+    table="shots",
+    config=CurateConfig,
+    tasks=tasks,
+    run=run,
+    finish=finish,
+    resources=resources,
+)
