@@ -26,6 +26,12 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     unkeyed: ClassVar[frozenset[str]] = frozenset()
 
+    def keyed(self) -> dict[str, Any]:
+        """The settings that results depend on, JSON-able; nested sections leave out theirs."""
+        values = self.model_dump(mode="json", exclude=set(self.unkeyed))
+        nested = {name: getattr(self, name) for name in values}
+        return values | {name: value.keyed() for name, value in nested.items() if isinstance(value, Section)}
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -122,8 +128,7 @@ class Stage:
 
     def key(self, task: Task, config: Section) -> str:
         """What the task's result depends on, as one hash; equal keys are never computed twice."""
-        settings = config.model_dump(mode="json", exclude=set(config.unkeyed))
-        return content_key(self.name, self.version, settings, task.id, task.inputs)
+        return content_key(self.name, self.version, config.keyed(), task.id, task.inputs)
 
 
 def load_stage(name: str) -> Stage:
