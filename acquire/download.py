@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import random
 import time
 import urllib.request
 from collections.abc import Callable
@@ -22,12 +20,12 @@ from .config import Download
 from .entries import checked_url
 from .failures import FetchError, of_status
 from .hosts import Host
+from .retry import persist
 
 _CHUNK = 1 << 18
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 10
 _USER_AGENT = "flythrough (+https://pypi.org/project/flythrough/)"
-log = logging.getLogger("flythrough.acquire")
 
 
 @dataclass(frozen=True)
@@ -63,34 +61,20 @@ class Fetcher:
         Raises:
             FetchError: it could not be had; the kind says why.
         """
+        if target.exists():
+            return
         part, state = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.json")
-        tries, farthest = 0, part.stat().st_size if part.exists() else 0
-        while True:
-            try:
-                self._attempt(url, part, state)
-                break
-            except FetchError as error:
-                size = part.stat().st_size if part.exists() else 0
-                tries, farthest = (1, size) if size > farthest else (tries + 1, farthest)
-                self._before_retry(url, error, tries)
+
+        def have() -> int:
+            return part.stat().st_size if part.exists() else 0
+
+        persist(lambda: self._attempt(url, part, state), have, self.host(url).pause, self.settings)
         with disk_errors(target):
             os.replace(part, target)
             state.unlink(missing_ok=True)
 
-    def _before_retry(self, url: str, error: FetchError, tries: int) -> None:
-        settings = self.settings
-        if not error.again or tries >= settings.attempts:
-            raise error
-        wait = random.uniform(0.5, 1) * min(settings.backoff_max_s, settings.backoff_s * 2 ** (tries - 1))
-        if error.retry_after_s is not None:
-            if error.retry_after_s > settings.backoff_max_s:
-                raise error  # longer than we are to wait: the user will run again
-            wait = max(wait, error.retry_after_s)
-            self._host(url).pause(error.retry_after_s)
-        log.info("%s; again in %.1f s", error.message, wait)
-        time.sleep(wait)
-
-    def _host(self, url: str) -> Host:
+    def host(self, url: str) -> Host:
+        """The manners to keep towards the URL's host."""
         return Host(self._hosts, urlsplit(url).netloc.rpartition("@")[2], self.settings)
 
     def _attempt(self, url: str, part: Path, state: Path) -> None:
@@ -103,7 +87,7 @@ class Fetcher:
             headers["Range"] = f"bytes={have}-"
             if (validator := known.etag or known.modified) is not None:
                 headers["If-Range"] = validator
-        with self._host(url).connection():
+        with self.host(url).connection():
             response = self._open(url, headers)
             try:
                 self._receive(url, response, part, state, known, have)
@@ -122,7 +106,7 @@ class Fetcher:
             try:
                 response = self._pool(asked).request(
                     "GET", asked, headers=dict(request.header_items()), redirect=False, retries=False,
-                    preload_content=False, decode_content=False,
+                    preload_content=False, decode_content=False, enforce_content_length=False,
                 )  # fmt: skip
             except urllib3.exceptions.HTTPError as error:
                 raise FetchError(f"{url} cannot be reached ({_plain(error)})", kind="network") from error
@@ -144,7 +128,7 @@ class Fetcher:
                 raise FetchError(f"{url} changed while it was fetched", kind="network")
             return  # the server itself says that we have all of it
         if status not in (200, 206):
-            raise of_status(status, url, _retry_after_s(headers))
+            raise of_status(status, url, retry_after_s(headers))
         _refuse_page(url, headers)
         if status == 206 and (start := _start(headers)) != have:
             _discard(part, state)
@@ -157,11 +141,11 @@ class Fetcher:
         self._admit(length)
         etag = headers.get("ETag")
         strong = etag if etag and not etag.startswith("W/") else None
-        with disk_errors(part):
+        with disk_errors(part), open(part, "r+b" if begin else "wb", buffering=0) as file:
+            # Only now that no byte of an older version is left may the state speak of this one.
             write_json(state, asdict(_Known(url, length, strong, headers.get("Last-Modified"))))
-            with open(part, "r+b" if begin else "wb", buffering=0) as file:
-                file.seek(begin)
-                self._copy(url, response, file, begin, length)
+            file.seek(begin)
+            self._copy(url, response, file, begin, length)
 
     def _copy(self, url: str, response: Any, file: BinaryIO, size: int, length: int | None) -> None:
         """The body into the file, unbuffered: a kill loses nothing that was received."""
@@ -173,15 +157,13 @@ class Fetcher:
         while True:
             try:
                 chunk = response.read1(_CHUNK)
-            except urllib3.exceptions.IncompleteRead as error:
-                raise FetchError(f"{url} broke off after {size} bytes", kind="network") from error
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise FetchError(f"{url} stopped after {size} bytes ({_plain(error)})", kind="network") from error
             if not chunk:
                 break
             if size == 0:
                 _refuse_text(url, chunk)
-            file.write(chunk)
+            _write(file, chunk)
             size, got = size + len(chunk), got + len(chunk)
             now = time.monotonic()
             if now - window > settings.stall_timeout_s:
@@ -254,7 +236,8 @@ def _refuse_text(url: str, head: bytes) -> None:
         raise FetchError(f"{url} is a page or a playlist, no video file", kind="format")
 
 
-def _retry_after_s(headers: Any) -> float | None:
+def retry_after_s(headers: Any) -> float | None:
+    """How long a server asks to wait (``Retry-After``, seconds or a date), or None."""
     text = headers.get("Retry-After", "").strip()
     if not text:
         return None
@@ -264,6 +247,12 @@ def _retry_after_s(headers: Any) -> float | None:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, TypeError):
         return None
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]  # an unbuffered file may take less than it is given
 
 
 def _start(headers: Any) -> int | None:

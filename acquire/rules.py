@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from .config import Rules
 
@@ -19,6 +20,31 @@ class Candidate:
     height: int | None = None
     license: str | None = None
     uploaded: str | None = None
+
+
+class Rejected(Exception):
+    """A rule drops a video.
+
+    Args:
+        reason: the rule's.
+        values: the figures it saw.
+    """
+
+    def __init__(self, reason: str, values: dict[str, Any]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.values = values
+
+
+def check(candidate: Candidate, rules: Rules, *, final: bool) -> None:
+    """Apply the rules.
+
+    Raises:
+        Rejected: one of them drops the video.
+    """
+    if (reason := reject(candidate, rules, final=final)) is not None:
+        values = {k: v for k, v in vars(candidate).items() if v is not None and k != "description"}
+        raise Rejected(reason, values)
 
 
 def reject(candidate: Candidate, rules: Rules, *, final: bool) -> str | None:

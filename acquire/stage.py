@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from flythrough.catalog import Row, Workspace
+from flythrough.catalog import Workspace
 from flythrough.errors import FlythroughError
 from flythrough.files import content_key
 from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
 
 from .config import AcquireConfig
+
+if TYPE_CHECKING:
+    from .store import Provenance
 
 
 class _Acquire(Stage):
@@ -33,19 +36,31 @@ def tasks(workspace: Workspace, config: AcquireConfig) -> Iterator[Task]:
 
 def run(job: Job, config: AcquireConfig) -> Outcome:
     """Get one entry's video, verify it, and put it into the workspace."""
-    kind = job.task.inputs["kind"]
-    if kind == "failed":
-        raise FlythroughError(**job.task.inputs["failure"])
-    if kind == "repeat":
-        values = {"of": job.task.inputs["of"], "where": job.task.inputs["where"]}
-        return Outcome(drops=[{"id": job.task.id, "reason": "listed before", "values": values}])
-    if kind == "file":
-        return _local(job, config)
-    return _remote(job, config)
+    from .budget import OverBudget
+    from .rules import Rejected
+
+    inputs = job.task.inputs
+    if inputs["kind"] == "failed":
+        raise FlythroughError(**inputs["failure"])
+    if inputs["kind"] == "repeat":
+        return _drop(job, "listed before", {"of": inputs["of"], "where": inputs["where"]})
+    try:
+        return _local(job, config) if inputs["kind"] == "file" else _remote(job, config)
+    except Rejected as rejected:
+        return _drop(job, rejected.reason, rejected.values)
+    except OverBudget as over:
+        return _drop(job, over.reason, {})
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Outcome:
-    """Drop what is there twice."""
+    """Drop what is there twice; say where everything came from."""
+    from .likeness import duplicates
+
+    double = duplicates(outcome.rows, config.verify.duplicate_bits)
+    outcome.drops += [
+        {"id": id, "reason": reason, "values": {"of": original}} for id, (reason, original) in double.items()
+    ]
+    outcome.rows = [row for row in outcome.rows if row["id"] not in double]
     return outcome
 
 
@@ -61,43 +76,44 @@ def _local(job: Job, config: AcquireConfig) -> Outcome:
 
 
 def _remote(job: Job, config: AcquireConfig) -> Outcome:
-    from .download import Fetcher
-    from .store import Provenance, Shelf, place, tools
+    from .failures import FetchError
+    from .remote import obtain
+    from .store import Shelf, place
 
     url = job.task.inputs["url"]
+    ruled = job.task.inputs["found"] or config.rules.apply_to == "all"
     shelf = Shelf(job.workspace, job.task.id)
     with shelf.locked():
-        provenance = shelf.found()
-        if provenance is None:
-            Fetcher(config.download, job.workspace / "acquire" / ".hosts").fetch(url, shelf.target)
-            provenance = shelf.put(Provenance(url=url, tools=tools()))
-        video = job.folder / f"video{_suffix(url)}"
+        provenance = obtain(url, shelf, job.workspace, config, ruled=ruled)
+        video = job.folder / f"video{provenance.suffix}"
         place(shelf.target, video)
         try:
             return _examined(job, config, video, url, provenance)
-        except FlythroughError:
-            shelf.clear()
+        except FetchError:
+            shelf.clear()  # so that the next try fetches it anew
             raise
 
 
-def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenance: Any) -> Outcome:
+def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenance: Provenance) -> Outcome:
+    """Verify a file that lies in the job's folder, apply the rules to what it turned out to be, and describe it."""
     from flythrough.files import write_json
 
-    from .verify import verify
+    from .examine import examine
 
-    facts = verify(video, name, config.verify)
-    row: Row = {"id": job.task.id, "path": job.path_of(video), **facts.columns(), **provenance.columns()}
+    facts, provenance = examine(video, name, provenance, config, ruled=_ruled(job, config))
+    row = {"id": job.task.id, "path": job.path_of(video), **facts, **provenance.columns()}
     write_json(job.folder / "provenance.json", row)
     return Outcome(rows=[row])
 
 
-def _suffix(url: str) -> str:
-    from urllib.parse import urlsplit
+def _ruled(job: Job, config: AcquireConfig) -> bool:
+    return bool(job.task.inputs.get("found")) or config.rules.apply_to == "all"
 
-    from .entries import VIDEO_SUFFIXES
 
-    suffix = Path(urlsplit(url).path).suffix.lower()
-    return suffix if suffix in VIDEO_SUFFIXES else ".mp4"
+def _drop(job: Job, reason: str, values: dict[str, object]) -> Outcome:
+    for file in job.folder.iterdir():
+        file.unlink()
+    return Outcome(drops=[{"id": job.task.id, "reason": reason, "values": values}])
 
 
 STAGE = _Acquire(

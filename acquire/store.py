@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,18 +33,21 @@ class Provenance:
     uploaded: str | None = None  # YYYY-MM-DD
     fetched: str | None = None  # ISO 8601, UTC
     tools: dict[str, str] | None = None
+    duration_s: float | None = None  # as the platform states it
+    suffix: str = ".mp4"
 
     def columns(self) -> dict[str, Any]:
         """As columns of the table ``videos``."""
-        values = asdict(self)
-        del values["description"]
-        return {**values, "tools": json.dumps(self.tools, sort_keys=True) if self.tools else None}
+        names = ("url", "title", "channel", "platform", "platform_id", "license", "uploaded", "fetched")
+        tools = json.dumps(self.tools, sort_keys=True) if self.tools else None
+        return {**{name: getattr(self, name) for name in names}, "tools": tools}
 
 
 class Shelf:
     """One video's place in the store."""
 
     def __init__(self, workspace: Path, id: str) -> None:
+        self.id = id
         self.folder = workspace / "acquire" / ".downloads" / id
         self.target = self.folder / _TARGET
 
@@ -63,16 +66,22 @@ class Shelf:
         record = self.folder / _RECORD
         return Provenance(**read_json(record)) if record.exists() and self.target.exists() else None
 
-    def put(self, provenance: Provenance) -> Provenance:
-        """Record that ``target`` is whole; stamps the time."""
-        stamped = Provenance(**{**asdict(provenance), "fetched": datetime.now(UTC).isoformat(timespec="seconds")})
+    def put(self, file: Path, provenance: Provenance) -> Provenance:
+        """Take in a whole file from within the shelf's folder; stamps the time.
+
+        The record comes first: a kill in between leaves the file where its downloader finds it whole.
+        """
+        stamped = replace(provenance, fetched=datetime.now(UTC).isoformat(timespec="seconds"))
         write_json(self.folder / _RECORD, asdict(stamped))
+        with disk_errors(self.target):
+            os.replace(file, self.target)
         return stamped
 
     def clear(self) -> None:
-        """Forget the file: it turned out to be no video, so the next try must fetch it anew."""
-        for name in (_RECORD, _TARGET):
-            (self.folder / name).unlink(missing_ok=True)
+        """Forget everything: it turned out to be no video, so the next try must fetch it anew."""
+        for file in self.folder.glob("*"):
+            if file.name != "lock":
+                file.unlink()
 
 
 def place(source: Path, target: Path) -> None:

@@ -28,6 +28,7 @@ class Facts:
     sha256: str
     bytes: int
     frame_count: int
+    start_us: int  # presentation time of the first frame
     duration_us: int  # first frame's start to last frame's end
     variable_frame_rate: bool
     corrupt_frames: int
@@ -76,6 +77,7 @@ def verify(path: Path, name: str, settings: Verify) -> Facts:
         sha256=sha256_of(path),
         bytes=path.stat().st_size,
         frame_count=len(times),
+        start_us=round(times[0] * info.time_base * 10**6),
         duration_us=round((times[-1] - times[0] + last) * info.time_base * 10**6),
         variable_frame_rate=bool(spacing) and max(spacing) - min(spacing) > 1,
         corrupt_frames=scan.corrupt,

@@ -192,6 +192,35 @@ def frames(
                 index += 1
 
 
+def seek_frame(path: Path, time_us: int, *, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
+    """The frame shown at a presentation time (the first one, or the last, for a time outside), RGB, upright.
+
+    Seeks, so its cost does not grow with the file. For many frames of a file, :func:`frames` is cheaper.
+
+    Raises:
+        InputError: as :func:`open_video`, or nothing decodes there.
+    """
+    import av
+
+    with open_video(path) as (container, stream):
+        wanted = Fraction(time_us, 10**6) / stream.time_base
+        shown = None
+        try:
+            container.seek(max(0, int(wanted)), stream=stream, backward=True)
+            for frame in container.decode(stream):
+                if shown is not None and frame.pts is not None and frame.pts > wanted:
+                    break
+                shown = frame
+        except av.FFmpegError as error:
+            if shown is None:
+                raise InputError(
+                    f"{path} does not decode at {time_us} us ({error})", remedy="Fetch it again"
+                ) from error
+        if shown is None:
+            raise InputError(f"{path} has no frame at {time_us} us", remedy="Fetch it again")
+        return _upright(shown, width, height, gray=False)
+
+
 def _upright(frame: Any, width: int | None, height: int | None, gray: bool) -> np.ndarray:
     rotation = _rotation(frame)
     if rotation in (90, 270):

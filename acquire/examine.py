@@ -1,0 +1,71 @@
+"""A file that was fetched: verified, HDR dealt with, measured against the rules, and hashed for its likes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flythrough.video import HDR_TRANSFERS
+
+from .config import AcquireConfig
+from .likeness import perceptual_hash
+from .rules import Candidate, Rejected, check
+from .store import Provenance
+from .verify import Facts, verify
+
+
+def examine(
+    video: Path, name: str, provenance: Provenance, config: AcquireConfig, *, ruled: bool
+) -> tuple[dict[str, Any], Provenance]:
+    """Find out all that the table ``videos`` says of a file.
+
+    Args:
+        video: the file; an HDR one is replaced by its SDR version if the settings say so.
+        name: what messages call it.
+        provenance: where it came from.
+        config: the settings.
+        ruled: whether ``config.rules`` apply to it.
+
+    Returns:
+        Columns, and the provenance with what was done to the file.
+
+    Raises:
+        FetchError: it is no whole video.
+        Rejected: a rule drops it.
+    """
+    facts = verify(video, name, config.verify)
+    if facts.info.color_transfer in HDR_TRANSFERS:
+        facts, provenance = _without_hdr(video, name, facts, provenance, config)
+    if ruled:
+        check(_candidate(facts, provenance), config.rules, final=True)
+    likeness = perceptual_hash(video, facts.start_us, facts.duration_us)
+    return {**facts.columns(), "perceptual_hash": likeness}, provenance
+
+
+def _without_hdr(
+    video: Path, name: str, facts: Facts, provenance: Provenance, config: AcquireConfig
+) -> tuple[Facts, Provenance]:
+    transfer = facts.info.color_transfer
+    if config.verify.hdr == "refuse":
+        raise Rejected("hdr", {"color_transfer": transfer})
+    from .tonemap import CHAIN, tonemap
+
+    converted = video.with_name("tonemapped.mp4")
+    tonemap(video, converted)
+    os.replace(converted, video)
+    note = {"tonemap": f"{transfer} to bt709: {CHAIN}", "original_sha256": facts.sha256}
+    return verify(video, name, config.verify), replace(provenance, tools={**(provenance.tools or {}), **note})
+
+
+def _candidate(facts: Facts, provenance: Provenance) -> Candidate:
+    return Candidate(
+        title=provenance.title,
+        description=provenance.description,
+        duration_s=facts.duration_us / 1e6,
+        width=facts.info.width,
+        height=facts.info.height,
+        license=provenance.license,
+        uploaded=provenance.uploaded,
+    )

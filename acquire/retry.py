@@ -1,0 +1,49 @@
+"""Trying again: how often, and how long to wait between."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from .config import Download
+from .failures import FetchError
+
+log = logging.getLogger("flythrough.acquire")
+
+
+def persist(
+    attempt: Callable[[], None], progress: Callable[[], int], pause_host: Callable[[float], None], settings: Download
+) -> None:
+    """Call ``attempt`` until it succeeds, or fails in a way that trying again will not cure.
+
+    Waits double, with jitter, and are at least what the server asked for. A try that got further than any
+    before starts the count anew, so a long file over a bad line arrives, and a hopeless one does not take forever.
+
+    Args:
+        attempt: one try.
+        progress: bytes that are here.
+        pause_host: told when the server asks for a pause, which then holds for all workers.
+        settings: how often, how long.
+
+    Raises:
+        FetchError: the last try's.
+    """
+    tries, farthest = 0, progress()
+    while True:
+        try:
+            return attempt()
+        except FetchError as error:
+            here = progress()
+            tries, farthest = (1, here) if here > farthest else (tries + 1, farthest)
+            if not error.again or tries >= settings.attempts:
+                raise
+            wait = random.uniform(0.5, 1) * min(settings.backoff_max_s, settings.backoff_s * 2 ** (tries - 1))
+            if error.retry_after_s is not None:
+                if error.retry_after_s > settings.backoff_max_s:
+                    raise  # longer than we are to wait: the user will run again
+                wait = max(wait, error.retry_after_s)
+                pause_host(error.retry_after_s)
+            log.info("%s; again in %.1f s", error.message, wait)
+            time.sleep(wait)
