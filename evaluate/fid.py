@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 Features = Float[np.ndarray, "n d"]
+CHUNK = 4096  # rows of features held in float64 at a time
 KID_SUBSETS, KID_SUBSET_SIZE, KID_SEED = 100, 1000, 2020  # torch-fidelity's defaults
 
 
@@ -126,18 +127,26 @@ class Reference:
         return self.combine(mean, float(np.trace(cov)), sqrt_trace(inner))
 
     def distance_of(self, features: Features, weights: Float[np.ndarray, "n"] | None = None) -> float:
-        """The same from the features themselves, each counted ``weights`` times: quick where n is below d."""
-        rows = np.asarray(features, dtype=np.float64)
-        counts = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
-        rows, counts = rows[counts > 0], counts[counts > 0]
+        """The same from the features themselves, each counted ``weights`` times; quick where n is below d.
+
+        Features are read ``CHUNK`` rows at a time, so they may be a memory map of any length.
+        """
+        counts = np.ones(len(features)) if weights is None else np.asarray(weights, dtype=np.float64)
         total = counts.sum()
         if total < 2:
             raise ValueError(f"a covariance needs 2 feature vectors, there are {total:g}")
-        mean = counts @ rows / total
-        scaled = (rows - mean) * np.sqrt(counts / (total - 1))[:, None]
-        turned = scaled @ self.factor
-        inner = turned @ turned.T if len(turned) < turned.shape[1] else turned.T @ turned
-        return self.combine(mean, float((scaled**2).sum()), sqrt_trace(inner))
+        mean = sum(counts[part] @ np.asarray(features[part], np.float64) for part in _chunks(counts)) / total
+        rank, trace = self.factor.shape[1], 0.0
+        inner: np.ndarray | float = 0.0
+        for part in _chunks(counts):
+            scaled = (np.asarray(features[part], np.float64) - mean) * np.sqrt(counts[part] / (total - 1))[:, None]
+            trace += float((scaled**2).sum())
+            turned = scaled @ self.factor
+            if len(counts) < min(rank, CHUNK):  # one chunk, and the smaller of two matrices with the same eigenvalues
+                inner = turned @ turned.T
+            else:
+                inner = inner + turned.T @ turned
+        return self.combine(np.asarray(mean), trace, sqrt_trace(np.asarray(inner)))
 
     def combine(self, mean: np.ndarray, trace: float, cross: float) -> float:
         """The distance from its three parts: mean, trace of the covariance, trace of the root of the product."""
@@ -225,6 +234,12 @@ def mmd(kernels: Kernels, weights: Int[np.ndarray, "n"] | None = None) -> float:
     within_a = w @ kernels.aa @ w / pairs
     within_b = kernels.bb.sum() / (m * (m - 1))
     return float(within_a + within_b - 2 * (w @ kernels.ab).sum() / (w.sum() * m))
+
+
+def _chunks(counts: np.ndarray) -> list[np.ndarray]:
+    """Row numbers that count at all, a chunk at a time."""
+    rows = np.flatnonzero(counts)
+    return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]
 
 
 def sqrt_trace(inner: Float[np.ndarray, "r r"]) -> float:

@@ -13,6 +13,7 @@ the method, which could choose it so as to look obedient.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -23,6 +24,8 @@ FLOW_HEIGHT = 256  # frames are brought to about this height before flow is meas
 MIN_MOTION = 0.002  # of the picture's height: where less is commanded, nothing can be seen of it
 MIN_TEXTURE = 2.0  # grey levels a pixel: flow says nothing of smooth sky
 MIN_CORRELATION, MIN_GAIN, MAX_GAIN = 0.5, 0.3, 3.0
+MIN_PAIRS = 0.2  # share of the pairs that must show enough to be judged by
+OUTLIER = 3.0  # flow that is this many times longer than what is commanded is cut to that: it is a mismatch
 
 Frame = UInt8[np.ndarray, "h w 3"]
 Field = Float[np.ndarray, "h w 2"]
@@ -35,16 +38,22 @@ class Follow:
     Attributes:
         correlation: in [-1, 1].
         gain: commanded motion that is seen, as a share.
-        pairs: pairs of frames behind it.
+        pairs: pairs of frames with enough to see; the others are black, or smooth, or the camera stood still.
+        commanded: pairs between which the camera moved.
     """
 
     correlation: float
     gain: float
     pairs: int
+    commanded: int
 
     @property
     def reason(self) -> str | None:
         """Why the flight does not follow its camera, or None if it does."""
+        if self.commanded == 0:
+            return "its camera hardly moves: nothing to follow"
+        if self.pairs < max(1, MIN_PAIRS * self.commanded):
+            return f"shows detail in {self.pairs} of {self.commanded} pairs of frames: too few to see motion"
         if self.gain < MIN_GAIN:
             return f"moves {self.gain:.2f} of the commanded motion (at least {MIN_GAIN:g})"
         if self.correlation < MIN_CORRELATION:
@@ -71,17 +80,18 @@ def follow(
     if len(frames) != len(poses) or len(frames) < 2:
         raise ValueError(f"{len(frames)} frames and {len(poses)} poses")
     profile = rough_disparity(disparity)
-    pairs = [
-        compare_motion(
-            optical_flow(*frames[i : i + 2]), *expected_flow(*poses[i : i + 2], intrinsics, profile), frames[i]
-        )
-        for i in range(len(frames) - 1)
-    ]
-    found = np.array([pair for pair in pairs if pair is not None]).reshape(-1, 2)
-    if not len(found):
-        return Follow(0.0, 0.0, 0)
-    correlation, gain = np.median(found, 0)
-    return Follow(float(correlation), float(gain), len(found))
+    found, commanded = [], 0
+    for i in range(len(frames) - 1):
+        expected, inside = expected_flow(poses[i], poses[i + 1], intrinsics, profile)
+        if not moves(expected, inside):
+            continue
+        commanded += 1
+        if (
+            agreement := compare_motion(optical_flow(frames[i], frames[i + 1]), expected, inside, frames[i])
+        ) is not None:
+            found.append(agreement)
+    correlation, gain = np.median(found, 0) if found else (0.0, 0.0)
+    return Follow(float(correlation), float(gain), len(found), commanded)
 
 
 def rough_disparity(disparity: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
@@ -93,7 +103,7 @@ def rough_disparity(disparity: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h
 def expected_flow(
     here: Pose, there: Pose, intrinsics: Intrinsics, disparity: Float[np.ndarray, "h w"]
 ) -> tuple[Field, Bool[np.ndarray, "h w"]]:
-    """How points seen ``here`` move in the picture on the way ``there``, in picture sizes, and where they stay in view."""
+    """How points move in the picture from ``here`` to ``there``, in picture sizes, and where they stay in view."""
     height, width = disparity.shape
     points = unproject(intrinsics, 1 / disparity).reshape(-1, 3)
     moved, depth = project(intrinsics, transform(compose(there, invert(here)), points))
@@ -111,26 +121,39 @@ def optical_flow(here: Frame, there: Frame) -> Field:
     gray = [
         cv2.resize(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_LINEAR) for f in (here, there)
     ]
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*gray, None)
+    method: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = method.calc(*gray, None)
     return cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / np.array(size, np.float32)
+
+
+def moves(expected: Field, inside: Bool[np.ndarray, "h w"]) -> bool:
+    """Whether the camera moves enough for a twentieth of the picture to show it."""
+    return bool(_visible(expected, inside).mean() > 0.05)
 
 
 def compare_motion(
     seen: Field, expected: Field, inside: Bool[np.ndarray, "h w"], here: Frame
 ) -> tuple[float, float] | None:
-    """(correlation, gain) of one pair of frames; None where the camera hardly moves. No texture counts as no motion."""
-    height, width = inside.shape
-    shape = np.array([width / height, 1.0])  # x and y in the same unit: picture heights
-    seen, expected = seen * shape, expected * shape
-    commanded = inside & (np.linalg.norm(expected, axis=-1) > MIN_MOTION)
-    if commanded.mean() < 0.05:
+    """(correlation, gain) of one pair of frames; None where the picture has too little texture to see motion in."""
+    usable = _visible(expected, inside) & textured(here)
+    if usable.sum() < 0.02 * usable.size:
         return None
-    usable = commanded & textured(here)
-    if usable.sum() < 0.01 * usable.size:
-        return 0.0, 0.0
-    a, b = seen[usable].astype(np.float64), expected[usable]
-    dot, power_seen, power_told = (a * b).sum(), (a * a).sum(), (b * b).sum()
-    return float(dot / np.sqrt(max(power_seen * power_told, 1e-24))), float(dot / power_told)
+    told = _in_heights(expected)[usable]
+    shown = _in_heights(seen)[usable].astype(np.float64)
+    length, most = np.linalg.norm(shown, axis=-1), OUTLIER * np.linalg.norm(told, axis=-1)
+    shown *= np.minimum(1, most / np.maximum(length, 1e-12))[:, None]
+    dot, power_shown, power_told = (shown * told).sum(), (shown**2).sum(), (told**2).sum()
+    return float(dot / np.sqrt(max(power_shown * power_told, 1e-24))), float(dot / power_told)
+
+
+def _visible(expected: Field, inside: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    return inside & (np.linalg.norm(_in_heights(expected), axis=-1) > MIN_MOTION)
+
+
+def _in_heights(flow: Field) -> Field:
+    """Flow in picture sizes with x and y in one unit, the picture's height (square pixels)."""
+    height, width = flow.shape[:2]
+    return flow * np.array([width / height, 1.0])
 
 
 def textured(image: Frame) -> Bool[np.ndarray, "h w"]:
