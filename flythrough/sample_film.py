@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float16, UInt8
 
 from .cameras import Cameras
-from .sample_flight import FlightPlan, Kind, plan_flight
+from .sample_flight import FlightPlan, plan_flight
 from .sample_render import render
 from .sample_world import World, make_world
 
@@ -63,7 +63,7 @@ def frame_times_us(count: int, fps: Fraction | float, start_frame: int = 0) -> n
 
 def film(
     world_seed: int,
-    kind: Kind = "forward",
+    kind: str = "forward",
     seconds: float = 5.0,
     *,
     width: int = 640,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -19,8 +18,7 @@ from .geometry import make_pose
 from .sample_render import LAND, SKY, WATER, render
 from .sample_world import CELL, CELLS, HALF, World
 
-Kind = Literal["forward", "orbit", "sideways", "static", "rotation", "zoom", "sea"]
-KINDS: tuple[str, ...] = get_args(Kind)
+KINDS = ("forward", "orbit", "sideways", "static", "rotation", "zoom", "sea")
 _DRAWS = 24
 _TICK = 0.1  # seconds between two decisions of the pilot
 _CLEARANCE = 0.42  # above the highest ground around, units
@@ -65,7 +63,7 @@ def look(position: np.ndarray, yaw: np.ndarray, pitch: np.ndarray) -> Float[np.n
 
 def plan_flight(
     world: World,
-    kind: Kind,
+    kind: str,
     frame_count: int,
     *,
     fps: float,
@@ -189,7 +187,7 @@ def _misfit(world: World, track: _Track, intrinsics: np.ndarray, want: str) -> f
         near = float(np.percentile(disparity.astype(np.float32), 97))
         cost += _outside(sky, 0.14, 0.34) + _outside(near, 0.7, 1.15) + 3 * max(float(disparity.max()) - 1.8, 0.0)
         low, high = (0.55, 0.72) if want == "water" else (0.06, 0.40)
-        cost += 2 * _outside(sea, low, high) + 2 * max((0.2 if want == "water" else 0.35) - land, 0.0)
+        cost += 2 * _outside(sea, low, high) + 5 * max((0.2 if want == "water" else 0.35) - land, 0.0)
     return cost
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float16, UInt8
 
 from .geometry import camera_center
-from .sample_noise import fbm, jit, smoothstep, solid_noise, value_noise
+from .sample_noise import fbm, jit, smoothstep, solid_noise
 from .sample_world import CELL, CELLS, HALF, World
 
 SKY, LAND, WATER = 0, 1, 2  # values of a surface map
@@ -258,16 +258,15 @@ def _water(height, shore, sun, position, ray, t, footprint, time_s, key):  # typ
     s = _at(shore, x, z)
     dx, dy, dz = dx / length, dy / length, dz / length
     stretch = footprint / max(dy, 0.05)
-    nx, nz, size, drift = 0.0, 0.0, 0.55, 0.12
-    for k in range(5):
-        keep = smoothstep(1.0, 0.25, stretch / size * 0.5)
+    nx, nz, size, pace = 0.0, 0.0, 0.5, 1.4
+    for k in range(4):  # short waves change faster
+        keep = 0.11 * smoothstep(1.0, 0.25, stretch / size * 0.5)
         if keep > 0.0:
-            a = x / size + time_s * drift / size * (1.0 if k % 2 else -0.6)
-            b = z / size + time_s * drift / size * (0.7 if k % 3 else -0.8)
-            nx += keep * 0.09 * value_noise(a, b, key + 60 + k)
-            nz += keep * 0.09 * value_noise(a + 31.7, b + 17.3, key + 60 + k)
-        size *= 0.5
-        drift *= 0.8
+            a, b, age = x / size - 0.4 * time_s, z / size + 0.3 * time_s, pace * time_s
+            nx += keep * solid_noise(a, b, age, key + 60 + k)
+            nz += keep * solid_noise(a + 31.7, b + 17.3, age, key + 60 + k)
+        size *= 0.42
+        pace *= 1.5
     facing = max(dy - nx * dx - nz * dz, 0.02)
     mirror = 0.03 + 0.85 * (1.0 - min(facing, 1.0)) ** 4
     shallow = math.exp(-depth * 6.0)
@@ -289,8 +288,8 @@ def _water(height, shore, sun, position, ray, t, footprint, time_s, key):  # typ
     # Foam: lines that run towards the shore and break up, and a fringe where water meets land.
     foam = 0.0
     if s > -1.6:
-        broken = fbm(x * 6.0 + 0.3 * time_s, z * 6.0 - 0.2 * time_s, 4, key + 75)
-        wave = math.sin(7.5 * s - 1.5 * time_s + 2.5 * fbm(x * 0.9, z * 0.9, 3, key + 76))
+        broken = fbm(x * 6.0 + 0.9 * time_s, z * 6.0 - 0.7 * time_s, 4, key + 75)
+        wave = math.sin(7.5 * s - 2.2 * time_s + 2.5 * fbm(x * 0.9, z * 0.9, 3, key + 76))
         line = smoothstep(0.72, 0.97, wave + 0.5 * broken) * smoothstep(-1.5, -0.25, s)
         fringe = smoothstep(0.032, 0.004, depth + 0.03 * broken + 0.006 * math.sin(1.3 * time_s + 3.0 * patch))
         foam = min(max(0.85 * line, fringe) * (0.85 + 0.3 * broken), 1.0)
