@@ -23,7 +23,7 @@ Path = Literal["auto", "numba", "torch"]
 
 NEAR, FAR = 1e-5, 1e4  # of the depth buffer, scene units
 MIN_DISPARITY, MAX_DISPARITY = 0.01, 1.0  # of vertices
-MAX_SOBEL = 0.1203972804325936  # -log(0.3) / 10: where exp(-10 m) falls to 0.3, a vertex is unreliable
+MAX_SOBEL = 0.1203972804325936  # -log(0.3) / 10: where exp(-10 m) falls to 0.3, a vertex is unreliable; at 160 rows
 
 
 def render(
@@ -34,6 +34,7 @@ def render(
     target_intrinsics: Intrinsics,
     *,
     path: Path = "auto",
+    max_sobel: float = MAX_SOBEL,
 ) -> tuple[Float[Tensor, "batch 4 height width"], Float[Tensor, "batch 1 height width"]]:
     """What a camera at ``target_pose`` sees of ``rgbd``, and how far that can be trusted.
 
@@ -42,6 +43,8 @@ def render(
         source_pose: cam_from_world ``[batch, 3, 4]`` of ``rgbd``; likewise ``target_pose``.
         source_intrinsics: fx fy cx cy ``[batch, 4]``, normalised; likewise ``target_intrinsics``.
         path: which implementation; ``auto`` is numba on CPU and torch elsewhere.
+        max_sobel: Sobel gradient of disparity, a pixel, from which a surface counts as stretched. The release's was
+            made for 160 rows: in a smaller picture all near ground would be too steep (see :func:`max_sobel_at`).
 
     Returns:
         The image, multiplied by the coverage, and the squared coverage in [0, 1]: 0 where nothing or only a
@@ -67,7 +70,12 @@ def render(
             from .render_torch import render_mesh
         else:
             from .render_numba import render_mesh
-        return render_mesh(rgbd, intrinsics[0], clip_from_camera)
+        return render_mesh(rgbd, intrinsics[0], clip_from_camera, max_sobel)
+
+
+def max_sobel_at(height: int) -> float:
+    """The release's limit on the Sobel gradient, for a picture of another height: slopes a pixel scale with it."""
+    return MAX_SOBEL * 160 / height
 
 
 def fused_product(a: Tensor, b: Tensor) -> Tensor:

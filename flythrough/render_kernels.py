@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from .render import MAX_DISPARITY, MAX_SOBEL, MIN_DISPARITY
+from .render import MAX_DISPARITY, MIN_DISPARITY
 
 NARROW = 8  # columns from which it pays to ask the edge functions where a row begins and ends
 
@@ -20,13 +20,13 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 @compiled
 def project(
-    disparity: Any, intrinsics: Any, matrix: Any, start: int, end: int, clip: Any, reliable: Any
+    disparity: Any, intrinsics: Any, matrix: Any, start: int, end: int, clip: Any, reliable: Any, flat: Any
 ) -> None:
     """Vertices of pixel rows ``start`` to ``end``: clip-space position ``[hw, 4]`` and reliability ``[hw]``."""
     height, width = disparity.shape
     real = disparity.dtype.type
     half, one = real(0.5), real(1)
-    low, high, flat = real(MIN_DISPARITY), real(MAX_DISPARITY), real(MAX_SOBEL)
+    low, high = real(MIN_DISPARITY), real(MAX_DISPARITY)
     for row in range(start, end):
         y = (real(row) + half) / real(height) - intrinsics[3]
         for column in range(width):
@@ -70,6 +70,15 @@ def _cofactors(x0: Any, x1: Any, x2: Any, y0: Any, y1: Any, y2: Any, w0: Any, w1
 
 
 @compiled
+def _weights(x0: Any, x1: Any, x2: Any, y0: Any, y1: Any, y2: Any, w0: Any, w1: Any, w2: Any, px: Any, py: Any) -> Any:
+    """How much each corner counts at a pixel (perspective-correct barycentric coordinates)."""
+    a0, b0, c0, a1, b1, c1, a2, b2, c2, _ = _cofactors(x0, x1, x2, y0, y1, y2, w0, w1, w2)
+    u0, u1, u2 = a0 * px + b0 * py + c0, a1 * px + b1 * py + c1, a2 * px + b2 * py + c2
+    total = u0 + u1 + u2
+    return u0 / total, u1 / total, u2 / total
+
+
+@compiled
 def _corners(triangle: int, width: int) -> tuple[int, int, int]:
     quad = triangle // 2
     top_left = quad // (width - 1) * width + quad % (width - 1)
@@ -105,9 +114,7 @@ def _narrow(a: Any, b: Any, c: Any, py: Any, tolerance: float, first: int, last:
 
 
 @compiled
-def rasterise(
-    clip: Any, columns: Any, rows: Any, start: int, end: int, nearest: Any, winner: Any
-) -> None:
+def rasterise(clip: Any, columns: Any, rows: Any, start: int, end: int, nearest: Any, winner: Any) -> None:
     """Draw the triangles of quad rows ``start`` to ``end`` into a depth buffer and triangle numbers ``[h, w]``."""
     height, width = winner.shape
     real = clip.dtype.type
@@ -121,7 +128,11 @@ def rasterise(
         x0, y0, w0 = clip[v0, 0], clip[v0, 1], clip[v0, 3]
         x1, y1, w1 = clip[v1, 0], clip[v1, 1], clip[v1, 3]
         x2, y2, w2 = clip[v2, 0], clip[v2, 1], clip[v2, 3]
-        if (w0 <= zero and w1 <= zero and w2 <= zero) or _beyond(x0, x1, x2, w0, w1, w2) or _beyond(y0, y1, y2, w0, w1, w2):
+        if (
+            (w0 <= zero and w1 <= zero and w2 <= zero)
+            or _beyond(x0, x1, x2, w0, w1, w2)
+            or _beyond(y0, y1, y2, w0, w1, w2)
+        ):
             continue
         left, right, top, bottom = 0, width, 0, height
         if w0 > zero and w1 > zero and w2 > zero:
@@ -175,9 +186,18 @@ def merge(nearest: Any, winner: Any, start: int, end: int) -> None:
 
 @compiled
 def shade(
-    image: Any, clip: Any, reliable: Any, columns: Any, rows: Any, winner: Any, start: int, end: int, out: Any, mask: Any
+    image: Any,
+    clip: Any,
+    reliable: Any,
+    columns: Any,
+    rows: Any,
+    winner: Any,
+    start: int,
+    end: int,
+    out: Any,
+    mask: Any,
 ) -> None:
-    """Interpolate the seen triangles: image ``[4, h, w]`` and squared coverage ``[h, w]`` of rows ``start`` to ``end``."""
+    """Interpolate what is seen in rows ``start`` to ``end``: image ``[4, h, w]``, squared coverage ``[h, w]``."""
     width = winner.shape[1]
     flat = image.reshape(4, -1)
     real = clip.dtype.type
@@ -190,15 +210,11 @@ def shade(
                 out[:, row, column] = real(0)
                 mask[row, column] = real(0)
                 continue
-            px = columns[column]
             v0, v1, v2 = _corners(triangle, width)
-            w0, w1, w2 = clip[v0, 3], clip[v1, 3], clip[v2, 3]
-            a0, b0, c0, a1, b1, c1, a2, b2, c2, _ = _cofactors(
-                clip[v0, 0], clip[v1, 0], clip[v2, 0], clip[v0, 1], clip[v1, 1], clip[v2, 1], w0, w1, w2
-            )
-            u0, u1, u2 = a0 * px + b0 * py + c0, a1 * px + b1 * py + c1, a2 * px + b2 * py + c2
-            total = u0 + u1 + u2
-            t0, t1, t2 = u0 / total, u1 / total, u2 / total
+            x0, y0, w0 = clip[v0, 0], clip[v0, 1], clip[v0, 3]
+            x1, y1, w1 = clip[v1, 0], clip[v1, 1], clip[v1, 3]
+            x2, y2, w2 = clip[v2, 0], clip[v2, 1], clip[v2, 3]
+            t0, t1, t2 = _weights(x0, x1, x2, y0, y1, y2, w0, w1, w2, columns[column], py)
             coverage = reliable[v0] * t0 + reliable[v1] * t1 + reliable[v2] * t2
             depth = w0 * t0 + w1 * t1 + w2 * t2
             for k in range(3):
@@ -221,79 +237,78 @@ def shade_backward(
     end: int,
     grad: Any,
 ) -> None:
-    """Add to ``grad [hw, 6]`` what rows ``start`` to ``end`` say of each vertex: r g b, and x y w in clip space.
-
-    With M = [x; y; w] of a triangle, the weights of its corners at pixel q = (px, py, 1) are b = u / sum(u),
-    u = inv(M) q. For a loss with d loss / d b = h, it follows that d loss / d (x, y, w)_i = -b_i inv(M)^T (h - h.b).
-    """
+    """Add to ``grad [hw, 6]`` what rows ``start`` to ``end`` say of each vertex: r g b, and x y w in clip space."""
     width = winner.shape[1]
     flat = image.reshape(4, -1)
-    weights, vertices = np.empty(3), np.empty(3, np.int64)
-    inverse, color, slope = np.empty((3, 3)), np.empty(3), np.empty(3)
+    real = clip.dtype.type
+    two, low, high = real(2), real(0.01), real(100)
     for row in range(start, end):
-        py = np.float64(rows[row])
+        py = rows[row]
         for column in range(width):
             triangle = winner[row, column]
             if triangle < 0:
                 continue
+            px = columns[column]
             v0, v1, v2 = _corners(triangle, width)
-            vertices[0], vertices[1], vertices[2] = v0, v1, v2
-            a0, b0, c0, a1, b1, c1, a2, b2, c2, determinant = _cofactors(
-                np.float64(clip[v0, 0]),
-                np.float64(clip[v1, 0]),
-                np.float64(clip[v2, 0]),
-                np.float64(clip[v0, 1]),
-                np.float64(clip[v1, 1]),
-                np.float64(clip[v2, 1]),
-                np.float64(clip[v0, 3]),
-                np.float64(clip[v1, 3]),
-                np.float64(clip[v2, 3]),
-            )
-            inverse[0, 0], inverse[0, 1], inverse[0, 2] = a0, b0, c0
-            inverse[1, 0], inverse[1, 1], inverse[1, 2] = a1, b1, c1
-            inverse[2, 0], inverse[2, 1], inverse[2, 2] = a2, b2, c2
-            px = np.float64(columns[column])
-            total, depth, coverage = 0.0, 0.0, 0.0
-            for i in range(3):
-                weights[i] = inverse[i, 0] * px + inverse[i, 1] * py + inverse[i, 2]
-                total += weights[i]
-            if total == 0 or determinant == 0:
-                continue  # seen edge on: its place in the picture has no derivative
-            color[:] = 0
-            for i in range(3):
-                weights[i] /= total
-                depth += weights[i] * clip[vertices[i], 3]
-                coverage += weights[i] * reliable[vertices[i]]
-                for k in range(3):
-                    color[k] += weights[i] * flat[k, vertices[i]]
+            x0, y0, w0, m0 = clip[v0, 0], clip[v0, 1], clip[v0, 3], reliable[v0]
+            x1, y1, w1, m1 = clip[v1, 0], clip[v1, 1], clip[v1, 3], reliable[v1]
+            x2, y2, w2, m2 = clip[v2, 0], clip[v2, 1], clip[v2, 3], reliable[v2]
+            t0, t1, t2 = _weights(x0, x1, x2, y0, y1, y2, w0, w1, w2, px, py)
+            coverage = m0 * t0 + m1 * t1 + m2 * t2
+            depth = w0 * t0 + w1 * t1 + w2 * t2
 
-            to_disparity = np.float64(grad_out[3, row, column])
-            to_coverage = 2 * coverage * grad_mask[row, column] + to_disparity / min(max(depth, 0.01), 100.0)
+            to_disparity = grad_out[3, row, column]
+            to_coverage = two * coverage * grad_mask[row, column] + to_disparity / min(max(depth, low), high)
+            to_depth = -to_disparity * coverage / (depth * depth) if low <= depth <= high else real(0)
+            to_t0, to_t1, to_t2 = to_depth * w0, to_depth * w1, to_depth * w2
             for k in range(3):
-                to_coverage += grad_out[k, row, column] * color[k]
-            to_depth = -to_disparity * coverage / (depth * depth) if 0.01 <= depth <= 100 else 0.0
-            mean = 0.0
-            for i in range(3):
-                vertex = vertices[i]
-                slope[i] = to_coverage * reliable[vertex] + to_depth * clip[vertex, 3]
-                for k in range(3):
-                    slope[i] += grad_out[k, row, column] * coverage * flat[k, vertex]
-                mean += slope[i] * weights[i]
-            for i in range(3):
-                vertex = vertices[i]
-                for k in range(3):
-                    grad[vertex, k] += weights[i] * coverage * grad_out[k, row, column]
-                    pull = 0.0
-                    for j in range(3):
-                        pull += inverse[j, k] * (slope[j] - mean)
-                    grad[vertex, 3 + k] -= weights[i] * pull / determinant
-                grad[vertex, 5] += weights[i] * to_depth
+                r0, r1, r2 = flat[k, v0], flat[k, v1], flat[k, v2]
+                to_coverage += grad_out[k, row, column] * (r0 * t0 + r1 * t1 + r2 * t2)
+                to_color = grad_out[k, row, column] * coverage
+                to_t0, to_t1, to_t2 = to_t0 + to_color * r0, to_t1 + to_color * r1, to_t2 + to_color * r2
+                grad[v0, k] += t0 * to_color
+                grad[v1, k] += t1 * to_color
+                grad[v2, k] += t2 * to_color
+            to_t0, to_t1, to_t2 = to_t0 + to_coverage * m0, to_t1 + to_coverage * m1, to_t2 + to_coverage * m2
+
+            to_x, to_y, to_w, s0, s1, s2 = _weights_backward(
+                x0, x1, x2, y0, y1, y2, w0, w1, w2, px, py, to_t0, to_t1, to_t2
+            )
+            for v, share, weight in ((v0, s0, t0), (v1, s1, t1), (v2, s2, t2)):
+                grad[v, 3] += share * to_x
+                grad[v, 4] += share * to_y
+                grad[v, 5] += share * to_w + weight * to_depth
 
 
 @compiled
-def project_backward(
-    disparity: Any, intrinsics: Any, matrix: Any, grads: Any, start: int, end: int, out: Any
-) -> None:
+def _weights_backward(
+    x0: Any, x1: Any, x2: Any, y0: Any, y1: Any, y2: Any, w0: Any, w1: Any, w2: Any, px: Any, py: Any,
+    to_t0: Any, to_t1: Any, to_t2: Any,
+) -> Any:  # fmt: skip
+    """The gradient of :func:`_weights`: (x, y, w), of which each corner gets its share; and the shares.
+
+    With M = [x; y; w], weights t = u / sum(u), u = adj(M) (px, py, 1), and h = d loss / d t, the gradient of
+    corner i's (x, y, w) is -t_i inv(M)^T (h - h.t). Written in differences of corners, which keep precision.
+    """
+    t0_x, t0_y = py * (w1 - w2) - (y1 - y2), (x1 - x2) - px * (w1 - w2)
+    t1_x, t1_y = py * (w2 - w0) - (y2 - y0), (x2 - x0) - px * (w2 - w0)
+    t0_w, t1_w = px * (y1 - y2) - py * (x1 - x2), px * (y2 - y0) - py * (x2 - x0)
+    t2_x, t2_y, t2_w = -(t0_x + t1_x), -(t0_y + t1_y), -(t0_w + t1_w)
+    u0 = x2 * t0_x + y2 * t0_y + w2 * t0_w
+    u1 = x2 * t1_x + y2 * t1_y + w2 * t1_w
+    u2 = x1 * t2_x + y1 * t2_y + w1 * t2_w
+    total = u0 + u1 + u2
+    square = total * total
+    if square == 0:  # seen edge on: its place in the picture has no derivative
+        return square, square, square, square, square, square
+    to_x = to_t0 * t0_x + to_t1 * t1_x + to_t2 * t2_x
+    to_y = to_t0 * t0_y + to_t1 * t1_y + to_t2 * t2_y
+    to_w = to_t0 * t0_w + to_t1 * t1_w + to_t2 * t2_w
+    return to_x, to_y, to_w, u0 / square, u1 / square, u2 / square
+
+
+@compiled
+def project_backward(disparity: Any, intrinsics: Any, matrix: Any, grads: Any, start: int, end: int, out: Any) -> None:
     """From vertex gradients ``[part, hw, 6]`` to the image's ``[4, h, w]``, for rows ``start`` to ``end``."""
     height, width = disparity.shape
     real = disparity.dtype.type

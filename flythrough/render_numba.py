@@ -24,18 +24,24 @@ PARTS = 4  # at least so many, all images together
 
 
 def render_mesh(
-    rgbd: Float[Tensor, "b 4 h w"], intrinsics: Float[Tensor, "b 4"], clip_from_camera: Float[Tensor, "b 4 4"]
+    rgbd: Float[Tensor, "b 4 h w"],
+    intrinsics: Float[Tensor, "b 4"],
+    clip_from_camera: Float[Tensor, "b 4 4"],
+    max_sobel: float,
 ) -> tuple[Float[Tensor, "b 4 h w"], Float[Tensor, "b 1 h w"]]:
     """The image and its squared coverage; see :func:`.render.render`."""
-    rendered, mask = _RenderMesh.apply(rgbd, intrinsics, clip_from_camera)
+    rendered, mask = _RenderMesh.apply(rgbd, intrinsics, clip_from_camera, max_sobel)
     return rendered, mask
 
 
 class _RenderMesh(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rgbd: Tensor, intrinsics: Tensor, clip_from_camera: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, rgbd: Tensor, intrinsics: Tensor, clip_from_camera: Tensor, max_sobel: float
+    ) -> tuple[Tensor, Tensor]:
         image = rgbd.contiguous().numpy()
         k, matrix = intrinsics.contiguous().numpy(), clip_from_camera.contiguous().numpy()
+        flat = image.dtype.type(max_sobel)
         batch, _, height, width = image.shape
         parts = -(-PARTS // batch)
         columns, rows = _pixel_centers(width, image.dtype), _pixel_centers(height, image.dtype)
@@ -46,16 +52,14 @@ class _RenderMesh(torch.autograd.Function):
         out, mask = np.empty_like(image), np.empty((batch, 1, height, width), image.dtype)
 
         def project(b: int, part: int, start: int, end: int) -> None:
-            kernels.project(image[b, 3], k[b], matrix[b], start, end, clip[b], reliable[b])
+            kernels.project(image[b, 3], k[b], matrix[b], start, end, clip[b], reliable[b], flat)
 
         def rasterise(b: int, part: int, start: int, end: int) -> None:
             kernels.rasterise(clip[b], columns, rows, start, end, nearest[b, part], winner[b, part])
 
         def shade(b: int, part: int, start: int, end: int) -> None:
             kernels.merge(nearest[b], winner[b], start, end)
-            kernels.shade(
-                image[b], clip[b], reliable[b], columns, rows, winner[b, 0], start, end, out[b], mask[b, 0]
-            )
+            kernels.shade(image[b], clip[b], reliable[b], columns, rows, winner[b, 0], start, end, out[b], mask[b, 0])
 
         _run(project, _bands(batch, parts, height))
         _run(rasterise, _bands(batch, parts, height - 1))
@@ -66,7 +70,7 @@ class _RenderMesh(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_rendered: Tensor, grad_mask: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, grad_rendered: Tensor, grad_mask: Tensor) -> tuple[Tensor, None, None, None]:
         image, k, matrix = (tensor.contiguous().numpy() for tensor in ctx.saved_tensors)
         to_out, to_mask = grad_rendered.contiguous().numpy(), grad_mask.contiguous().numpy()
         clip, reliable, winner = ctx.scratch
@@ -85,7 +89,7 @@ class _RenderMesh(torch.autograd.Function):
 
         _run(shade, _bands(batch, parts, height))
         _run(project, _bands(batch, parts, height))
-        return torch.from_numpy(out), None, None
+        return torch.from_numpy(out), None, None, None
 
 
 @cache

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from .render import MAX_DISPARITY, MAX_SOBEL, MIN_DISPARITY, fused_product
+from .render import MAX_DISPARITY, MIN_DISPARITY, fused_product
 
 CANDIDATES = 1 << 22  # (triangle, pixel) pairs tested at a time; bounds the memory
 
 
 def render_mesh(
-    rgbd: Float[Tensor, "b 4 h w"], intrinsics: Float[Tensor, "b 4"], clip_from_camera: Float[Tensor, "b 4 4"]
+    rgbd: Float[Tensor, "b 4 h w"],
+    intrinsics: Float[Tensor, "b 4"],
+    clip_from_camera: Float[Tensor, "b 4 4"],
+    max_sobel: float,
 ) -> tuple[Float[Tensor, "b 4 h w"], Float[Tensor, "b 1 h w"]]:
     """The image and its squared coverage; see :func:`.render.render`."""
     batch, _, height, width = rgbd.shape
-    reliable = _reliable(rgbd[:, 3].detach())
+    reliable = _reliable(rgbd[:, 3].detach(), max_sobel)
     vertices = fused_product(_camera_points(rgbd[:, 3], intrinsics), clip_from_camera.mT)
     with torch.no_grad():
         winner = _visible_triangles(vertices.detach(), height, width)
@@ -29,8 +34,7 @@ def render_mesh(
 
     columns, rows = _pixel_centers(height, width, rgbd)
     x, y, w = (vertices[..., k].flatten()[corner] for k in (0, 1, 3))
-    weight = torch.stack(_edges(_cofactors(x, y, w), columns[pixel % width], rows[pixel // width]), -1)
-    weight = weight / weight.sum(-1, keepdim=True)
+    weight = _Weights.apply(x, y, w, columns[pixel % width], rows[pixel // width])
     attributes = torch.cat([rgbd[:, :3].flatten(2), reliable.flatten(1)[:, None]], 1).mT.flatten(0, 1)
     color = (attributes[corner] * weight[..., None]).sum(1)
     depth = (w * weight).sum(1)
@@ -42,7 +46,7 @@ def render_mesh(
     return out[:, :4].contiguous(), out[:, 4:].contiguous()
 
 
-def _reliable(disparity: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
+def _reliable(disparity: Float[Tensor, "b h w"], max_sobel: float) -> Float[Tensor, "b h w"]:
     """1 where the Sobel gradient of disparity is small, 0 where the mesh is stretched."""
     padded = F.pad(disparity.clamp(1e-6, 1e5)[:, None], (1, 1, 1, 1), mode="reflect")[:, 0]
     right, left = padded[:, :, 2:], padded[:, :, :-2]
@@ -50,7 +54,7 @@ def _reliable(disparity: Float[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
     gx = across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]
     down = padded[:, 2:] - padded[:, :-2]
     gy = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
-    return (torch.sqrt(gx * gx + gy * gy + 1e-6) < MAX_SOBEL).to(disparity)
+    return (torch.sqrt(gx * gx + gy * gy + 1e-6) < max_sobel).to(disparity)
 
 
 def _pixel_centers(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,6 +102,37 @@ def _edges(cofactors: list[tuple[Tensor, Tensor, Tensor]], px: Tensor, py: Tenso
     return [a * px + b * py + c for a, b, c in cofactors]
 
 
+class _Weights(torch.autograd.Function):
+    """How much each corner ``[n, 3]`` counts at a pixel: perspective-correct barycentric coordinates.
+
+    With M = [x; y; w], weights t = u / sum(u), u = adj(M) (px, py, 1), and h = d loss / d t, the gradient of
+    corner i's (x, y, w) is -t_i inv(M)^T (h - h.t). It is written in differences of corners, which keep
+    the precision that autograd would lose.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, w: Tensor, px: Tensor, py: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y, w, px, py)
+        u0, u1, u2 = _edges(_cofactors(x, y, w), px, py)
+        total = u0 + u1 + u2
+        return torch.stack([u0 / total, u1 / total, u2 / total], -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, to_weight: Tensor) -> tuple[Tensor | None, ...]:
+        x, y, w, px, py = ctx.saved_tensors
+        px, py = px[:, None], py[:, None]
+        dx, dy, dw = (v.roll(-1, 1) - v.roll(-2, 1) for v in (x, y, w))  # of the two other corners
+        by_x, by_y, by_w = py * dw - dy, dx - px * dw, px * dy - py * dx  # d u / d x, up to the corner
+        for by in (by_x, by_y, by_w):
+            by[:, 2] = -(by[:, 0] + by[:, 1])
+        other = torch.tensor([2, 2, 1], device=x.device)
+        u = x[:, other] * by_x + y[:, other] * by_y + w[:, other] * by_w
+        square = (u[:, 0] + u[:, 1] + u[:, 2])[:, None] ** 2
+        share = torch.where(square == 0, 0, u / square)  # 0: seen edge on, its place has no derivative
+        return *(share * (to_weight * by).sum(1, keepdim=True) for by in (by_x, by_y, by_w)), None, None
+
+
 def _visible_triangles(vertices: Float[Tensor, "b hw 4"], height: int, width: int) -> Int[Tensor, "bhw"]:
     """The nearest triangle at every pixel (the later of two equally near), -1 where there is none."""
     grid = vertices.unflatten(1, (height, width))
@@ -120,7 +155,9 @@ def _visible_triangles(vertices: Float[Tensor, "b hw 4"], height: int, width: in
     winner = torch.full_like(nearest, -1, dtype=torch.long)
     for part, line in _expand(bottom - top):
         line = line + top[part]
-        first, last = _spans([tuple(v[part] for v in edge) for edge in edges], rows[line], left[part], right[part])
+        first, last = _spans(
+            [tuple(v[part] for v in edge) for edge in edges], rows[line], left[part], right[part], width
+        )
         for row, column in _expand((last - first).clamp(min=0)):
             column, triangle = column + first[row], part[row]
             inside, depth = _test(
@@ -162,10 +199,17 @@ def _in_view(x: Tensor, y: Tensor, w: Tensor) -> Bool[Tensor, "n"]:
 
 
 def _spans(
-    edges: list[tuple[Tensor, ...]], py: Tensor, left: Tensor, right: Tensor
+    edges: list[tuple[Tensor, ...]], py: Tensor, left: Tensor, right: Tensor, width: int
 ) -> tuple[Int[Tensor, "n"], Int[Tensor, "n"]]:
-    """Columns of a row that a triangle may cover: never too few, at times a few too many."""
-    # TODO: narrow by the edge functions
+    """Columns of a row where all edge functions may be positive: never too few, at times some too many."""
+    tolerance = 8 * torch.finfo(py.dtype).eps
+    for edge in edges:
+        a, b, c = (v.double() for v in edge)
+        rest = b * py.double() + c + tolerance * (a.abs() + b.abs() + c.abs())
+        column = ((1 - rest / a) * (0.5 * width) - 0.5).nan_to_num(0.0).clamp(-2, width).long()
+        left = torch.where(a > 0, torch.maximum(left, column), left)
+        right = torch.where(a < 0, torch.minimum(right, column + 2), right)
+        right = torch.where((a == 0) & (rest < 0), left, right)
     return left, right
 
 

@@ -42,8 +42,8 @@ def fly(
     from flythrough.device import pick
     from flythrough.progress import bar
 
-    from .checkpoint import load_checkpoint
     from .fly import film, newest_checkpoint, plan_flight, read_start
+    from .native import load_checkpoint
 
     if output.suffix.lower() not in (".mp4", ".m4v", ".mov"):
         raise InputError(f"{output} is no MP4 file name", remedy="For example: -o flight.mp4")

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from flythrough.errors import ConfigError
 from flythrough.stage import Section
 
+# Settings that change what one sees of a run, or how fast it is, and not what comes of it.
+FREE = frozenset(
+    {"device", "processes", "workers", "cache_mb"}
+    | {"log_every", "strip_every", "video_every", "video_steps", "save_every"}
+)
 PresetName = Literal["auto", "paper", "laptop", "tiny"]
 
 
 class Settings(Section):
     """One training run, fully spelled out. The defaults are the preset ``paper``."""
 
+    unkeyed: ClassVar[frozenset[str]] = FREE
+
     # The picture and the networks.
     height: int = Field(160, ge=32, multiple_of=32, description="Pixels of the training pictures; a multiple of 32")
     width: int = Field(256, ge=32, multiple_of=32, description="Pixels of the training pictures; a multiple of 32")
     base_width: int = Field(32, ge=1, description="Channels of the generator's finest layer (C; the widest has 16 C)")
     style_size: int = Field(256, ge=1, description="Numbers in the style vector")
+    max_sobel: float = Field(
+        0.1203972804325936,
+        gt=0,
+        description="Slope of disparity (Sobel, a pixel) above which a surface is torn; the release's is for 160 rows",
+    )
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.
@@ -113,6 +125,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "width": 96,
         "base_width": 8,
         "style_size": 64,
+        "max_sobel": 0.301,  # the release's 0.1204 at 64 rows; unscaled, a third of the ground would be torn
         "discriminator_width": 16,
         "unroll": 3,
         "unroll_start": 1,
@@ -145,6 +158,8 @@ def _optional(settings: type[Section]) -> dict[str, Any]:
 
 
 class _Preset(Section):
+    unkeyed: ClassVar[frozenset[str]] = FREE
+
     preset: PresetName = Field(
         "auto", description="Where unset values come from; auto is tiny on a CPU, laptop on one GPU, paper on several"
     )

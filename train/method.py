@@ -28,7 +28,7 @@ class InfiniteNatureMethod:
         """
         from flythrough.device import pick
 
-        from .checkpoint import load_checkpoint
+        from .native import load_checkpoint
 
         if setting.checkpoint is None:
             raise InputError("infinite-nature needs a checkpoint", remedy="Train one: flythrough train --workspace W")

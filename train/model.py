@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from flythrough.errors import ConfigError, InputError
 from flythrough.geometry import Intrinsics, Pose
-from flythrough.render import render
+from flythrough.render import MAX_SOBEL, render
 
 from .layers import Image, Kernels, SpadeBlock, SpectralConv, instance_norm, leaky, normalise
 
@@ -33,15 +32,18 @@ class ModelConfig:
         height, width: of the picture, pixels; multiples of 32.
         base_width: channels at full resolution; 32 in the release.
         style_size: length of the style vector.
+        max_sobel: steepness from which the renderer counts a surface as stretched; see :func:`render`.
     """
 
     height: int = 160
     width: int = 256
     base_width: int = 32
     style_size: int = 256
+    max_sobel: float = MAX_SOBEL
 
     def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
+        for name in ("height", "width", "base_width", "style_size"):
+            value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ConfigError(f"{name} is {value!r}", remedy="Give a whole number above 0")
         if self.height % 32 or self.width % 32:
@@ -51,6 +53,8 @@ class ModelConfig:
             )
         if self.base_width % 2:
             raise ConfigError(f"base_width is {self.base_width}", remedy="Give an even number; the release has 32")
+        if not self.max_sobel > 0:
+            raise ConfigError(f"max_sobel is {self.max_sobel}", remedy="Give a number above 0")
 
 
 class Step(NamedTuple):
@@ -124,11 +128,19 @@ class InfiniteNature(nn.Module):
         height, width: of the picture, multiples of 32; the release's by default.
         base_width: channels at full resolution.
         style_size: length of the style vector.
+        max_sobel: steepness from which a surface counts as stretched; the release's, for 160 rows, by default.
     """
 
-    def __init__(self, height: int = 160, width: int = 256, base_width: int = 32, style_size: int = 256) -> None:
+    def __init__(
+        self,
+        height: int = 160,
+        width: int = 256,
+        base_width: int = 32,
+        style_size: int = 256,
+        max_sobel: float = MAX_SOBEL,
+    ) -> None:
         super().__init__()
-        self.config = ModelConfig(height, width, base_width, style_size)
+        self.config = ModelConfig(height, width, base_width, style_size, max_sobel)
         self.encoder = Encoder(self.config)
         self.generator = Generator(self.config)
 
@@ -151,6 +163,12 @@ class InfiniteNature(nn.Module):
             )
         condition = torch.cat([2 * rgbd - 1, mask], 1)
         return self.generator(style, condition, kernels or normalise(self.generator, keep=self.training))
+
+    def render(
+        self, rgbd: Rgbd, pose: Pose, intrinsics: Intrinsics, next_pose: Pose, next_intrinsics: Intrinsics
+    ) -> tuple[Rgbd, Mask]:
+        """The picture warped to ``next_pose``, and where that can be trusted; with this model's ``max_sobel``."""
+        return render(rgbd, pose, intrinsics, next_pose, next_intrinsics, max_sobel=self.config.max_sobel)
 
     def step(
         self,
@@ -175,7 +193,7 @@ class InfiniteNature(nn.Module):
     ) -> Step:
         """As :meth:`step`, and what was rendered on the way."""
         self._check(rgbd, 4, "rgbd")
-        rendered, mask = render(rgbd.float(), pose, intrinsics, next_pose, intrinsics)
+        rendered, mask = self.render(rgbd.float(), pose, intrinsics, next_pose, intrinsics)
         refined = self.refine(rendered, mask, style, kernels)
         return Step(rendered, mask, ground(refined.float(), rendered, mask))
 

@@ -71,7 +71,7 @@ def _body(run: Path) -> str:
     if strips := sorted((run / STRIPS).glob("*.png")):
         parts.append(f"<h2>Strips</h2><p>A column a step; from the top: {escape(STRIP_ROWS)}.</p>")
         parts += [_strip(file) for file in _some(strips, 6)]
-    if (record := run / "checkpoint" / "record.json").is_file():
+    if (record := run / "checkpoint" / "model.json").is_file():
         settings = json.loads(record.read_text()).get("settings", {})
         parts += ["<h2>Settings</h2>", page.table(["setting", "value"], [[k, str(v)] for k, v in settings.items()])]
     return Markup("\n").join(Markup(part) for part in parts)

@@ -8,8 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from flythrough.render import render
-
 from .data import Batch
 from .layers import Kernels
 from .model import InfiniteNature, ground
@@ -39,7 +37,7 @@ def roll_out(
     rgbd, steps = batch.rgbd[:, 0], []
     poses, intrinsics = batch.poses.unbind(1), batch.intrinsics.unbind(1)
     for k in range(len(poses) - 1):
-        rendered, seen = render(rgbd, poses[k], intrinsics[k], poses[k + 1], intrinsics[k + 1])
+        rendered, seen = model.render(rgbd, poses[k], intrinsics[k], poses[k + 1], intrinsics[k + 1])
         with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
             refined = model.refine(rendered, seen, style, kernels)
         rgbd = ground(refined.float(), rendered, seen)

@@ -28,12 +28,6 @@ NOT_FINITE = "not_finite.json"
 STOPPED = 143  # exit status of a run that was told to stop: 128 + SIGTERM
 _log = logging.getLogger("flythrough.train")
 
-# Settings that change what one sees of a run, or how fast it is, and not what comes of it.
-_FREE = {
-    "device", "processes", "workers", "cache_mb",
-    "log_every", "strip_every", "video_every", "video_steps", "save_every",
-}  # fmt: skip
-
 
 class Session:
     """A run in a folder; a run that was stopped there goes on.
@@ -144,7 +138,7 @@ class Session:
 
     def _identity(self) -> dict[str, Any]:
         """What a saved state must agree on to go on in this run."""
-        chosen = self.settings.model_dump(mode="json", exclude=_FREE)
+        chosen = self.settings.keyed()
         clips = content_key([clip.id for clip in self.sequences.clips], self.sequences.strides)
         chosen["batch"] *= self.crew.size
         return {**chosen, "perceptual": self.trainer.perceptual_name, "clips": clips}

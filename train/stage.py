@@ -11,7 +11,7 @@ from flythrough.errors import InputError, MissingWeights
 from flythrough.files import content_key, sha256_of_folder
 from flythrough.stage import Job, Outcome, Resources, Stage, Task
 
-from .config import Settings, TrainConfig, resolve
+from .config import FREE, Settings, TrainConfig, resolve
 
 TASK = "infinite-nature"
 
@@ -29,7 +29,7 @@ def tasks(workspace: Workspace, config: Any) -> Iterable[Task]:
             "There is no clip to train on: the split train is empty",
             remedy=f"Run flythrough sfm, and see why clips were dropped with: flythrough status -w {workspace.root}",
         )
-    chosen = settings.model_dump(mode="json") | {"perceptual": _perceptual(settings)}
+    chosen = settings.keyed() | {"perceptual": _perceptual(settings)}
     yield Task(TASK, {"preset": preset, "settings": chosen, "clips": clips})
 
 
@@ -58,7 +58,7 @@ def run(job: Job, config: Any) -> Outcome:
 
 
 # Explicit values of these make a run's preset "custom".
-_DECIDING = set(Settings.model_fields) - {"device", "processes", "workers", "cache_mb", "seed"}
+_DECIDING = set(Settings.model_fields) - FREE - {"seed"}
 
 
 def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:

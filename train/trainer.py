@@ -39,7 +39,9 @@ class Trainer:
         self.bf16 = settings.precision == "bf16"
         torch.manual_seed(settings.seed)
         device = crew.device
-        generator = InfiniteNature(settings.height, settings.width, settings.base_width, settings.style_size)
+        generator = InfiniteNature(
+            settings.height, settings.width, settings.base_width, settings.style_size, settings.max_sobel
+        )
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device).train()
         discriminators = Discriminators(settings.discriminator_width).to(device).train()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +15,7 @@ from flythrough.autopilot import Autopilot
 from flythrough.files import publish, write_text
 from flythrough.video import VideoWriter
 
+from .board import Board
 from .data import Batch
 from .flight import fly, to_image
 from .model import InfiniteNature
@@ -34,29 +33,23 @@ class Watcher:
         if self._file.exists():
             kept = [line for line in self._file.read_text().splitlines() if _step_of(line) <= first_step]
             write_text(self._file, "".join(f"{line}\n" for line in kept))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board: Any = SummaryWriter(str(folder / EVENTS), purge_step=first_step + 1)
+        self._board = Board(folder / EVENTS)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Record a step's figures."""
         with open(self._file, "a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **{k: float(f"{v:.6g}") for k, v in values.items()}}) + "\n")
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+        self._board.scalars(step, dict(values))
 
     def strip(self, step: int, batch: Batch, rollout: Rollout) -> None:
         """Save the pictures of the batch's first sequence."""
         import cv2
 
         image = strip(batch.rgbd[0], rollout)
-        self._board.add_image("strip", image, step, dataformats="HWC")
-        file = self.folder / STRIPS / f"{step:08d}.png"
-        with publish(file) as scratch:
-            encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-            scratch.write_bytes(encoded.tobytes())
+        png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+        self._board.image(step, "strip", image, png)
+        with publish(self.folder / STRIPS / f"{step:08d}.png") as scratch:
+            scratch.write_bytes(png)
 
     def flight(self, step: int, model: InfiniteNature, batch: Batch, steps: int) -> None:
         """Film a flight of the autopilot from the batch's first picture."""

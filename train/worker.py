@@ -42,7 +42,7 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> dict[str, A
     Raises:
         FlythroughError: as :class:`Sequences` and :meth:`Session.run`.
     """
-    from .checkpoint import save_checkpoint
+    from .native import save_checkpoint
 
     clips = training_clips(workspace, settings)
     sequences = Sequences(
