@@ -120,6 +120,20 @@ class Reference:
         solid = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)  # the rest is rounding
         return cls(mean, float(np.trace(cov)), vectors[:, solid] * np.sqrt(values[solid]))
 
+    @classmethod
+    def of_features(cls, features: Features) -> Reference:
+        """From the features themselves: fewer than d of them are their own factor, and nothing is to be solved."""
+        n, dimension = len(features), features[np.arange(1)].shape[1]
+        if n > dimension:
+            moments = Moments(dimension)
+            for part in _chunks(np.ones(n)):
+                moments.add(features[part])
+            return cls.of(moments.mean, moments.cov)
+        rows = np.asarray(features[np.arange(n)], dtype=np.float64)
+        mean = rows.mean(0)
+        factor = (rows - mean).T / np.sqrt(n - 1)
+        return cls(mean, float((factor**2).sum()), factor)
+
     def distance(self, mean: Float[np.ndarray, "d"], cov: Float[np.ndarray, "d d"]) -> float:
         """Squared Frechet distance to a Gaussian with this mean and covariance."""
         mean, cov = _checked(mean, cov)
@@ -142,10 +156,8 @@ class Reference:
             scaled = (np.asarray(features[part], np.float64) - mean) * np.sqrt(counts[part] / (total - 1))[:, None]
             trace += float((scaled**2).sum())
             turned = scaled @ self.factor
-            if len(counts) < min(rank, CHUNK):  # one chunk, and the smaller of two matrices with the same eigenvalues
-                inner = turned @ turned.T
-            else:
-                inner = inner + turned.T @ turned
+            # With few rows, all in one chunk, the smaller of the two products has the same eigenvalues.
+            inner = turned @ turned.T if len(counts) < min(rank, CHUNK) else inner + turned.T @ turned
         return self.combine(np.asarray(mean), trace, sqrt_trace(np.asarray(inner)))
 
     def combine(self, mean: np.ndarray, trace: float, cross: float) -> float:

@@ -13,7 +13,7 @@ from flythrough.files import content_key
 from .bootstrap import Interval, centred_interval
 from .cache import Rows, cached_features
 from .features import Extractor, Image
-from .fid import CHUNK, Kernels, Moments, Reference, kid, mmd
+from .fid import Kernels, Reference, kid, mmd
 from .protocol import Header
 from .source import RealFrame, Source
 from .windows import sliding_distances
@@ -47,10 +47,7 @@ class RealSide:
     def of(cls, source: Source, extractor: Extractor) -> RealSide:
         frames, others = source.real_sets()
         features, floor = real_features(source, extractor, frames), real_features(source, extractor, others)
-        moments = Moments(extractor.dimension)
-        for first in range(0, len(features), CHUNK):
-            moments.add(features[np.arange(first, min(first + CHUNK, len(features)))])
-        return cls(extractor, features, Reference.of(moments.mean, moments.cov), floor)
+        return cls(extractor, features, Reference.of_features(features), floor)  # type: ignore[arg-type]
 
 
 def real_features(source: Source, extractor: Extractor, frames: list[RealFrame]) -> Rows:

@@ -1,0 +1,150 @@
+"""evaluate/: every method flies the protocol and is scored; a row a number in ``results``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from flythrough.catalog import Row, Workspace
+from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
+
+if TYPE_CHECKING:
+    from .protocol import Protocol
+
+METHODS = ("infinite-nature", "render-only", "render-inpaint", "layered", "static", "zoom", "real")
+
+
+class EvaluateConfig(Section):
+    """Scores of methods on a protocol."""
+
+    protocol: str = Field(
+        default="workspace",
+        description="workspace (freezes its test clips), acid-v1, sample-v1, or the path of a protocol's .toml file",
+    )
+    methods: tuple[str, ...] = Field(
+        default=METHODS, description="names (baselines, entry points of group flythrough.methods) or .toml spec files"
+    )
+    height: int | None = Field(default=None, ge=32, description="pixels of a frame; not set: the clips' (workspace)")
+    width: int | None = Field(default=None, ge=32, description="pixels of a frame; not set: the clips' (workspace)")
+    steps: int = Field(default=30, ge=1, description="steps of a generation flight (workspace)")
+    view_steps: tuple[int, ...] = Field(
+        default=(5, 10), description="steps after the start at which view synthesis is compared (workspace)"
+    )
+    starts_per_clip: int = Field(default=3, ge=1, description="most starts a clip (workspace)")
+    speed: float = Field(default=0.2, gt=0, description="autopilot's distance a step, scene units (workspace)")
+    real_frames: int = Field(default=50_000, ge=2, description="most real frames a side of set distances (workspace)")
+    replicates: int = Field(default=1000, ge=10, description="bootstrap draws for means over starts")
+    set_replicates: int = Field(default=100, ge=10, description="bootstrap draws for distances between sets")
+    time_limit_s: float = Field(
+        default=4 * 3600, gt=0, description="seconds for all flights of a method; then it hangs"
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda, mps; for feature networks and methods")
+    seed: int = Field(default=0, ge=0, description="of the protocol that is frozen (workspace)")
+
+
+def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
+    """The protocol that the config names; ``workspace`` is frozen from the clips there are."""
+    from .build import Choices, build_from_workspace
+    from .protocol import load_protocol
+
+    if config.protocol != "workspace":
+        return load_protocol(config.protocol)
+    names = ("height", "width", "steps", "view_steps", "starts_per_clip", "speed", "real_frames", "seed")
+    return build_from_workspace(workspace, Choices(**{name: getattr(config, name) for name in names}))
+
+
+def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
+    """One task a method."""
+    from .methods import NEEDS_CHECKPOINT, find_specs
+
+    protocol = make_protocol(workspace, config)
+    checkpoint = newest_checkpoint(workspace)
+    for spec in find_specs(config.methods):
+        inputs: dict[str, Any] = {
+            "protocol": protocol.hash,
+            "spec": spec.model_dump(mode="json"),
+            "metrics": metric_weights(),
+        }
+        if NEEDS_CHECKPOINT in spec.needs:
+            inputs["checkpoint"] = checkpoint and checkpoint["sha256"]
+        yield Task(id=spec.name, inputs=inputs)
+
+
+def newest_checkpoint(workspace: Workspace) -> Row | None:
+    """The last row of the checkpoints table."""
+    rows = workspace.rows("checkpoints")
+    return rows[-1] if rows else None
+
+
+def metric_weights() -> list[str]:
+    """Which metric weights are on this machine: a metric that can be measured now was not scored before."""
+    from flythrough.weights import missing_files
+
+    return [name for name in ("inception", "lpips-alex", "lpips-vgg") if not missing_files(name)]
+
+
+def run(job: Job, config: EvaluateConfig) -> Outcome:
+    """Generate and score one method; one that fails gets rows that say so, and an error."""
+    from flythrough.device import pick
+
+    from .methods import MethodFailure, find_specs
+    from .protocol import save_protocol
+    from .results import rows_of, write_result
+    from .score import Settings, failed
+    from .source import Source
+
+    workspace = Workspace(job.workspace)
+    protocol = make_protocol(workspace, config)
+    assert protocol.hash == job.task.inputs["protocol"]
+    save_protocol(protocol, job.folder)
+    spec = next(spec for spec in find_specs(config.methods) if spec.name == job.task.id)
+    settings = Settings(config.replicates, config.set_replicates, str(pick(config.device)))
+    file = job.folder / "results.json"
+    errors: list[Row] = []
+    try:
+        result = _score(job, config, Source(protocol, workspace), spec, settings)
+    except MethodFailure as failure:
+        result = failed(spec, protocol, failure, settings)
+        errors = [{"id": spec.name, "kind": failure.kind, "message": failure.message, "remedy": failure.remedy}]
+    write_result(result, file)
+    return Outcome(rows=rows_of(result, job.path_of(file)), errors=errors)
+
+
+def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: ignore[no-untyped-def]
+    from flythrough.methods import Setting
+
+    from .generate import generate
+    from .methods import NEEDS_CHECKPOINT, REAL, MethodFailure
+    from .score import score
+
+    if spec.name == REAL:
+        return score(spec, source, None, settings, {})
+    weights, checkpoint = {}, None
+    if NEEDS_CHECKPOINT in spec.needs:
+        row = newest_checkpoint(Workspace(job.workspace))
+        if row is None:
+            raise MethodFailure("there is no checkpoint in the workspace", remedy="Run: flythrough train")
+        checkpoint, weights = job.workspace / row["path"], {"method": row["sha256"]}
+    header = source.protocol.header
+    steps = max(header.generation.steps, header.view_synthesis.longest)
+    setting = Setting(header.name, header.height, header.width, steps, settings.device, checkpoint)
+    began = time.monotonic()
+    frames = generate(spec, source, job.folder, setting, config.time_limit_s)
+    took = round(time.monotonic() - began, 3)
+    result = score(spec, source, frames, settings, weights)
+    return result.model_copy(update={"seconds": {"generate": took, **result.seconds}})
+
+
+STAGE = Stage(
+    name="evaluate",
+    version=1,
+    table="results",
+    config=EvaluateConfig,
+    tasks=tasks,
+    run=run,
+    resources=lambda config: Resources(cpus=1, memory_gb=2.0),
+    resumable=True,
+)
