@@ -60,12 +60,13 @@ def probabilities(model: Any, images: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor,
         return model(prepare(images.float())).softmax(-1)
 
 
-def maps(model: Any, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
-    """Feature maps at strides 2, 4, 8, 16 and 32, at the images' own size; differentiable.
+def maps(model: Any, images: Float[Tensor, "b 3 h w"], count: int = 5) -> list[Tensor]:
+    """The first ``count`` of the feature maps at strides 2, 4, 8, 16, 32, at the images' own size; differentiable.
 
     Args:
         model: from :func:`load`.
         images: RGB in 0..255, sides that are multiples of 32.
+        count: how many; fewer cost less.
     """
     x = model._swish(model._bn0(model._conv_stem(prepare(images, size=None))))
     found = []
@@ -73,6 +74,8 @@ def maps(model: Any, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
         following = block(x)
         if following.shape[-1] != x.shape[-1]:
             found.append(x)  # the last map before the resolution drops
+            if len(found) == count:
+                return found
         x = following
     return [*found, x]
 
