@@ -5,14 +5,32 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from flythrough.catalog import Workspace
-from flythrough.errors import InputError
+from flythrough.errors import FlythroughError, InputError
+from flythrough.files import content_key, read_json, write_json
 
+from .camera_files import camera_entries
 from .config import AcquireConfig, Source
-from .entries import LIST_SUFFIXES, Entry, failed_entry, file_entry, folder_entries, read_list, url_entry
+from .entries import (
+    LIST_SUFFIXES,
+    Entry,
+    checked_url,
+    failed_entry,
+    file_entry,
+    folder_entries,
+    read_list,
+    slug,
+    url_entry,
+    youtube_key,
+)
 
+# Addresses of YouTube that list videos; those of other platforms are given as a source of kind "playlist".
+_LISTING = re.compile(r"https?://(www\.|m\.)?youtube\.com/(playlist\?|@|channel/|c/|user/)")
 _SEARCH = re.compile(r"ytsearch(?:date)?(\d*|all):(.+)", re.DOTALL)
 
 
@@ -28,6 +46,8 @@ def entries(workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
 
 
 def _listed(workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
+    if config.camera_files is not None:
+        yield from camera_entries(config.camera_files)
     for text in config.inputs:
         yield from _input(text, workspace, config)
     for source in config.sources:
@@ -70,7 +90,10 @@ def _path(path: Path, where: str) -> Iterator[Entry]:
 
 
 def _address(url: str, where: str, workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
-    yield url_entry(url, where)
+    if _LISTING.match(url) and not youtube_key(url):
+        yield from _expanded(url, None, where, workspace, config)
+    else:
+        yield url_entry(url, where)
 
 
 def _search(words: str, count: int | None, workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
@@ -80,5 +103,41 @@ def _search(words: str, count: int | None, workspace: Workspace, config: Acquire
 def _expanded(
     query: str, count: int | None, where: str, workspace: Workspace, config: AcquireConfig
 ) -> Iterator[Entry]:
-    problem = InputError(f"{where} is not there yet", remedy="Wait for it")
-    yield failed_entry(query, where, problem)
+    """What a search, channel or playlist lists. Kept in the workspace, so that a rerun works on the same entries."""
+    kept = lists_folder(workspace) / f"{slug(query)}-{content_key(query, count)[:12]}.json"
+    try:
+        if not kept.exists():
+            write_json(kept, {"query": query, "entries": _ask(query, count, workspace, config)})
+        found = read_json(kept)["entries"]
+        if not found:
+            raise InputError(f"{where}: {query} lists nothing", remedy="Use other words or another address")
+    except FlythroughError as error:
+        yield failed_entry(query, where, error)
+        return
+    for item in found:
+        entry = url_entry(item["url"], where, found=True)
+        yield replace(entry, hints={**entry.hints, "title": item["title"], "duration_s": item["duration_s"]})
+
+
+def lists_folder(workspace: Workspace) -> Path:
+    """Where the answers of searches, channels and playlists are kept; delete it to ask again."""
+    return workspace / "acquire" / ".lists"
+
+
+def _ask(query: str, count: int | None, workspace: Workspace, config: AcquireConfig) -> list[dict[str, Any]]:
+    from .hosts import Host
+    from .platforms import listing
+    from .retry import persist
+
+    if not query.startswith("ytsearch"):
+        query = checked_url(query, "acquire.sources")
+    name = urlsplit(query).hostname or "youtube.com"
+    host = Host(workspace / "acquire" / ".hosts", name, config.download)
+    answer: list[dict[str, Any]] = []
+
+    def attempt() -> None:
+        with host.connection():
+            answer[:] = listing(query, count, config.download)
+
+    persist(attempt, lambda: 0, host.pause, config.download)
+    return [{"url": each["url"], "title": each.get("title"), "duration_s": each.get("duration")} for each in answer]

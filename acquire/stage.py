@@ -53,14 +53,24 @@ def run(job: Job, config: AcquireConfig) -> Outcome:
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Outcome:
-    """Drop what is there twice; say where everything came from."""
+    """Drop what is there twice; account for given clips; say where everything came from."""
+    from .camera_files import read_index
+    from .citations import write_citations
+    from .clip_report import account_for_clips, write_coverage
     from .likeness import duplicates
 
-    double = duplicates(outcome.rows, config.verify.duplicate_bits)
+    given = frozenset(row["id"] for row in outcome.rows if row["camera_folder"])
+    double = duplicates(outcome.rows, config.verify.duplicate_bits, keep=given)
     outcome.drops += [
         {"id": id, "reason": reason, "values": {"of": original}} for id, (reason, original) in double.items()
     ]
     outcome.rows = [row for row in outcome.rows if row["id"] not in double]
+    outcome.others.setdefault("clips", [])
+    if config.camera_files is not None and config.camera_files.is_dir():
+        index = read_index(config.camera_files)
+        account_for_clips(outcome, index)
+        write_coverage(outcome, index, workspace / "acquire")
+    write_citations(outcome.rows, workspace / "CITATIONS.md")
     return outcome
 
 
@@ -78,20 +88,28 @@ def _local(job: Job, config: AcquireConfig) -> Outcome:
 def _remote(job: Job, config: AcquireConfig) -> Outcome:
     from .failures import FetchError
     from .remote import obtain
+    from .rules import Candidate, check
     from .store import Shelf, place
 
     url = job.task.inputs["url"]
-    ruled = job.task.inputs["found"] or config.rules.apply_to == "all"
+    ruled = _ruled(job, config)
+    if ruled and job.task.hints.get("title"):  # what a list said of it may do to drop it unasked
+        check(Candidate(job.task.hints["title"], duration_s=job.task.hints["duration_s"]), config.rules, final=False)
     shelf = Shelf(job.workspace, job.task.id)
     with shelf.locked():
         provenance = obtain(url, shelf, job.workspace, config, ruled=ruled)
         video = job.folder / f"video{provenance.suffix}"
         place(shelf.target, video)
         try:
-            return _examined(job, config, video, url, provenance)
+            outcome = _examined(job, config, video, url, provenance)
         except FetchError:
             shelf.clear()  # so that the next try fetches it anew
             raise
+    if job.task.inputs["kind"] == "cameras":
+        from .given import given_clips
+
+        given_clips(job, video, outcome, config.frames)
+    return outcome
 
 
 def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenance: Provenance) -> Outcome:
@@ -101,13 +119,14 @@ def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenanc
     from .examine import examine
 
     facts, provenance = examine(video, name, provenance, config, ruled=_ruled(job, config))
-    row = {"id": job.task.id, "path": job.path_of(video), **facts, **provenance.columns()}
+    row = {"id": job.task.id, "path": job.path_of(video), **facts, **provenance.columns(), "camera_folder": None}
     write_json(job.folder / "provenance.json", row)
     return Outcome(rows=[row])
 
 
 def _ruled(job: Job, config: AcquireConfig) -> bool:
-    return bool(job.task.inputs.get("found")) or config.rules.apply_to == "all"
+    inputs = job.task.inputs
+    return bool(inputs.get("found")) or (config.rules.apply_to == "all" and inputs["kind"] != "cameras")
 
 
 def _drop(job: Job, reason: str, values: dict[str, object]) -> Outcome:

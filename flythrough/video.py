@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from .errors import FlythroughError, InputError, MissingDependency
 
@@ -190,6 +190,51 @@ def frames(
                 if start_us is None or time_us >= start_us:
                     yield Frame(index, pts, time_us, _upright(frame, width, height, gray))
                 index += 1
+
+
+def frame_times(path: Path) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
+    """Presentation times of a video's frames without decoding them: in ticks, and in microseconds; increasing.
+
+    Raises:
+        InputError: as :func:`open_video`, or it has no timestamps.
+    """
+    with open_video(path) as (container, stream):
+        packets = (p for p in container.demux(stream) if p.pts is not None and not p.is_discard)
+        ticks = np.unique(np.array([packet.pts for packet in packets], dtype=np.int64))
+        base = Fraction(stream.time_base)
+    if not len(ticks):
+        raise InputError(f"{path} has no frames with times", remedy="Fetch it again, or remove it from the input")
+    return ticks, np.array([round(int(tick) * base * 10**6) for tick in ticks], dtype=np.int64)
+
+
+def decode_times(path: Path, ticks: Collection[int], *, width: int, height: int) -> Iterator[Frame]:
+    """The frames with given presentation timestamps, in one decode pass; only those are converted.
+
+    Args:
+        path: a local video file.
+        ticks: timestamps as :func:`frame_times` gives them.
+        width: of the frames yielded, as displayed.
+        height: as ``width``.
+
+    Raises:
+        InputError: as :func:`open_video`, or a packet does not decode.
+    """
+    import av
+
+    if not ticks:
+        return
+    last = max(ticks)
+    with open_video(path) as (container, stream):
+        base = Fraction(stream.time_base)
+        try:
+            for index, frame in enumerate(container.decode(stream)):
+                if frame.pts in ticks:
+                    time_us = round(frame.pts * base * 10**6)
+                    yield Frame(index, frame.pts, time_us, _upright(frame, width, height, gray=False))
+                if frame.pts is not None and frame.pts >= last:
+                    return
+        except av.FFmpegError as error:
+            raise InputError(f"{path} does not decode ({error})", remedy="Fetch it again") from error
 
 
 def seek_frame(path: Path, time_us: int, *, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:

@@ -1,0 +1,178 @@
+"""Clips whose poses are given: their frames found in the video by time, and cut out in one decode pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from flythrough.cameras import Cameras, write_cameras
+from flythrough.catalog import Row, to_json
+from flythrough.files import sha256_of
+from flythrough.stage import Job, Outcome
+from flythrough.video import decode_times, frame_times
+
+from .camera_text import read_camera_text
+from .config import Frames
+from .failures import FetchError
+
+MIN_FRAMES = 2  # fewer are no clip
+
+
+@dataclass(frozen=True)
+class Found:
+    """A clip's cameras, and which frame of the video each belongs to.
+
+    Attributes:
+        key: the clip's.
+        split: train, validation or test.
+        cameras: as given, lines without a frame included.
+        ticks: presentation timestamp of each line's frame, in the stream's time base.
+        here: whether there is such a frame.
+        faults: malformed lines of the file.
+    """
+
+    key: str
+    split: str
+    cameras: Cameras
+    ticks: Int64[np.ndarray, "n"]
+    here: Bool[np.ndarray, "n"]
+    faults: int
+
+
+def nearest_frames(
+    wanted_us: Int64[np.ndarray, "n"], frames_us: Int64[np.ndarray, "m"]
+) -> tuple[Int64[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
+    """For each wanted time the place of the nearest frame, and whether it is within half a frame.
+
+    Half a frame is half the median distance of frames. Of two times that meet in one frame the nearer has it.
+    """
+    after = np.clip(np.searchsorted(frames_us, wanted_us), 1, max(1, len(frames_us) - 1))
+    before = after - 1
+    after = np.minimum(after, len(frames_us) - 1)
+    closer = frames_us[after] - wanted_us < wanted_us - frames_us[before]
+    place = np.where(closer, after, before)
+    distance = np.abs(frames_us[place] - wanted_us)
+    spacing = float(np.median(np.diff(frames_us))) if len(frames_us) > 1 else 0.0
+    here = distance <= spacing / 2 + 1  # the times are rounded to microseconds
+    for twice in [p for p, n in Counter(place[here].tolist()).items() if n > 1]:
+        rivals = np.flatnonzero(here & (place == twice))
+        here[np.delete(rivals, distance[rivals].argmin())] = False
+    return place, here
+
+
+def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None:
+    """Find and cut out the clips of a task's video.
+
+    Args:
+        job: the task, with its camera files.
+        video: the verified file.
+        outcome: has the video's row, which gets its ``camera_folder``; rows of ``clips``, and errors of
+            clips without frames, are added.
+        config: how to cut out frames.
+
+    Raises:
+        FetchError: the video has no frame of any clip.
+    """
+    (row,) = outcome.rows
+    ticks, times_us = frame_times(video)
+    folder, files = Path(job.task.hints["folder"]), job.task.hints["files"]
+    clips = []
+    for key, split, sha256 in job.task.inputs["clips"]:
+        text = read_camera_text(folder / files[key])
+        if text.sha256 != sha256:
+            raise FetchError(f"{files[key]} changed during the run", kind="format", remedy="Run the same command again")
+        place, here = nearest_frames(text.cameras.timestamps_us, times_us)
+        clips.append(Found(key, split, text.cameras, ticks[place], here, len(text.faults)))
+    whole = [clip for clip in clips if clip.here.sum() >= MIN_FRAMES]
+    if not whole:
+        raise FetchError(
+            f"None of the camera files' times is in the video, which is {row['duration_us'] / 1e6:.3f} s long",
+            kind="format",
+            remedy="It may be another edit of the video that the camera files were made from",
+        )
+    width, height = _extract(video, whole, job.folder / "frames", row, config)
+    for clip in whole:
+        write_cameras(_camera_file(job, clip), _kept(clip))
+    row["camera_folder"] = job.path_of(job.folder / "cameras")
+    outcome.others["clips"] = [_clip_row(job, clip, width, height) for clip in whole]
+    outcome.errors += [_too_few(clip) for clip in clips if clip.here.sum() < MIN_FRAMES]
+
+
+def _extract(video: Path, clips: list[Found], folder: Path, row: Row, config: Frames) -> tuple[int, int]:
+    """Write every clip's frames; returns their size."""
+    import cv2
+
+    scale = min(1.0, config.height_px / row["height"])
+    width, height = round(row["width"] * scale), round(row["height"] * scale)
+    if not config.extract:
+        return width, height
+    places: dict[int, list[Path]] = {}
+    for clip in clips:
+        (folder / clip.key).mkdir(parents=True)
+        for tick, time_us in zip(clip.ticks[clip.here], clip.cameras.timestamps_us[clip.here], strict=True):
+            places.setdefault(int(tick), []).append(folder / clip.key / f"{int(time_us)}.{config.format}")
+    options = [cv2.IMWRITE_JPEG_QUALITY, 95] if config.format == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    for frame in decode_times(video, frozenset(places), width=width, height=height):
+        image = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+        for path in places.pop(frame.pts):
+            if not cv2.imwrite(str(path), image, options):
+                raise FetchError(f"{path} could not be written", kind="disk")
+    if places:
+        raise FetchError(
+            f"{len(places)} frames of the video do not decode",
+            kind="format",
+            remedy="The video is damaged: run again with --retry-errors to fetch it anew",
+        )
+    return width, height
+
+
+def _kept(clip: Found) -> Cameras:
+    cameras = clip.cameras
+    return Cameras(
+        cameras.url, cameras.timestamps_us[clip.here], cameras.intrinsics[clip.here], cameras.poses[clip.here]
+    )
+
+
+def _camera_file(job: Job, clip: Found) -> Path:
+    return job.folder / "cameras" / f"{clip.key}.txt"
+
+
+def _clip_row(job: Job, clip: Found, width: int, height: int) -> Row:
+    file = _camera_file(job, clip)
+    times = clip.cameras.timestamps_us
+    kept = times[clip.here]
+    measures: dict[str, Any] = {
+        "listed": len(times) + clip.faults,
+        "malformed_lines": clip.faults,
+        "missing_us": times[~clip.here].tolist(),
+    }
+    return {
+        "id": clip.key,
+        "shot_id": f"{job.task.id}-{kept[0]}-{kept[-1]}",
+        "video_id": job.task.id,
+        "split": clip.split,
+        "frame_count": int(clip.here.sum()),
+        "camera_file": job.path_of(file),
+        "folder": None,
+        "width": width,
+        "height": height,
+        "steps": 1,
+        "scale": 1.0,
+        "disparity": None,
+        "sha256": sha256_of(file),
+        "measures": to_json(measures),
+    }
+
+
+def _too_few(clip: Found) -> Row:
+    return {
+        "id": clip.key,
+        "kind": "format",
+        "message": f"{clip.key}: {int(clip.here.sum())} of its {len(clip.here)} times are in the video",
+        "remedy": "The video is shorter than, or another edit of, the one that the camera file was made from",
+    }
