@@ -1,9 +1,80 @@
-"""Extra commands of this stage."""
+"""Extra commands of this stage: ``flythrough review``, ``flythrough curate boundaries FILE``."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add the stage's commands to the command line."""
+    app.command()(review)
+    stage.command()(boundaries)
+
+
+def review(
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Workspace folder.")] = Path("workspace"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    export: Annotated[Path | None, typer.Option(help="Write all verdicts to this CSV file and stop.")] = None,
+    import_: Annotated[Path | None, typer.Option("--import", help="Take verdicts from this CSV file and stop.")] = None,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Accept and reject shots on a local web page; your word outranks the rules."""
+    from flythrough.config import load_config
+    from flythrough.errors import InputError
+    from flythrough.files import write_text
+
+    from .config import CurateConfig
+    from .review_data import Review
+
+    config = load_config(workspace / "flythrough.toml")["curate"]
+    assert isinstance(config, CurateConfig)
+    data = Review(workspace, config)
+    if export is not None:
+        write_text(export, data.to_csv())
+        print(f"{len(data.items)} shots, {len(data.verdicts)} verdicts: {export}")
+    elif import_ is not None:
+        if not import_.is_file():
+            raise InputError(f"{import_} is not a file", remedy="Check --import")
+        print(f"{data.from_csv(import_.read_text(encoding='utf-8'))} new verdicts; apply them with: flythrough curate")
+    else:
+        _serve(data, port, open_)
+
+
+def _serve(data: object, port: int, open_browser: bool) -> None:
+    import webbrowser
+
+    from .review import serve
+    from .review_data import Review
+
+    assert isinstance(data, Review)
+
+    def announce(url: str) -> None:
+        print(f"Review {len(data.items)} shots at {url}", flush=True)
+        print("Stop with Ctrl-C; then apply the verdicts with: flythrough curate", flush=True)
+        if open_browser:
+            webbrowser.open(url)
+
+    serve(data, port, announce)
+
+
+def boundaries(
+    file: Annotated[Path, typer.Argument(help="Video file.")],
+    detector: Annotated[str, typer.Option(help="cascade, cheap or transnet.")] = "cascade",
+) -> None:
+    """Print a video's shot boundaries as CSV: first frame, end frame (exclusive), start, end, kind."""
+    from flythrough.errors import ConfigError
+
+    from .config import CurateConfig
+    from .scan import find_boundaries
+
+    if detector not in ("cascade", "cheap", "transnet"):
+        raise ConfigError(f"There is no detector {detector!r}", remedy="Use cascade, cheap or transnet")
+    config = CurateConfig.model_validate({"shots": {"detector": detector}})
+    found, times_us = find_boundaries(file, config)
+    print("start_frame,end_frame,start_us,end_us,kind")
+    for t in found:
+        end_us = times_us[min(t.end, len(times_us) - 1)]
+        print(f"{t.start},{t.end},{times_us[min(t.start, len(times_us) - 1)]},{end_us},{t.kind}")

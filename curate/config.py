@@ -35,9 +35,18 @@ class UntrackedRule(Rule):
 class StillRule(Rule):
     """The camera stands (a tripod, a hover, a title card)."""
 
+    min_travel_widths: float = Field(
+        default=0.04, ge=0, description="least image motion over the whole shot, picture widths"
+    )
     min_speed_widths_s: float = Field(
         default=0.006, ge=0, description="least median image motion, picture widths a second"
     )
+
+
+class LostRule(Rule):
+    """Points are lost before they have moved far enough to show geometry."""
+
+    min_windows: int = Field(default=1, ge=0, description="least number of frame pairs that show geometry")
 
 
 class ShakyRule(Rule):
@@ -107,11 +116,12 @@ class Rules(Section):
     bars: BarsRule = BarsRule()
     untracked: UntrackedRule = UntrackedRule()
     still: StillRule = StillRule()
+    lost: LostRule = LostRule()
     blurred: BlurRule = BlurRule()
-    not_nature: NatureRule = NatureRule()
     shaky: ShakyRule = ShakyRule()
     no_parallax: ParallaxRule = ParallaxRule()
     moving: MovingRule = MovingRule()
+    not_nature: NatureRule = NatureRule()
     duplicate: DuplicateRule = DuplicateRule()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -44,12 +45,12 @@ def follow(before: Gray, after: Gray, points: Points, guess: Points | None = Non
     """
     import cv2
 
-    options = {"winSize": (15, 15), "maxLevel": 3, "criteria": (3, 20, 0.03)}
+    options: dict[str, Any] = {"winSize": (15, 15), "maxLevel": 3, "criteria": (3, 20, 0.03)}
     start = points.reshape(-1, 1, 2).astype(np.float32)
     flags = 0 if guess is None else cv2.OPTFLOW_USE_INITIAL_FLOW
-    seed = None if guess is None else guess.reshape(-1, 1, 2).astype(np.float32)
+    seed: Any = None if guess is None else guess.reshape(-1, 1, 2).astype(np.float32)
     there, forth, _ = cv2.calcOpticalFlowPyrLK(before, after, start, seed, flags=flags, **options)
-    home = None if guess is None else start.copy()
+    home: Any = None if guess is None else start.copy()
     back, returned, _ = cv2.calcOpticalFlowPyrLK(after, before, there, home, flags=flags, **options)
     error = np.linalg.norm((back - start).reshape(-1, 2), axis=1)
     height, width = before.shape
@@ -101,7 +102,7 @@ def far_link(before: Gray, after: Gray) -> Link:
     """As :func:`link` for frames that lie far apart: matches descriptors in place of following; slower."""
     import cv2
 
-    sift = cv2.SIFT_create(nfeatures=400, contrastThreshold=0.02)
+    sift = cv2.SIFT.create(nfeatures=400, contrastThreshold=0.02)
     (one, a), (two, b) = sift.detectAndCompute(_even(before), None), sift.detectAndCompute(_even(after), None)
     if a is None or b is None or len(one) < MIN_POINTS or len(two) < MIN_POINTS:
         return Link(None, 0.0)

@@ -13,7 +13,7 @@ from .links import corners, follow
 
 FEW = 40  # points; with fewer the anchor is given up and new ones are sought
 WINDOW_SHIFT = 0.06  # picture widths the anchor's points move before parallax is read off
-WINDOW_S = 2.5
+WINDOW_S = (1.0, 4.0)  # after the first a half of that shift will do; after the second the window is given up
 LEAST_SHIFT = 0.015  # picture widths; below, parallax drowns in tracking noise
 
 
@@ -73,7 +73,9 @@ class Tracker:
         self._points, self._anchor = there[good], anchor[good]
         shift = float(np.median(np.linalg.norm(self._points - self._anchor, axis=1))) / width if good.any() else 0.0
         lost = len(self._points) < max(FEW, 0.4 * len(points))
-        if shift >= WINDOW_SHIFT or time_s - self._opened_s >= WINDOW_S or lost:
+        open_s = time_s - self._opened_s
+        moved = shift >= WINDOW_SHIFT or (open_s >= WINDOW_S[0] and shift >= WINDOW_SHIFT / 2)
+        if moved or lost or open_s >= WINDOW_S[1]:
             if len(self._points) >= 20 and shift >= LEAST_SHIFT:
                 self.windows.append(_window(self._anchor, self._points, self._opened_s, time_s))
             self._points = self._points[:0]  # a new window opens with the next frame
@@ -138,7 +140,8 @@ def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[st
 
     Returns:
         ``tracked`` (share of points that could be followed), ``speed_widths_s``, ``zoom_per_s``,
-        ``roll_deg_s``, ``shake_widths_s2``, ``parallax``, ``moving_area``.
+        ``roll_deg_s``, ``shake_widths_s2``, ``travel_widths``, ``windows`` (how many pairs of frames showed
+        geometry), ``parallax``, ``moving_area``.
     """
     steps = list(steps)
     measures = {"tracked": float(np.median([s.share for s in steps])) if steps else 0.0}
@@ -150,8 +153,12 @@ def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[st
     measures["zoom_per_s"] = float(np.median([s.zoom for s in sound] / spans))
     measures["roll_deg_s"] = float(np.degrees(np.median(np.abs([s.roll for s in sound]) / spans)))
     measures["shake_widths_s2"] = _shake(sound)
-    measures["parallax"] = float(np.median([w.parallax for w in windows])) if windows else 0.0
-    measures["moving_area"] = float(np.median([w.movers for w in windows])) if windows else 0.0
+    length_s = steps[-1].after_s - steps[0].before_s
+    measures["travel_widths"] = measures["speed_widths_s"] * length_s
+    measures["windows"] = float(len(windows))
+    if windows:
+        measures["parallax"] = float(np.median([w.parallax for w in windows]))
+        measures["moving_area"] = float(np.median([w.movers for w in windows]))
     return measures
 
 

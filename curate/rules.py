@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flythrough.errors import FlythroughError
@@ -49,9 +50,15 @@ def reject_untracked(measures: Measures, rule: c.UntrackedRule) -> str | None:
     return "untracked" if _get(measures, "tracked") < rule.min_tracked else None
 
 
+def reject_lost(measures: Measures, rule: c.LostRule) -> str | None:
+    """Points are lost before they have moved far enough to show geometry."""
+    return "lost" if _get(measures, "windows") < rule.min_windows else None
+
+
 def reject_still(measures: Measures, rule: c.StillRule) -> str | None:
     """A camera that stands."""
-    return "still" if _get(measures, "speed_widths_s") < rule.min_speed_widths_s else None
+    slow = _get(measures, "speed_widths_s") < rule.min_speed_widths_s
+    return "still" if slow or _get(measures, "travel_widths") < rule.min_travel_widths else None
 
 
 def reject_blurred(measures: Measures, rule: c.BlurRule) -> str | None:
@@ -85,12 +92,39 @@ RULES: dict[str, Callable[[Measures, Any], str | None]] = {
     "bars": reject_bars,
     "untracked": reject_untracked,
     "still": reject_still,
+    "lost": reject_lost,
     "blurred": reject_blurred,
-    "not_nature": reject_not_nature,
     "shaky": reject_shaky,
     "no_parallax": reject_no_parallax,
     "moving": reject_moving,
+    "not_nature": reject_not_nature,  # the dear one, so it comes last and is not measured where another objects
 }  # in the order of config.Rules; duplicates look across shots and are in duplicates.py
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A threshold of a rule, for histograms and for how sure a decision is."""
+
+    rule: str
+    measure: str
+    setting: str
+    least: bool  # True: smaller is dropped
+
+
+LIMITS = (
+    Limit("short", "length_s", "min_s", True),
+    Limit("exposure", "brightness", "min_brightness", True),
+    Limit("exposure", "brightness", "max_brightness", False),
+    Limit("bars", "picture_area", "min_picture_area", True),
+    Limit("untracked", "tracked", "min_tracked", True),
+    Limit("still", "speed_widths_s", "min_speed_widths_s", True),
+    Limit("still", "travel_widths", "min_travel_widths", True),
+    Limit("blurred", "blur", "max_blur", False),
+    Limit("shaky", "shake_widths_s2", "max_shake_widths_s2", False),
+    Limit("no_parallax", "parallax", "min_parallax", True),
+    Limit("moving", "moving_area", "max_moving_area", False),
+    Limit("not_nature", "nature", "min_nature", True),
+)
 
 
 def judge(measures: Measures, rules: c.Rules) -> tuple[str | None, list[str]]:

@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from .boundaries import Arbiter, Transition
-from .config import CurateConfig
+from .config import CurateConfig, NatureRule
 from .decode import Glimpse, glimpses
 from .hashes import shot_hash
 from .motion import Step, Tracker, Window, motion_measures
 from .picture import Look, box_of, look, picture_measures
+from .rules import MissingMeasure, judge
 from .segment import Segmenter, Span
 
 PICTURES_EVERY_S = 0.2
@@ -32,9 +33,17 @@ class Shot:
     end_us: int
     measures: dict[str, Any]
     pictures: list[UInt8[np.ndarray, "h w 3"]]
-    rows: np.ndarray
-    columns: np.ndarray
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))  # as picture.Look, over the shot
+    columns: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def set_box(self, box: tuple[int, int, int, int]) -> None:
+        """Set the picture box, and what is measured of it."""
+        self.box = box
+        top, left, bottom, right = box
+        area = len(self.rows) * len(self.columns)
+        self.measures["picture_area"] = (bottom - top) * (right - left) / area if area else 1.0
+        self.measures["box"] = list(box)
 
 
 @dataclass
@@ -95,7 +104,6 @@ def scan(
     config: CurateConfig,
     *,
     given_us: Sequence[tuple[int, int]] | None = None,
-    arbiter: Arbiter | None = None,
 ) -> Scan:
     """Find and measure a video's shots.
 
@@ -103,14 +111,13 @@ def scan(
         path: a local video file.
         config: the stage's settings.
         given_us: first and last presentation time of shots that are known already; boundaries are not sought.
-        arbiter: asked where the cheap detector is unsure.
 
     Raises:
         InputError: the video cannot be read to its end.
     """
     import cv2
 
-    segmenter = Segmenter(config.shots, arbiter)
+    segmenter = Segmenter(config.shots, _arbiter(config))
     collector = _Collector(config)
     shots: list[Shot] = []
     size, end_us = (0, 0), 0
@@ -137,6 +144,30 @@ def scan(
     return Scan(shots, segmenter.transitions, len(segmenter.times_us))
 
 
+def find_boundaries(path: Path, config: CurateConfig) -> tuple[list[Transition], Sequence[int]]:
+    """Only the transitions between a video's shots, and the time of every frame; nothing is measured.
+
+    Raises:
+        InputError: the video cannot be read to its end.
+    """
+    import cv2
+
+    segmenter = Segmenter(config.shots, _arbiter(config))
+    for glimpse in glimpses(path, longest=config.working_px, sample_every_s=1e9):
+        tiny = cv2.resize(glimpse.small, (48, 27), interpolation=cv2.INTER_AREA)
+        list(segmenter.add(glimpse.time_us, tiny, cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)))
+    list(segmenter.close())
+    return segmenter.transitions, segmenter.times_us
+
+
+def _arbiter(config: CurateConfig) -> Arbiter | None:
+    if config.shots.detector != "cascade":
+        return None
+    from .transnet import arbiter
+
+    return arbiter
+
+
 def _given(times_us: np.ndarray, spans_us: Sequence[tuple[int, int]]) -> Iterator[Span]:
     for first, last in spans_us:
         yield Span(int(np.abs(times_us - first).argmin()), int(np.abs(times_us - last).argmin()) + 1)
@@ -148,29 +179,38 @@ def _measure(span: Span, segmenter: Segmenter, collector: _Collector, config: Cu
     stop_us = times_us[span.end] if span.end < len(times_us) else max(end_us, times_us[-1] + 1)
     steps, windows, looks, pictures = collector.within(start_us, stop_us)
     measures: dict[str, Any] = {"length_s": (stop_us - start_us) / 1e6, "frames": span.end - span.start}
-    brief = measures["length_s"] < config.rules.short.min_s or measures["frames"] < config.rules.short.min_frames
-    rows = columns = np.zeros(0, np.uint8)
-    if looks:
-        measures |= picture_measures(looks)
-        rows = np.max([one.rows for one in looks], axis=0)
-        columns = np.max([one.columns for one in looks], axis=0)
+    measures |= motion_measures(steps, windows)
     if pictures:
         measures["hash"] = shot_hash(pictures)
-    if not (brief and config.rules.short.mode == "enforce"):
-        measures |= _deep_measures(steps, windows, pictures, config)
-    return Shot(span.start, span.end, start_us, stop_us, measures, pictures, rows, columns)
+    shot = Shot(span.start, span.end, start_us, stop_us, measures, pictures)
+    if looks:
+        measures |= picture_measures(looks)
+        shot.rows = np.max([one.rows for one in looks], axis=0)
+        shot.columns = np.max([one.columns for one in looks], axis=0)
+        shot.set_box(box_of(shot.rows, shot.columns))
+    if pictures and _still_in(measures, config):
+        measures["nature"] = _nature(shot, config)
+    return shot
 
 
-def _deep_measures(
-    steps: list[Step], windows: list[Window], pictures: list[np.ndarray], config: CurateConfig
-) -> dict[str, Any]:
+def _still_in(measures: dict[str, Any], config: CurateConfig) -> bool:
+    """Whether no enforced rule objects yet, so that the dear measures are wanted."""
+    others = config.rules.model_copy(update={"not_nature": NatureRule(mode="off")})
+    try:
+        return judge(measures, others)[0] is None
+    except MissingMeasure:
+        return True
+
+
+def _nature(shot: Shot, config: CurateConfig) -> float:
     from .semantics import nature_probability
 
-    measures: dict[str, Any] = dict(motion_measures(steps, windows))
-    if pictures:
-        chosen = np.linspace(0, len(pictures) - 1, min(config.nature_frames, len(pictures))).round().astype(int)
-        measures["nature"] = float(np.mean(nature_probability([pictures[i] for i in chosen])))
-    return measures
+    count = min(config.nature_frames, len(shot.pictures))
+    chosen = np.linspace(0, len(shot.pictures) - 1, count + 2).round().astype(int)[1:-1]
+    scale = shot.pictures[0].shape[0] / max(1, len(shot.rows))
+    top, left, bottom, right = (round(edge * scale) for edge in shot.box) if len(shot.rows) else (0, 0, 0, 0)
+    views = [shot.pictures[i][top : bottom or None, left : right or None] for i in chosen]
+    return float(np.mean(nature_probability(views)))
 
 
 def _set_boxes(shots: list[Shot], size: tuple[int, ...]) -> None:
@@ -182,7 +222,5 @@ def _set_boxes(shots: list[Shot], size: tuple[int, ...]) -> None:
         whole = (0, 0, size[0], size[1])
     for shot in shots:
         dim = shot.measures.get("brightness", 0.0) < DIM
-        shot.box = whole if dim or not len(shot.rows) else box_of(shot.rows, shot.columns)
-        top, left, bottom, right = shot.box
-        shot.measures["picture_area"] = (bottom - top) * (right - left) / max(1, size[0] * size[1])
-        shot.measures["box"] = list(shot.box)
+        if dim or not len(shot.rows):
+            shot.set_box(whole)

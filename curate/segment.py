@@ -63,7 +63,7 @@ class Segmenter:
         strip = Strip(self._first, times_s, np.array(self._tiny), self._gray)
         overlap = count if last else self._overlap(times_s)
         limit = count if last else count - overlap
-        for transition in find_transitions(strip, self._arbiter):
+        for transition in self._find(strip):
             if self._settled <= transition.start and transition.end < limit + last:
                 self.transitions.append(transition)
                 self._settled = transition.end + 1
@@ -76,6 +76,13 @@ class Segmenter:
             keep = max(0, limit - overlap - self._first)
             self._first += keep
             del self._tiny[:keep], self._gray[:keep]
+
+    def _find(self, strip: Strip) -> list[Transition]:
+        if self._config.detector == "transnet":
+            from .transnet import find_transitions as by_network
+
+            return by_network(strip)
+        return find_transitions(strip, self._arbiter)
 
     def _overlap(self, times_s: np.ndarray) -> int:
         return min(int((times_s > times_s[-1] - OVERLAP_S).sum()), len(times_s) // 3)

@@ -76,8 +76,11 @@ def _given_clips(workspace: Path, folder: str | None) -> list[tuple[str, tuple[i
 def finish(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outcome:
     """Rules, duplicates and verdicts over all shots; writes the report."""
     from .decide import decide
+    from .report import write_report
 
-    return decide(outcome, workspace, config)
+    decided = decide(outcome, workspace, config)
+    write_report(decided, workspace, config)
+    return decided
 
 
 def resources(config: CurateConfig) -> Resources:

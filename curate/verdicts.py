@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ FILE = "curate/verdicts.jsonl"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One decision; the last one on a shot counts. ``verdict`` is accept, reject, or undo (no word on it any more)."""
+    """One decision; the last one on a shot counts. ``verdict``: accept, reject, or undo (the one before counts)."""
 
     id: str
     verdict: str
@@ -30,6 +32,7 @@ def append_verdicts(root: Path, verdicts: list[Verdict]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = "".join(json.dumps(asdict(v), sort_keys=True) + "\n" for v in verdicts)
         with open(path, "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             if file.tell() and not _ends_a_line(path):
                 lines = "\n" + lines  # a killed process left half a line, which was never acknowledged
             file.write(lines.encode())
@@ -52,7 +55,7 @@ def read_verdicts(root: Path) -> dict[str, Verdict]:
     path = Path(root) / FILE
     if not path.exists():
         return {}
-    verdicts: dict[str, Verdict] = {}
+    stacks: dict[str, list[Verdict]] = defaultdict(list)
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -64,7 +67,8 @@ def read_verdicts(root: Path) -> dict[str, Verdict]:
         except TypeError as error:
             raise InputError(f"{path}:{number} is no verdict ({error})", remedy="Mend or remove the line") from None
         if verdict.verdict == "undo":
-            verdicts.pop(verdict.id, None)
+            if stacks[verdict.id]:
+                stacks[verdict.id].pop()
         else:
-            verdicts[verdict.id] = verdict
-    return verdicts
+            stacks[verdict.id].append(verdict)
+    return {id: stack[-1] for id, stack in stacks.items() if stack}
