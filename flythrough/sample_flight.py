@@ -96,7 +96,7 @@ def plan_flight(
     rng = np.random.default_rng([world.seed, zlib.crc32(kind.encode()), take])
     times = np.arange(frame_count) / fps
     intrinsics = np.array([focal, focal * aspect, 0.5, 0.5])
-    draws = [_draw(world, kind, times, speed, rng) for _ in range(_DRAWS)]
+    draws = [_draw(world, kind, times, speed, water, rng) for _ in range(2 * _DRAWS if water else _DRAWS)]
     want = "sea" if kind == "sea" else "water" if water else "land"
     track = min(draws, key=lambda draw: _misfit(world, draw, intrinsics, want))
     jitter = np.radians(shake_deg) * rng.standard_normal((2, frame_count))
@@ -107,15 +107,20 @@ def plan_flight(
     return FlightPlan(poses, every, times + 100.0 * rng.random())
 
 
-def _draw(world: World, kind: str, times: np.ndarray, speed: float, rng: np.random.Generator) -> _Track:
+def _draw(world: World, kind: str, times: np.ndarray, speed: float, water: bool, rng: np.random.Generator) -> _Track:
     fps = 1 / (times[1] - times[0]) if len(times) > 1 else 30.0
     if kind == "orbit":
-        return _orbit(world, times, speed, fps, rng)
+        return _orbit(world, times, speed, rng.uniform(-1.2, 0.2) if water else rng.uniform(-0.6, 0.8), rng)
     if kind == "sea":
         return _out_to_sea(times, speed, rng)
     flown = times if kind in ("forward", "sideways") else times[:1]
-    aside = rng.choice([-1, 1]) * rng.uniform(1.0, 1.5) if kind == "sideways" else rng.uniform(-0.25, 0.25)
-    track = _along_coast(world, flown, speed * (0.8 if kind == "sideways" else 1.0), fps, aside, rng)
+    if kind == "sideways":  # over water, look at the land
+        aside = rng.uniform(0.9, 1.45) * (1 if water else rng.choice([1, 1, -1]))
+        keep = rng.uniform(-2.8, -0.8) if water else rng.uniform(-0.9, 1.0)
+    else:
+        aside = rng.uniform(0.0, 0.45) if water else rng.uniform(-0.25, 0.25)
+        keep = rng.uniform(-1.8, -0.1) if water else rng.uniform(-0.7, 1.0)
+    track = _along_coast(world, flown, speed * (0.8 if kind == "sideways" else 1.0), fps, keep, aside, rng)
     if kind in ("forward", "sideways"):
         return track
     still = _Track(*(np.repeat(part[:1], len(times), 0) for part in (track.position, track.yaw, track.pitch)))
@@ -126,10 +131,9 @@ def _draw(world: World, kind: str, times: np.ndarray, speed: float, rng: np.rand
 
 
 def _along_coast(
-    world: World, times: np.ndarray, speed: float, fps: float, aside: float, rng: np.random.Generator
+    world: World, times: np.ndarray, speed: float, fps: float, keep: float, aside: float, rng: np.random.Generator
 ) -> _Track:
-    """Fly along the shore at about the same distance from it; the view is turned ``aside`` radians from ahead."""
-    keep = rng.uniform(-0.7, 1.0)  # distance from the shore
+    """Fly along the shore, ``keep`` units inland of it; the view is turned ``aside`` radians towards the land."""
     side = rng.choice([-1.0, 1.0])
     angle = rng.uniform(0, 2 * math.pi)
     place = _shore_point(world, angle, keep)
@@ -145,20 +149,21 @@ def _along_coast(
         place = (place[0] + speed * _TICK * math.sin(heading), place[1] + speed * _TICK * math.cos(heading))
     ticks = _TICK * np.arange(len(path))
     across = _smooth(np.stack([np.interp(times, ticks, part) for part in zip(*path, strict=True)], -1), 0.4 * fps)
-    position = np.stack([across[:, 0], -_altitude(world, across, fps, rng), across[:, 1]], -1)
+    up = _smooth(np.interp(times, ticks, _altitude(world, path)), 0.7 * fps) + _CLEARANCE * rng.uniform(0.85, 1.3)
+    position = np.stack([across[:, 0], -up, across[:, 1]], -1)
     sway = rng.uniform(0.02, 0.06) * np.sin(rng.uniform(0.5, 1.0) * times + rng.uniform(0, 6))
-    yaw = _smooth(np.interp(times, ticks, headings), 0.6 * fps) + aside + sway
+    yaw = _smooth(np.interp(times, ticks, headings), 0.6 * fps) - side * aside + sway
     pitch = _PITCH + rng.uniform(-0.02, 0.05) + 0.015 * np.sin(0.8 * times + rng.uniform(0, 6))
     return _Track(position, yaw, pitch)
 
 
-def _orbit(world: World, times: np.ndarray, speed: float, fps: float, rng: np.random.Generator) -> _Track:
-    """Circle a place near the shore, looking at it."""
-    middle = np.array(_shore_point(world, rng.uniform(0, 2 * math.pi), rng.uniform(-0.6, 0.8)))
+def _orbit(world: World, times: np.ndarray, speed: float, keep: float, rng: np.random.Generator) -> _Track:
+    """Circle a place ``keep`` units inland of the shore, looking at it."""
+    middle = np.array(_shore_point(world, rng.uniform(0, 2 * math.pi), keep))
     radius = rng.uniform(1.6, 2.6)
     angle = rng.uniform(0, 2 * math.pi) + rng.choice([-1, 1]) * 0.75 * speed / radius * times
     across = middle + radius * np.stack([np.sin(angle), np.cos(angle)], -1)
-    up = np.full(len(times), max(_around(world, point) for point in across[:: max(len(times) // 24, 1)]))
+    up = np.full(len(times), max(_around(world, x, z) for x, z in across[:: max(len(times) // 24, 1)]))
     up += _CLEARANCE * rng.uniform(0.6, 1.2)
     position = np.stack([across[:, 0], -up, across[:, 1]], -1)
     return _Track(position, angle + math.pi, np.full(len(times), _PITCH + rng.uniform(0.0, 0.08)))
@@ -186,8 +191,10 @@ def _misfit(world: World, track: _Track, intrinsics: np.ndarray, want: str) -> f
             continue
         near = float(np.percentile(disparity.astype(np.float32), 97))
         cost += _outside(sky, 0.14, 0.34) + _outside(near, 0.7, 1.15) + 3 * max(float(disparity.max()) - 1.8, 0.0)
-        low, high = (0.55, 0.72) if want == "water" else (0.06, 0.40)
-        cost += 2 * _outside(sea, low, high) + 5 * max((0.2 if want == "water" else 0.35) - land, 0.0)
+        low, high = (0.58, 0.74) if want == "water" else (0.10, 0.40)
+        cost += (6 if want == "water" else 2) * _outside(sea, low, high) + 5 * max(
+            (0.2 if want == "water" else 0.35) - land, 0.0
+        )
     return cost
 
 
@@ -219,21 +226,23 @@ def _shore_point(world: World, angle: float, keep: float) -> tuple[float, float]
     return distance * x, distance * z
 
 
-def _around(world: World, place: np.ndarray) -> float:
-    """Highest ground near a place."""
-    reach = (-0.5, -0.25, 0.0, 0.25, 0.5)
-    return max(world.ground(place[0] + x, place[1] + z) for x in reach for z in reach)
+def _around(world: World, x: float, z: float) -> float:
+    """Highest ground within about half a unit."""
+    level = 3
+    side, cell = CELLS >> level, CELL * (1 << level)
+    first = world.offsets[level]
+    peaks = world.peaks[first : first + side * side].reshape(side, side)
+    i, j = int((z + HALF) / cell), int((x + HALF) / cell)
+    near = peaks[max(i - 3, 0) : max(i + 4, 0), max(j - 3, 0) : max(j + 4, 0)]
+    return max(float(near.max()), 0.0) if near.size else 0.0
 
 
-def _altitude(world: World, path: np.ndarray, fps: float, rng: np.random.Generator) -> np.ndarray:
-    """Heights that keep clear of the ground around and rise in good time, smooth."""
-    every = max(round(fps / 10), 1)
-    coarse = np.array([_around(world, place) for place in path[::every]])
-    wide = max(round(0.8 * fps / every), 1)
-    padded = np.pad(coarse, wide, mode="edge")
-    highest = np.array([padded[k : k + 2 * wide + 1].max() for k in range(len(coarse))])
-    full = np.interp(np.arange(len(path)), np.arange(0, len(path), every), highest)
-    return _smooth(full, 0.7 * fps) + _CLEARANCE * rng.uniform(0.85, 1.3)
+def _altitude(world: World, path: list[tuple[float, float]]) -> np.ndarray:
+    """Highest ground around each place of a path and around those shortly before and after it."""
+    around = np.array([_around(world, x, z) for x, z in path])
+    wide = round(0.8 / _TICK)
+    padded = np.pad(around, wide, mode="edge")
+    return np.array([padded[k : k + 2 * wide + 1].max() for k in range(len(path))])
 
 
 def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
