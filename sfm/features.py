@@ -26,7 +26,7 @@ class Features:
 
 def detect(image: UInt8[np.ndarray, "h w"], usable: Bool[np.ndarray, "h w"], config: FeaturesConfig) -> Features:
     """RootSIFT features on the usable part of a gray picture, spread over it."""
-    sift = cv2.SIFT_create(2 * config.count, contrastThreshold=0.01)
+    sift = cv2.SIFT.create(2 * config.count, contrastThreshold=0.01)
     keypoints, descriptors = sift.detectAndCompute(image, usable.astype(np.uint8))
     if not keypoints:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))

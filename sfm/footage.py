@@ -74,7 +74,7 @@ def read_shot(path: Path, shot: dict[str, Any], overlay_file: Path | None, confi
 
 
 def read_times(
-    path: Path, wanted_us: Int64[np.ndarray, "m"], config: FramesConfig
+    path: Path, wanted_us: Int64[np.ndarray, "m"], shot: dict[str, Any], config: FramesConfig
 ) -> tuple[Footage, Int64[np.ndarray, "n"]]:
     """Decode the frames nearest to given times, within half a frame; also tells which of the times were found.
 
@@ -82,7 +82,9 @@ def read_times(
         InputError: there is no frame near any of the times.
     """
     index: list[int] = []
-    footage = _gather(_nearest(path, wanted_us, index), config)
+    left, top, right, bottom = (shot[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
+    pictures = ((time, image[top:bottom, left:right]) for time, image in _nearest(path, wanted_us, index))
+    footage = _gather(pictures, config)
     return footage, np.array(index, dtype=np.int64)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import cv2
 import numpy as np
 from jaxtyping import Float, Int64
@@ -10,7 +13,7 @@ from .config import KeyframesConfig
 from .footage import Footage
 
 TRACKING_PX = 480  # longer side of the pictures that motion is measured on
-_LK = {"winSize": (15, 15), "maxLevel": 3}
+_LK: dict[str, Any] = {"winSize": (15, 15), "maxLevel": 3}
 
 
 def picture_motion(footage: Footage) -> Float[np.ndarray, "n-1"]:
@@ -18,7 +21,7 @@ def picture_motion(footage: Footage) -> Float[np.ndarray, "n-1"]:
     small = [_shrink(image) for image in footage.gray]
     motion = np.full(len(small) - 1, np.nan)
     points = _corners(small[0])
-    for i, (before, after) in enumerate(zip(small, small[1:], strict=False)):
+    for i, (before, after) in enumerate(pairwise(small)):
         if len(points) < 60:
             points = _corners(before)
         if len(points) < 8:

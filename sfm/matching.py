@@ -36,6 +36,11 @@ class MatchGraph:
     pairs: list[Pair]
     camera: pycolmap.Camera
 
+    @property
+    def typical_features(self) -> int:
+        """Median number of features a keyframe."""
+        return int(np.median([len(features) for features in self.features]))
+
     def matched(self) -> list[Matched]:
         """Matched points of each pair, centred, in widths of the picture."""
         width, center = self.camera.width, np.array([self.camera.width, self.camera.height]) / 2

@@ -40,7 +40,7 @@ def measure_motion(pairs: Sequence[Matched]) -> Motion:
     widest = np.argsort(-travel, kind="stable")[: max(1, min(24, len(pairs) // 3))]
     best = Motion(float(travel.max()), 0.0, 0.0, 0.0)
     for focal in _FOCALS:
-        fits = [_rotation_and_zoom(*pairs[i], focal) for i in widest]
+        fits = [_rotation_and_zoom(pairs[i][0], pairs[i][1], focal) for i in widest]
         share, zoom, turn = (float(v) for v in np.median(np.array(fits), axis=0))
         if share > best.share:
             best = Motion(best.travel, share, zoom, turn)

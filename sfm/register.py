@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Float, Int64
 from .footage import Footage
 from .scene import Scene
 
-_LK = {
+_LK: dict[str, Any] = {
     "winSize": (21, 21),
     "maxLevel": 3,
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
@@ -33,7 +34,7 @@ class Sighting:
 
 def register_frames(footage: Footage, scene: Scene, track_points: int, seed: int) -> Scene:
     """Add every frame that tracks lead to; needs a scene of keyframes alone."""
-    sightings = _track_all(footage, scene, track_points)
+    sightings = track_between(footage, scene, track_points)
     camera = pycolmap.Camera(
         camera_id=1, model="SIMPLE_RADIAL", width=scene.lens.width, height=scene.lens.height,
         params=[scene.lens.focal, scene.lens.width / 2, scene.lens.height / 2, scene.lens.k],
@@ -48,8 +49,8 @@ def register_frames(footage: Footage, scene: Scene, track_points: int, seed: int
     return _join(scene, frames, poses, found)
 
 
-def _track_all(footage: Footage, scene: Scene, track_points: int) -> dict[int, Sighting]:
-    """Sightings in all frames that are no posed keyframes: tracked on from the keyframe before and back from the next."""
+def track_between(footage: Footage, scene: Scene, track_points: int) -> dict[int, Sighting]:
+    """Sightings in all other frames: tracked on from the keyframe before and back from the one after."""
     parts: dict[int, list[Sighting]] = {}
     last = len(footage) - 1
     for place, frame in enumerate(scene.frames):
