@@ -51,6 +51,12 @@ class Purse:
             values = (id, own["bytes"], own["hours"])
             database.execute("INSERT OR REPLACE INTO spent VALUES (?, ?, ?)", values)
 
+    def note_duration(self, id: str, duration_s: float) -> None:
+        """Say how long a video that was counted turned out to be; it stays, though the budget may be over."""
+        if self._limited:
+            with self._open() as database:
+                database.execute("UPDATE spent SET hours = ? WHERE id = ?", (duration_s / 3600, id))
+
     def refund(self, id: str) -> None:
         """Count a video no more: it could not be had."""
         if self._limited:

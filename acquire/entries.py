@@ -154,12 +154,13 @@ def read_list(path: Path) -> Iterator[Entry]:
         yield failed_entry(str(path), str(path), problem)
 
 
-def folder_entries(folder: Path, where: str) -> Iterator[Entry]:
-    """The video files below a folder, in sorted order; hidden ones and other files are passed over."""
+def folder_entries(folder: Path, where: str, *, besides: Path) -> Iterator[Entry]:
+    """The video files below a folder, in sorted order; hidden and other files, and the folder ``besides``, are not."""
+    besides = besides.resolve()
     faults: list[OSError] = []
     found = 0
     for root, folders, files in os.walk(folder, onerror=faults.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and (Path(root) / n).resolve() != besides)
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES:
                 found += 1

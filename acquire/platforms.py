@@ -20,6 +20,7 @@ from .entries import youtube_key
 from .failures import FetchError, of_status
 from .store import Provenance, tools
 
+NO_FFMPEG = os.devnull + "/no-ffmpeg"
 log = logging.getLogger("flythrough.acquire")
 Info = dict[str, Any]
 
@@ -168,7 +169,10 @@ def _extract(url: str, settings: Download, options: Info) -> Info:
 @contextmanager
 def _session(options: Info, url: str) -> Iterator[Any]:
     import yt_dlp
+    from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
+    # The parts of yt-dlp that ask for ffmpeg without looking at the options are told the same.
+    FFmpegPostProcessor._ffmpeg_location.set(NO_FFMPEG)
     try:
         with yt_dlp.YoutubeDL(options) as session:
             yield session
@@ -207,7 +211,7 @@ def _options(settings: Download) -> Info:
         "fixup": "never",
         "enable_file_urls": False,
         # ffmpeg must never see a URL: yt-dlp reads all streams itself, and is told of no ffmpeg.
-        "ffmpeg_location": os.devnull + "/no-ffmpeg",
+        "ffmpeg_location": NO_FFMPEG,
         "external_downloader": {"default": "native"},
         "hls_prefer_native": True,
         "cookiefile": str(settings.cookies) if settings.cookies else None,

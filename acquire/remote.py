@@ -19,13 +19,14 @@ from .rules import Candidate, Rejected, check
 from .store import Provenance, Shelf, tools
 
 
-def obtain(url: str, shelf: Shelf, workspace: Path, config: AcquireConfig, *, ruled: bool) -> Provenance:
+def obtain(url: str, shelf: Shelf, fetcher: Fetcher, purse: Purse, config: AcquireConfig, *, ruled: bool) -> Provenance:
     """See to it that the shelf holds the video at ``url``; what is there is not fetched again.
 
     Args:
         url: a direct file, or a page that yt-dlp knows.
         shelf: the video's place, held by the caller.
-        workspace: its root.
+        fetcher: downloads files, asking ``purse`` first.
+        purse: what may still be spent.
         config: the settings.
         ruled: whether ``config.rules`` apply to it.
 
@@ -34,11 +35,9 @@ def obtain(url: str, shelf: Shelf, workspace: Path, config: AcquireConfig, *, ru
         Rejected: a rule drops it, before it is downloaded.
         OverBudget: the budget is spent.
     """
-    purse = Purse(workspace, config.budget)
     if (found := shelf.found()) is not None:
         purse.spend(shelf.id, shelf.target.stat().st_size, found.duration_s)
         return found
-    fetcher = Fetcher(config.download, workspace / "acquire" / ".hosts", lambda n: purse.spend(shelf.id, n))
     direct = shelf.folder / "direct"
     try:
         if youtube_key(url) or (not _names_a_file(url) and _is_platform(url)):

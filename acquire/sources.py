@@ -62,7 +62,7 @@ def _input(text: str, workspace: Workspace, config: AcquireConfig) -> Iterator[E
     elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text) and not Path(text).exists():
         yield from _address(text, where, workspace, config)
     else:
-        yield from _path(Path(text), where)
+        yield from _path(Path(text), where, workspace)
 
 
 def _source(source: Source, workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
@@ -75,14 +75,14 @@ def _source(source: Source, workspace: Workspace, config: AcquireConfig) -> Iter
     elif source.kind == "list":
         yield from read_list(Path(source.location))
     elif source.kind == "path":
-        yield from _path(Path(source.location), where)
+        yield from _path(Path(source.location), where, workspace)
     else:
         yield url_entry(source.location, where)
 
 
-def _path(path: Path, where: str) -> Iterator[Entry]:
+def _path(path: Path, where: str, workspace: Workspace) -> Iterator[Entry]:
     if path.is_dir():
-        yield from folder_entries(path, where)
+        yield from folder_entries(path, where, besides=workspace.root)
     elif path.suffix.lower() in LIST_SUFFIXES:
         yield from read_list(path)
     else:

@@ -86,25 +86,33 @@ def _local(job: Job, config: AcquireConfig) -> Outcome:
 
 
 def _remote(job: Job, config: AcquireConfig) -> Outcome:
+    from .budget import Purse
+    from .download import Fetcher
     from .failures import FetchError
     from .remote import obtain
-    from .rules import Candidate, check
+    from .rules import Candidate, Rejected, check
     from .store import Shelf, place
 
     url = job.task.inputs["url"]
     ruled = _ruled(job, config)
     if ruled and job.task.hints.get("title"):  # what a list said of it may do to drop it unasked
         check(Candidate(job.task.hints["title"], duration_s=job.task.hints["duration_s"]), config.rules, final=False)
-    shelf = Shelf(job.workspace, job.task.id)
+    shelf, purse = Shelf(job.workspace, job.task.id), Purse(job.workspace, config.budget)
+    fetcher = Fetcher(config.download, job.workspace / "acquire" / ".hosts", lambda n: purse.spend(shelf.id, n))
     with shelf.locked():
-        provenance = obtain(url, shelf, job.workspace, config, ruled=ruled)
+        provenance = obtain(url, shelf, fetcher, purse, config, ruled=ruled)
         video = job.folder / f"video{provenance.suffix}"
         place(shelf.target, video)
         try:
             outcome = _examined(job, config, video, url, provenance)
         except FetchError:
             shelf.clear()  # so that the next try fetches it anew
+            purse.refund(shelf.id)
             raise
+        except Rejected:
+            purse.refund(shelf.id)
+            raise
+    purse.note_duration(shelf.id, outcome.rows[0]["duration_us"] / 1e6)
     if job.task.inputs["kind"] == "cameras":
         from .given import given_clips
 
