@@ -9,12 +9,13 @@ from pydantic import Field
 from flythrough.stage import Section
 
 Mode = Literal["enforce", "score", "off"]
+MODES = "enforce: drop shots; score: only report what it would drop; off"
 
 
 class Rule(Section):
     """What every rule has."""
 
-    mode: Mode = Field(default="enforce", description="enforce: drop shots; score: only report what it would drop; off")
+    mode: Mode = Field(default="enforce", description=MODES)
 
 
 class ShortRule(Rule):
@@ -94,6 +95,35 @@ class BarsRule(Rule):
     min_picture_area: float = Field(default=0.5, ge=0, le=1, description="least share of the frame inside the bars")
 
 
+class OverlayRule(Rule):
+    """Writing, logos or instruments over much of the picture; smaller ones are masked (shots.overlay_file)."""
+
+    max_overlay_area: float = Field(default=0.06, ge=0, le=1, description="greatest share of the picture burnt over")
+
+
+class SkyRule(Rule):
+    """Hardly anything but sky."""
+
+    mode: Mode = Field(default="score", description=MODES)
+    max_sky: float = Field(default=0.75, ge=0, le=1, description="greatest share of sky")
+
+
+class WaterRule(Rule):
+    """Hardly anything but water."""
+
+    mode: Mode = Field(default="score", description=MODES)
+    max_water: float = Field(default=0.85, ge=0, le=1, description="greatest share of water")
+
+
+class PeopleRule(Rule):
+    """Small things that move by themselves: people, cars, birds."""
+
+    mode: Mode = Field(default="score", description=MODES)
+    max_small_movers: float = Field(
+        default=6.0, ge=0, description="greatest mean number of points that move alone, a frame pair"
+    )
+
+
 class NatureRule(Rule):
     """Not nature seen from outdoors."""
 
@@ -121,6 +151,10 @@ class Rules(Section):
     shaky: ShakyRule = ShakyRule()
     no_parallax: ParallaxRule = ParallaxRule()
     moving: MovingRule = MovingRule()
+    overlay: OverlayRule = OverlayRule()
+    sky: SkyRule = SkyRule()
+    water: WaterRule = WaterRule()
+    people: PeopleRule = PeopleRule()
     not_nature: NatureRule = NatureRule()
     duplicate: DuplicateRule = DuplicateRule()
 

@@ -39,6 +39,7 @@ class Window:
     after_s: float
     parallax: float  # part of the motion that no homography explains, 0..1
     movers: float  # points off the epipolar geometry, 0..1
+    small_movers: int  # those that move alone, among points that do not: people, cars, birds
 
 
 class Tracker:
@@ -123,16 +124,23 @@ def _window(anchor: np.ndarray, points: np.ndarray, before_s: float, after_s: fl
     _, inliers = cv2.findFundamentalMat(anchor, points, cv2.FM_RANSAC, 1.5, 0.99)
     kept = np.ones(len(points), bool) if inliers is None else inliers.ravel().astype(bool)
     if kept.sum() < 12:
-        return Window(before_s, after_s, 0.0, 1.0)
+        return Window(before_s, after_s, 0.0, 1.0, 0)
     near, far = anchor[kept], points[kept]
     homography, _ = cv2.findHomography(near, far, 0)
     shift = float(np.median(np.linalg.norm(far - near, axis=1)))
     if homography is None:
-        return Window(before_s, after_s, 0.0, 1.0)
+        return Window(before_s, after_s, 0.0, 1.0, 0)
     mapped = cv2.perspectiveTransform(near[:, None].astype(np.float64), homography)[:, 0]
     left = np.linalg.norm(mapped - far, axis=1)
     parallax = float(np.sqrt(np.mean(np.minimum(left, shift) ** 2))) / max(shift, 1e-6)
-    return Window(before_s, after_s, parallax, 1 - float(kept.mean()))
+    return Window(before_s, after_s, parallax, 1 - float(kept.mean()), _alone(anchor, kept))
+
+
+def _alone(points: np.ndarray, kept: np.ndarray) -> int:
+    """How many points off the geometry have at most one like them among their five neighbours."""
+    distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    neighbours = np.argsort(distance, axis=1)[:, 1:6]
+    return int((~kept & (kept[neighbours].sum(1) >= 4)).sum())
 
 
 def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[str, float]:
@@ -141,7 +149,7 @@ def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[st
     Returns:
         ``tracked`` (share of points that could be followed), ``speed_widths_s``, ``zoom_per_s``,
         ``roll_deg_s``, ``shake_widths_s2``, ``travel_widths``, ``windows`` (how many pairs of frames showed
-        geometry), ``parallax``, ``moving_area``.
+        geometry), ``parallax``, ``moving_area``, ``small_movers``.
     """
     steps = list(steps)
     measures = {"tracked": float(np.median([s.share for s in steps])) if steps else 0.0}
@@ -158,6 +166,7 @@ def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[st
     measures["windows"] = float(len(windows))
     if windows:
         measures["parallax"] = float(np.median([w.parallax for w in windows]))
+        measures["small_movers"] = float(np.mean([w.small_movers for w in windows]))
         measures["moving_area"] = float(np.median([w.movers for w in windows]))
     return measures
 

@@ -106,7 +106,7 @@ def _histogram(limit: Limit, shots: Sequence[tuple[str, str, dict[str, Any]]], c
                 )
     at = 10 + (threshold - low) / (high - low) * (width - 20)
     arrow = "&#8592;" if limit.least else "&#8594;"
-    anchor = "end" if limit.least else "start"
+    anchor = "start" if at < 90 or (not limit.least and at < 230) else "end"
     parts.append(f'<line class="limit" x1="{at:.1f}" y1="24" x2="{at:.1f}" y2="{base}"/>')
     parts.append(
         f'<text x="{at:.1f}" y="34" text-anchor="{anchor}">{arrow if limit.least else ""} {threshold:g} '
@@ -129,7 +129,7 @@ def _sheet(reason: str, members: Sequence[tuple[str, dict[str, Any]]], workspace
         stem = measures.get("pictures", "")
         files = [workspace / f"{stem}.{n}.jpg" for n in range(3)]
         images = "".join(
-            f'<img src="{file_uri(file, "image/jpeg")}" alt="{name} frame" loading="lazy">'
+            f'<img src="{file_uri(file, "image/jpeg")}" alt="{name} frame">'
             for name, file in zip(("first", "middle", "last"), files, strict=True)
             if file.is_file()
         )

@@ -86,6 +86,26 @@ def reject_moving(measures: Measures, rule: c.MovingRule) -> str | None:
     return "moving" if _get(measures, "moving_area") > rule.max_moving_area else None
 
 
+def reject_overlay(measures: Measures, rule: c.OverlayRule) -> str | None:
+    """Writing or instruments over much of the picture."""
+    return "overlay" if _get(measures, "overlay_area") > rule.max_overlay_area else None
+
+
+def reject_sky(measures: Measures, rule: c.SkyRule) -> str | None:
+    """Hardly anything but sky."""
+    return "sky" if _get(measures, "sky") > rule.max_sky else None
+
+
+def reject_water(measures: Measures, rule: c.WaterRule) -> str | None:
+    """Hardly anything but water."""
+    return "water" if _get(measures, "water") > rule.max_water else None
+
+
+def reject_people(measures: Measures, rule: c.PeopleRule) -> str | None:
+    """Small things that move by themselves."""
+    return "people" if _get(measures, "small_movers") > rule.max_small_movers else None
+
+
 RULES: dict[str, Callable[[Measures, Any], str | None]] = {
     "short": reject_short,
     "exposure": reject_exposure,
@@ -97,6 +117,10 @@ RULES: dict[str, Callable[[Measures, Any], str | None]] = {
     "shaky": reject_shaky,
     "no_parallax": reject_no_parallax,
     "moving": reject_moving,
+    "overlay": reject_overlay,
+    "sky": reject_sky,
+    "water": reject_water,
+    "people": reject_people,
     "not_nature": reject_not_nature,  # the dear one, so it comes last and is not measured where another objects
 }  # in the order of config.Rules; duplicates look across shots and are in duplicates.py
 
@@ -123,6 +147,10 @@ LIMITS = (
     Limit("shaky", "shake_widths_s2", "max_shake_widths_s2", False),
     Limit("no_parallax", "parallax", "min_parallax", True),
     Limit("moving", "moving_area", "max_moving_area", False),
+    Limit("overlay", "overlay_area", "max_overlay_area", False),
+    Limit("sky", "sky", "max_sky", False),
+    Limit("water", "water", "max_water", False),
+    Limit("people", "small_movers", "max_small_movers", False),
     Limit("not_nature", "nature", "min_nature", True),
 )
 

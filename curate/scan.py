@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from .boundaries import Arbiter, Transition
 from .config import CurateConfig, NatureRule
 from .decode import Glimpse, glimpses
 from .hashes import shot_hash
 from .motion import Step, Tracker, Window, motion_measures
+from .overlays import LEAST_TRAVEL, overlay_mask, shrink
 from .picture import Look, box_of, look, picture_measures
 from .rules import MissingMeasure, judge
 from .segment import Segmenter, Span
+from .semantics import nature_probability
+from .surfaces import sky_and_water
 
 PICTURES_EVERY_S = 0.2
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
@@ -36,6 +39,7 @@ class Shot:
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))  # as picture.Look, over the shot
     columns: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    overlay: Bool[np.ndarray, "h w"] | None = None  # where something is burnt in
 
     def set_box(self, box: tuple[int, int, int, int]) -> None:
         """Set the picture box, and what is measured of it."""
@@ -55,13 +59,24 @@ class Scan:
     frame_count: int
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What was measured of a shot's frames."""
+
+    steps: list[Step]
+    windows: list[Window]
+    looks: list[Look]
+    lumas: list[np.ndarray]  # as overlays.shrink makes them
+    pictures: list[np.ndarray]
+
+
 @dataclass
 class _Collector:
     """What was measured of frames whose shot is not known yet."""
 
     config: CurateConfig
     tracker: Tracker = field(default_factory=Tracker)
-    looks: list[tuple[int, Look]] = field(default_factory=list)
+    looks: list[tuple[int, Look, np.ndarray]] = field(default_factory=list)
     pictures: list[tuple[int, np.ndarray]] = field(default_factory=list)
     times_us: dict[int, int] = field(default_factory=dict)
     _next_track_us: int | None = None
@@ -76,19 +91,22 @@ class _Collector:
             self._next_picture_us = glimpse.time_us + round(PICTURES_EVERY_S * 1e6)
             self.pictures.append((glimpse.time_us, glimpse.small))
         if glimpse.luma is not None:
-            self.looks.append((glimpse.time_us, look(glimpse.luma)))
+            self.looks.append((glimpse.time_us, look(glimpse.luma), shrink(glimpse.luma)))
 
-    def within(self, start_us: int, end_us: int) -> tuple[list[Step], list[Window], list[Look], list[np.ndarray]]:
+    def within(self, start_us: int, end_us: int) -> _Seen:
+        """What was measured of frames within [start, end)."""
         start_s, end_s = start_us / 1e6, end_us / 1e6
         inside = lambda span: start_s <= span.before_s and span.after_s < end_s  # noqa: E731
         pictures = [p for t, p in self.pictures if start_us <= t < end_us]
         if not pictures and self.pictures:
             pictures = [min(self.pictures, key=lambda p: abs(p[0] - start_us))[1]]
-        return (
-            [s for s in self.tracker.steps if inside(s)],
-            [w for w in self.tracker.windows if inside(w)],
-            [one for t, one in self.looks if start_us <= t < end_us],
-            pictures,
+        looks = [x for x in self.looks if start_us <= x[0] < end_us]
+        return _Seen(
+            steps=[s for s in self.tracker.steps if inside(s)],
+            windows=[w for w in self.tracker.windows if inside(w)],
+            looks=[one for _, one, _ in looks],
+            lumas=[luma for _, _, luma in looks],
+            pictures=pictures,
         )
 
     def forget(self, before_us: int) -> None:
@@ -177,20 +195,36 @@ def _measure(span: Span, segmenter: Segmenter, collector: _Collector, config: Cu
     times_us = segmenter.times_us
     start_us = times_us[span.start]
     stop_us = times_us[span.end] if span.end < len(times_us) else max(end_us, times_us[-1] + 1)
-    steps, windows, looks, pictures = collector.within(start_us, stop_us)
+    seen = collector.within(start_us, stop_us)
     measures: dict[str, Any] = {"length_s": (stop_us - start_us) / 1e6, "frames": span.end - span.start}
-    measures |= motion_measures(steps, windows)
-    if pictures:
-        measures["hash"] = shot_hash(pictures)
-    shot = Shot(span.start, span.end, start_us, stop_us, measures, pictures)
-    if looks:
-        measures |= picture_measures(looks)
-        shot.rows = np.max([one.rows for one in looks], axis=0)
-        shot.columns = np.max([one.columns for one in looks], axis=0)
+    measures |= motion_measures(seen.steps, seen.windows)
+    shot = Shot(span.start, span.end, start_us, stop_us, measures, seen.pictures)
+    if seen.looks:
+        measures |= picture_measures(seen.looks)
+        shot.rows = np.max([one.rows for one in seen.looks], axis=0)
+        shot.columns = np.max([one.columns for one in seen.looks], axis=0)
         shot.set_box(box_of(shot.rows, shot.columns))
-    if pictures and _still_in(measures, config):
-        measures["nature"] = _nature(shot, config)
+        _overlay(shot, seen.lumas)
+    if seen.pictures:
+        measures["hash"] = shot_hash(seen.pictures)
+        shares = [sky_and_water(view) for view in _views(shot, 3)]
+        measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
+        if _still_in(measures, config):
+            measures["nature"] = float(np.mean(nature_probability(_views(shot, config.nature_frames))))
     return shot
+
+
+def _overlay(shot: Shot, lumas: list[np.ndarray]) -> None:
+    """Look for what is burnt in; in a shot that hardly moves, nothing is proven to be."""
+    shot.measures["overlay_area"] = 0.0
+    if shot.measures.get("travel_widths", 0.0) < LEAST_TRAVEL:
+        return
+    top, left, bottom, right = shot.box
+    height, width = len(shot.rows), len(shot.columns)
+    mask = overlay_mask(lumas, (top / height, left / width, bottom / height, right / width))
+    if mask.any():
+        shot.overlay = mask
+        shot.measures["overlay_area"] = float(mask.mean()) / shot.measures["picture_area"]
 
 
 def _still_in(measures: dict[str, Any], config: CurateConfig) -> bool:
@@ -202,15 +236,16 @@ def _still_in(measures: dict[str, Any], config: CurateConfig) -> bool:
         return True
 
 
-def _nature(shot: Shot, config: CurateConfig) -> float:
-    from .semantics import nature_probability
-
-    count = min(config.nature_frames, len(shot.pictures))
-    chosen = np.linspace(0, len(shot.pictures) - 1, count + 2).round().astype(int)[1:-1]
-    scale = shot.pictures[0].shape[0] / max(1, len(shot.rows))
-    top, left, bottom, right = (round(edge * scale) for edge in shot.box) if len(shot.rows) else (0, 0, 0, 0)
-    views = [shot.pictures[i][top : bottom or None, left : right or None] for i in chosen]
-    return float(np.mean(nature_probability(views)))
+def _views(shot: Shot, count: int) -> list[np.ndarray]:
+    """Pictures spread over the inside of a shot, without its bars."""
+    chosen = np.linspace(0, len(shot.pictures) - 1, min(count, len(shot.pictures)) + 2).round().astype(int)[1:-1]
+    height, width = shot.pictures[0].shape[:2]
+    if not len(shot.rows):
+        return [shot.pictures[i] for i in chosen]
+    top, left, bottom, right = shot.box
+    y, x = height / len(shot.rows), width / len(shot.columns)
+    top, bottom, left, right = round(top * y), round(bottom * y), round(left * x), round(right * x)
+    return [shot.pictures[i][top : max(bottom, top + 8), left : max(right, left + 8)] for i in chosen]
 
 
 def _set_boxes(shots: list[Shot], size: tuple[int, ...]) -> None:

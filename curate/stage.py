@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from flythrough.catalog import Workspace, to_json
 from flythrough.stage import Job, Outcome, Resources, Stage, Task
 
@@ -52,12 +54,24 @@ def run(job: Job, config: CurateConfig) -> Outcome:
                 "crop_top": top,
                 "crop_right": right,
                 "crop_bottom": bottom,
-                "overlay_file": None,
+                "overlay_file": _write_overlay(job, id, shot.overlay),
                 "camera_file": None if given is None else given[number][0],
                 "measures": to_json({**shot.measures, "pictures": f"{job.published}/{id}"}),
             }
         )
     return outcome
+
+
+def _write_overlay(job: Job, id: str, mask: np.ndarray | None) -> str | None:
+    import cv2
+
+    if mask is None:
+        return None
+    path = job.folder / f"{id}.overlay.png"
+    written, data = cv2.imencode(".png", mask.astype("uint8") * 255)
+    assert written
+    path.write_bytes(data.tobytes())
+    return job.path_of(path)
 
 
 def _given_clips(workspace: Path, folder: str | None) -> list[tuple[str, tuple[int, int]]] | None:
