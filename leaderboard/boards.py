@@ -1,0 +1,190 @@
+"""From result rows to ranked tables. A board holds one protocol, one question and one feature network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from flythrough.catalog import Row
+
+FLOOR_METHOD = "real"  # recorded frames against recorded frames: a floor, not a method
+HIGHER_IS_BETTER = ("psnr", "ssim", "follow_correlation", "sfm_registered")
+VIEW_METRICS = ("lpips_alex", "lpips_vgg", "psnr", "ssim", "mse")
+# Distances of one feature network are never ranked against another's, so each network has its own board.
+NETWORKS = {
+    "Inception": ("fid", "kid", "fid_sw", "kid_sw"),
+    "EfficientNet-Lite0": ("fd_lite0", "kd_lite0", "fd_lite0_sw", "kd_lite0_sw"),
+}
+BESIDE = ("style_lite0", "style", "style_vgg19", "warp_error", "follow_correlation", "follow_gain", "sfm_registered")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table, with what it rests on."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    floor: float | None
+    ranked: bool
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method's line on a board.
+
+    Attributes:
+        method: its name.
+        source: ``measured`` here, or ``submitted``.
+        cells: by metric.
+        rank: best and worst place that the intervals allow; None where it is not ranked.
+        reason: why it is not ranked.
+    """
+
+    method: str
+    source: str
+    cells: dict[str, Cell]
+    rank: tuple[int, int] | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Board:
+    """One table: a question, the metric that ranks, and those shown beside it."""
+
+    title: str
+    primary: str
+    columns: tuple[str, ...]
+    ranked: list[Entry]
+    unranked: list[Entry]
+    floor: Entry | None
+
+    @property
+    def higher_is_better(self) -> bool:
+        return is_higher_better(self.primary)
+
+
+@dataclass(frozen=True)
+class ProtocolBoards:
+    """All boards of a protocol."""
+
+    name: str
+    hash: str
+    boards: list[Board] = field(default_factory=list)
+
+
+def is_higher_better(metric: str) -> bool:
+    return metric in HIGHER_IS_BETTER
+
+
+def build_boards(rows: Iterable[Row]) -> list[ProtocolBoards]:
+    """Sort measured and submitted rows into boards, one list a protocol (name and hash), in order of first sight.
+
+    Rows reported by papers must not be among them: those are never ranked with measured ones.
+    """
+    protocols: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        assert not row["source"].startswith("reported"), "reported values have a table of their own"
+        protocols.setdefault((row["protocol"], row["protocol_hash"]), []).append(row)
+    return [ProtocolBoards(name, hash, _boards(found)) for (name, hash), found in protocols.items()]
+
+
+def _boards(rows: list[Row]) -> list[Board]:
+    metrics = {row["metric"] for row in rows}
+    found = []
+    for network, family in NETWORKS.items():
+        if family[0] in metrics:
+            title = f"View generation, by {network} features"
+            found.append(_board(title, family[0], (*family, *BESIDE), [r for r in rows if r["step"] is None]))
+    for step in sorted({row["step"] for row in rows if row["step"] is not None and row["metric"] in VIEW_METRICS}):
+        here = [row for row in rows if row["step"] == step]
+        found.append(_board(f"View synthesis, step {step}", _view_primary(here), VIEW_METRICS, here))
+    return found
+
+
+def _view_primary(rows: list[Row]) -> str:
+    """LPIPS ranks where every method that has a score has it, else PSNR."""
+    having = {
+        metric: {r["method"] for r in rows if r["metric"] == metric and r["value"] is not None}
+        for metric in VIEW_METRICS
+    }
+    return "lpips_alex" if having["lpips_alex"] and having["lpips_alex"] >= having["psnr"] else "psnr"
+
+
+def _board(title: str, primary: str, metrics: Sequence[str], rows: list[Row]) -> Board:
+    entries: dict[str, Entry] = {}
+    for row in rows:
+        entry = entries.setdefault(row["method"], Entry(row["method"], row["source"], {}))
+        entry.cells[row["metric"]] = Cell(*(row[k] for k in ("value", "low", "high", "n", "floor", "ranked", "note")))
+    columns = tuple(m for m in metrics if any(m in e.cells and e.cells[m].value is not None for e in entries.values()))
+    floor = entries.pop(FLOOR_METHOD, None)
+    good = [e for e in entries.values() if (cell := e.cells.get(primary)) and cell.ranked and cell.value is not None]
+    others = [e for e in entries.values() if e not in good]
+    unranked = [Entry(e.method, e.source, e.cells, None, _reason(e, primary)) for e in others]
+    return Board(title, primary, columns or (primary,), rank(good, primary), unranked, floor)
+
+
+def _reason(entry: Entry, primary: str) -> str:
+    cell = entry.cells.get(primary)
+    if cell is None:
+        return f"has no {primary}"
+    return cell.note or ("no value" if cell.value is None else "not ranked by its protocol")
+
+
+def rank(entries: Iterable[Entry], metric: str) -> list[Entry]:
+    """Best first. Two entries whose intervals overlap are not told apart: each may hold either place."""
+    sign = -1.0 if is_higher_better(metric) else 1.0
+
+    def span(entry: Entry) -> tuple[float, float]:
+        cell = entry.cells[metric]
+        assert cell.value is not None
+        low = cell.value if cell.low is None else cell.low
+        high = cell.value if cell.high is None else cell.high
+        return min(sign * low, sign * high), max(sign * low, sign * high)
+
+    ordered = sorted(entries, key=lambda entry: (sign * (entry.cells[metric].value or 0.0), entry.method))
+    spans = [span(entry) for entry in ordered]
+    places = []
+    for low, high in spans:
+        better = sum(other_high < low for _, other_high in spans)
+        worse = sum(other_low > high for other_low, _ in spans)
+        places.append((better + 1, len(spans) - worse))
+    return [Entry(e.method, e.source, e.cells, place) for e, place in zip(ordered, places, strict=True)]
+
+
+def as_json(protocols: Iterable[ProtocolBoards], reported: dict[str, object]) -> dict[str, object]:
+    """What the page shows, for machines."""
+
+    def line(entry: Entry, board: Board) -> dict[str, object]:
+        cells = {m: vars(entry.cells[m]) for m in board.columns if m in entry.cells}
+        found: dict[str, object] = {"method": entry.method, "source": entry.source, "values": cells}
+        if entry.rank:
+            found |= {"best_rank": entry.rank[0], "worst_rank": entry.rank[1]}
+        if entry.reason:
+            found["not_ranked_because"] = entry.reason
+        return found
+
+    return {
+        "schema_version": 1,
+        "protocols": [
+            {
+                "name": each.name,
+                "hash": each.hash,
+                "boards": [
+                    {
+                        "title": board.title,
+                        "ranked_by": board.primary,
+                        "higher_is_better": board.higher_is_better,
+                        "ranked": [line(entry, board) for entry in board.ranked],
+                        "not_ranked": [line(entry, board) for entry in board.unranked],
+                        "floor": line(board.floor, board) if board.floor else None,
+                    }
+                    for board in each.boards
+                ],
+            }
+            for each in protocols
+        ],
+        "reported": reported,
+    }

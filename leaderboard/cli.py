@@ -1,0 +1,34 @@
+"""Extra commands of leaderboard/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flythrough.options import WorkspaceOption
+
+RUN_OPTIONS: dict[str, tuple[type, str, str]] = {}
+
+
+def register(app: typer.Typer, stage: typer.Typer) -> None:
+    """Add the stage's commands."""
+    stage.command("add")(add)
+
+
+def add(
+    results: Annotated[Path, typer.Argument(help="results.json that flythrough evaluate wrote for a method.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of an earlier one of this name.")] = False,
+) -> None:
+    """Check somebody's results against those measured here, and list them."""
+    from flythrough.catalog import Workspace
+
+    from .submissions import add_submission, describe, read_submission
+
+    held = Workspace(workspace)
+    with held.locked():
+        kept = add_submission(held, results, replace=replace)
+    found = ", ".join(f"{name} {value}" for name, value in describe(read_submission(kept)).items())
+    print(f"Accepted: {found}\nRun this to show it: flythrough leaderboard --workspace {workspace}")

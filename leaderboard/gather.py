@@ -1,0 +1,73 @@
+"""All that the page shows, read from the workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+from flythrough.catalog import Workspace
+from flythrough.errors import InputError
+from flythrough.files import read_json
+
+from .boards import ProtocolBoards, build_boards
+from .submissions import Submission, read_submission, submission_files, submitted_rows
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the page shows.
+
+    Attributes:
+        protocols: boards by protocol.
+        results: results files by protocol hash: measured ones and submissions.
+        flights: folder with a folder of frames a start, by protocol hash and method; measured here only.
+        reported: published values, which are never mixed with the boards.
+        report: whether evaluate's report stands at ``evaluate/report.html``.
+    """
+
+    protocols: list[ProtocolBoards]
+    results: dict[str, list[Submission]]
+    flights: dict[str, dict[str, Path]]
+    reported: dict[str, Any]
+    report: bool
+
+
+def gather(workspace: Workspace) -> Standing:
+    """Read results, submissions and where the flights' frames are.
+
+    Raises:
+        InputError: there are no results.
+    """
+    measured = [row for row in workspace.rows("results") if row["source"] == "measured"]
+    if not measured:
+        raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
+    results: dict[str, list[Submission]] = {}
+    flights: dict[str, dict[str, Path]] = {}
+    for file in dict.fromkeys(row["results_file"] for row in measured if row["results_file"]):
+        path = workspace / file
+        if not path.is_file():
+            continue
+        found = read_submission(path)
+        results.setdefault(found.protocol.hash, []).append(found)
+        frames = path.parent / "frames" / "generation"
+        if frames.is_dir():
+            flights.setdefault(found.protocol.hash, {})[found.method.name] = frames
+    for path in submission_files(workspace):
+        found = read_submission(path)
+        results.setdefault(found.protocol.hash, []).append(found)
+    return Standing(
+        protocols=build_boards([*measured, *submitted_rows(workspace)]),
+        results=results,
+        flights=flights,
+        reported=reported_values(),
+        report=(workspace / "evaluate" / "report.html").is_file(),
+    )
+
+
+def reported_values() -> dict[str, Any]:
+    """Values from papers, as shipped."""
+    found = read_json(Path(str(package_files("flythrough.leaderboard"))) / "reported.json")
+    assert isinstance(found, dict)
+    return found

@@ -1,0 +1,80 @@
+"""leaderboard/: the results table as a page. One task; what it makes is put at ``leaderboard/index.html``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field
+
+from flythrough.catalog import Workspace
+from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
+
+PAGE, DATA = "index.html", "leaderboard.json"
+
+
+class LeaderboardConfig(Section):
+    """The leaderboard page."""
+
+    title: str = Field(default="Flythrough leaderboard", description="heading of the page")
+    pictures: int = Field(default=2, ge=0, description="starts whose flights are shown frame by frame; 0: none")
+    video: bool = Field(default=True, description="also as one video with all methods side by side")
+    picture_width: int = Field(default=192, ge=32, description="pixels of a frame on the page")
+
+
+def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
+    """One task: the page."""
+    from flythrough.files import sha256_of
+
+    from .submissions import submission_files
+
+    if not workspace.has("results"):
+        return
+    rows = workspace.rows("results")
+    files = sorted({row["results_file"] for row in rows if row["results_file"]})
+    yield Task(
+        id="page",
+        inputs={
+            "results": sha256_of(workspace.table_file("results")),
+            "files": files,
+            "submissions": [sha256_of(file) for file in submission_files(workspace)],
+            "report": (workspace / "evaluate" / "report.html").is_file(),
+        },
+    )
+
+
+def run(job: Job, config: LeaderboardConfig) -> Outcome:
+    """Write the page and its data."""
+    from flythrough.files import write_json, write_text
+
+    from .boards import as_json
+    from .gather import gather
+    from .page import leaderboard_page
+
+    standing = gather(Workspace(job.workspace))
+    write_text(job.folder / PAGE, leaderboard_page(standing, config))
+    write_json(job.folder / DATA, as_json(standing.protocols, standing.reported))
+    return Outcome(rows=[{"id": job.task.id, "folder": job.published}])
+
+
+def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
+    """Put the page where readers look for it."""
+    from flythrough.files import write_text
+
+    for row in outcome.rows:
+        for name in (PAGE, DATA):
+            text = (workspace / row["folder"] / name).read_text(encoding="utf-8")
+            write_text(workspace / "leaderboard" / name, text)
+    return outcome
+
+
+STAGE = Stage(
+    name="leaderboard",
+    version=1,
+    table=None,
+    config=LeaderboardConfig,
+    tasks=tasks,
+    run=run,
+    finish=finish,
+    resources=lambda config: Resources(cpus=1, memory_gb=1.0),
+)

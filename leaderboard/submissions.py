@@ -1,0 +1,221 @@
+"""Results that others measured: checked against what was measured here, then shown beside it.
+
+A ``results.json`` names its protocol by hash, carries the raw value of every start and the floor of every distance.
+A changed mean, a left-out start, another protocol, other feature weights: each shows. Made-up raw values do not;
+entries are therefore marked "submitted", and who doubts one asks for its frames and scores them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from flythrough.catalog import Row, Workspace
+from flythrough.errors import InputError
+from flythrough.files import read_json, sha256_of, write_json
+
+from .boards import FLOOR_METHOD, NETWORKS
+
+FOLDER = "leaderboard/submissions"
+REL_TOLERANCE = 1e-6
+FLOOR_TOLERANCE = 1e-3  # a floor is measured anew on each machine
+_GENERATION = ("fid", "kid", "fd", "kd", "style")  # first words of metrics that need a followed camera
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True)
+
+
+class _ProtocolPart(_Part):
+    name: str
+    hash: str
+
+
+class _MethodPart(_Part):
+    name: str
+
+
+class _ValuePart(_Part):
+    metric: str
+    step: int | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    floor: float | None = None
+    ranked: bool = False
+    note: str | None = None
+
+
+class Submission(_Part):
+    """The parts of a ``results.json`` (version 1) that a leaderboard reads."""
+
+    schema_version: Literal[1]
+    status: Literal["scored", "failed"]
+    failure: str | None = None
+    protocol: _ProtocolPart
+    method: _MethodPart
+    weights: dict[str, str] = {}
+    frames_sha256: dict[str, str] = {}
+    follows_camera: bool | None = None
+    values: tuple[_ValuePart, ...]
+    starts: dict[str, dict[str, float | None]] = {}
+    curves: dict[str, list[tuple[int, float]]] = {}
+
+
+def read_submission(path: Path) -> Submission:
+    """A results file.
+
+    Raises:
+        InputError: missing, or not of the schema; says where.
+    """
+    try:
+        return Submission.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"{path} is no results file: {where}: {first['msg']}", remedy="Take the file that flythrough evaluate wrote"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}", remedy="Check the path and that it is JSON") from error
+
+
+def add_submission(workspace: Workspace, path: Path, *, replace: bool = False) -> Path:
+    """Check a results file and keep a copy in the workspace; the next ``flythrough leaderboard`` shows it.
+
+    Raises:
+        InputError: it is not of a protocol measured here, does not hold together, or its method is listed already.
+    """
+    submission = read_submission(path)
+    rows = [row for row in workspace.rows("results") if row["source"] == "measured"]
+    if reason := reject(submission, rows, _references(workspace, rows)):
+        raise InputError(f"{path} is refused: {reason}", remedy="Score the frames again with flythrough evaluate")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", submission.method.name)
+    target = workspace / FOLDER / f"{name}.{submission.protocol.hash[:8]}.json"
+    if target.exists() and not replace and sha256_of(target) != sha256_of(path):
+        raise InputError(f"{submission.method.name} is listed already", remedy="Use --replace, or another name")
+    write_json(target, read_json(path))
+    return target
+
+
+def _references(workspace: Workspace, rows: list[Row]) -> list[Submission]:
+    files = sorted({row["results_file"] for row in rows if row["results_file"]})
+    return [read_submission(workspace / file) for file in files if (workspace / file).is_file()]
+
+
+def reject(submission: Submission, rows: list[Row], references: list[Submission]) -> str | None:
+    """Why a submission cannot be listed, or None.
+
+    Args:
+        submission: what was handed in.
+        rows: rows measured here.
+        references: results files measured here.
+    """
+    known = {row["protocol_hash"]: row["protocol"] for row in rows}
+    if not known:
+        return "nothing was measured in this workspace to hold it against"
+    hash = submission.protocol.hash
+    if hash not in known:
+        ours = ", ".join(f"{name} {hash[:12]}" for hash, name in known.items())
+        return f"its protocol {submission.protocol.name} {hash[:12]} is not the one measured here ({ours})"
+    if submission.status == "failed":
+        return f"its method failed ({submission.failure})"
+    if not re.fullmatch(r"[^\x00-\x1f]{1,80}", submission.method.name) or submission.method.name == FLOOR_METHOD:
+        return f"{submission.method.name!r} cannot be a method's name"
+    if submission.method.name in {row["method"] for row in rows}:
+        return f"{submission.method.name} was measured here; hand it in under another name"
+    same = [each for each in references if each.protocol.hash == hash and each.status == "scored"]
+    return _other_ruler(submission, same) or _other_starts(submission, same) or _disagreement(submission)
+
+
+def _other_ruler(submission: Submission, references: list[Submission]) -> str | None:
+    """Distances must rest on the same feature weights and the same real frames as ours."""
+    for reference in references:
+        for use, sha256 in submission.weights.items():
+            if use.startswith("metric:") and reference.weights.get(use, sha256) != sha256:
+                return f"its weights for {use.removeprefix('metric:')} are not ours"
+        floors = {v.metric: v.floor for v in reference.values if v.floor is not None}
+        for value in submission.values:
+            ours = floors.get(value.metric)
+            if value.floor is not None and ours is not None:
+                if not math.isclose(value.floor, ours, rel_tol=FLOOR_TOLERANCE, abs_tol=1e-9):
+                    return f"its floor of {value.metric} is {value.floor:.6g}, ours {ours:.6g}"
+    return None
+
+
+def _other_starts(submission: Submission, references: list[Submission]) -> str | None:
+    ours = {
+        (start, name)
+        for each in references
+        if each.method.name != FLOOR_METHOD
+        for start, v in each.starts.items()
+        for name in v
+    }
+    theirs = {(start, name) for start, values in submission.starts.items() for name in values}
+    names = {name for _, name in theirs} & {name for _, name in ours if "@" in name}
+    missing = sorted(f"{name} of {start}" for start, name in ours - theirs if name in names)
+    extra = sorted({start for start, _ in theirs} - {start for start, _ in ours}) if ours else []
+    if missing:
+        return f"it lacks {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+    return f"start {extra[0]} is not in the protocol" if extra else None
+
+
+def _disagreement(submission: Submission) -> str | None:
+    """Means must be the means of the raw values, and lie in their intervals."""
+    by_name: dict[str, list[float]] = {}
+    for values in submission.starts.values():
+        for name, value in values.items():
+            if value is not None:
+                by_name.setdefault(name, []).append(value)
+    for value in submission.values:
+        if value.value is None:
+            continue
+        name = value.metric if value.step is None else f"{value.metric}@{value.step}"
+        raw = by_name.get(name)
+        if raw is None and value.step is not None:
+            return f"{name} has no raw values"
+        if raw is not None and not math.isclose(
+            value.value, math.fsum(raw) / len(raw), rel_tol=REL_TOLERANCE, abs_tol=1e-12
+        ):
+            return f"{name} is {value.value:.6g}, but its raw values mean {math.fsum(raw) / len(raw):.6g}"
+        if raw is not None and value.low is not None and value.high is not None:
+            slack = REL_TOLERANCE * abs(value.value) + 1e-12
+            if not value.low - slack <= value.value <= value.high + slack:
+                return f"{name} lies outside its own interval"
+    if submission.follows_camera and "follow_correlation" not in by_name:
+        return "it claims to follow its camera without measuring it"
+    return None
+
+
+def submitted_rows(workspace: Workspace) -> list[Row]:
+    """Rows of all submissions kept in a workspace, ranked by our rule whatever they claim."""
+    rows = []
+    for file in submission_files(workspace):
+        submission = read_submission(file)
+        for value in submission.values:
+            row = value.model_dump()
+            if value.metric.split("_")[0] in _GENERATION and submission.follows_camera is not True:
+                row |= {"ranked": False, "note": value.note or "not known to follow its commanded camera"}
+            common = {"protocol": submission.protocol.name, "protocol_hash": submission.protocol.hash}
+            rows.append(
+                {**row, **common, "method": submission.method.name, "source": "submitted", "results_file": None}
+            )
+    return rows
+
+
+def submission_files(workspace: Workspace) -> list[Path]:
+    """The results files handed in, in order of name."""
+    return sorted((workspace / FOLDER).glob("*.json"))
+
+
+def describe(submission: Submission) -> dict[str, Any]:
+    """What the command line prints of an accepted submission."""
+    primary = [v for v in submission.values if v.metric in {family[0] for family in NETWORKS.values()}]
+    return {"method": submission.method.name, "protocol": submission.protocol.name} | {
+        v.metric: v.value for v in primary
+    }
