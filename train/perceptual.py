@@ -20,8 +20,8 @@ from flythrough.weights import locate
 
 # conv1_2, 2_2, 3_2, 4_2, 5_2 after their ReLU, by torchvision's index.
 VGG_LAYERS = {3: 1 / 2.6, 8: 1 / 4.8, 13: 1 / 3.7, 22: 1 / 5.6, 31: 10 / 1.5}
-# Mean grey-level distance over mean feature distance, strides 2 .. 32: real frames against their own renders.
-LITE0_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0)
+# Strides 2, 4, 8, 16: grey levels a unit of feature, of the sample world's frames against their renders at 64 x 96.
+LITE0_WEIGHTS = (6.1, 4.5, 4.7, 4.7)
 
 
 class Vgg19Distance(nn.Module):
@@ -70,7 +70,10 @@ class Lite0Distance(nn.Module):
 
     def forward(self, predicted: Float[Tensor, "b 3 h w"], truth: Float[Tensor, "b 3 h w"]) -> Tensor:
         """Distance of RGB pictures in [0, 1], sides multiples of 32."""
-        return _weighted_l1(lambda images: lite0.maps(self.network, images), LITE0_WEIGHTS, predicted, truth)
+        return _weighted_l1(self._maps, LITE0_WEIGHTS, predicted, truth)
+
+    def _maps(self, images: Tensor) -> list[Tensor]:
+        return lite0.maps(self.network, images, len(LITE0_WEIGHTS))
 
 
 def perceptual_distance(name: str, device: torch.device) -> Any:
