@@ -15,27 +15,12 @@ from flythrough.methods import Setting
 
 Rgbd = Float[np.ndarray, "4 h w"]
 Frame = UInt8[np.ndarray, "h w 3"]
-WARP_HEIGHT = 160  # about the height at which frames are warped: the renderer's edge rule was made for it
 UNSEEN = 0.5  # the renderer's coverage below which a pixel counts as not seen
 
 
 def to_frame(rgb: Float[np.ndarray, "3 h w"]) -> Frame:
     """RGB in [0, 1] as an image: rounded, never cut off."""
     return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
-
-
-def enlarge(rgbd: Rgbd, times: int) -> Rgbd:
-    """Bilinear, by a whole factor."""
-    import cv2
-
-    size = (rgbd.shape[2] * times, rgbd.shape[1] * times)
-    return cv2.resize(rgbd.transpose(1, 2, 0).astype(np.float32), size).transpose(2, 0, 1).copy()
-
-
-def shrink(rgb: Float[np.ndarray, "3 h w"], times: int) -> Float[np.ndarray, "3 h w"]:
-    """Means of squares, by a whole factor."""
-    channels, height, width = rgb.shape
-    return rgb.reshape(channels, height // times, times, width // times, times).mean((2, 4))
 
 
 class Baseline:
@@ -51,21 +36,19 @@ class RenderOnly(Baseline):
     def generate(self, start_rgbd: Rgbd, intrinsics: Any, flight: Flight, seed: int) -> Iterator[Frame]:
         import torch
 
-        from flythrough.render import render
+        from flythrough.render import max_sobel_at, render
 
-        times = max(
-            1, round(WARP_HEIGHT / start_rgbd.shape[1])
-        )  # in a small picture all ground would be too steep to be kept
-        rgbd = torch.from_numpy(enlarge(start_rgbd, times))[None]
+        steep = max_sobel_at(start_rgbd.shape[1])
+        rgbd = torch.from_numpy(np.ascontiguousarray(start_rgbd, dtype=np.float32))[None]
         camera = torch.as_tensor(np.asarray(intrinsics), dtype=torch.float32)
         with torch.inference_mode():
             while True:
                 here = flight.pose
                 there = flight.next_pose(rgbd[0, 3].numpy())
                 poses = [torch.as_tensor(pose, dtype=torch.float32) for pose in (here, there)]
-                rgbd, seen = render(rgbd, poses[0], camera, poses[1], camera)
+                rgbd, seen = render(rgbd, poses[0], camera, poses[1], camera, max_sobel=steep)
                 rgbd = self.complete(rgbd, seen)
-                yield to_frame(shrink(rgbd[0, :3].numpy(), times))
+                yield to_frame(rgbd[0, :3].numpy())
 
     def complete(self, rgbd: Any, seen: Any) -> Any:
         """What to make of a warped frame ``[1, 4, h, w]`` and its coverage ``[1, 1, h, w]``."""

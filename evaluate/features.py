@@ -73,9 +73,9 @@ def load_extractor(name: str, device: str = "cpu", weights: Path | None = None) 
     if name == "lite0":
         from flythrough import lite0
 
-        model = lite0.load(device)
-        forward = lambda images: lite0.features(model, images.to(device))  # noqa: E731
-        return Extractor(name, lite0.FEATURES, sha256_of(lite0.weights_file()), lite0.RESIZE, forward)
+        from . import lite
+
+        return Extractor(name, lite0.FEATURES, sha256_of(lite0.weights_file()), lite0.RESIZE, lite.load(device))
     raise InputError(f"There is no feature network {name!r}", remedy=f"Use one of: {', '.join(NETWORKS)}")
 
 

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from flythrough.geometry import Intrinsics, Pose, compose, invert, pixel_centers, project, transform, unproject
 
-FLOW_HEIGHT = 256  # frames are brought to about this height before flow is measured: small ones are enlarged
+FLOW_HEIGHT = 160  # frames are brought to about this height before flow is measured: small ones are enlarged
 MIN_MOTION = 0.002  # of the picture's height: where less is commanded, nothing can be seen of it
 MIN_TEXTURE = 2.0  # grey levels a pixel: flow says nothing of smooth sky
 MIN_CORRELATION, MIN_GAIN, MAX_GAIN = 0.5, 0.3, 3.0
@@ -116,7 +116,7 @@ def optical_flow(here: Frame, there: Frame) -> Field:
     import cv2
 
     height, width = here.shape[:2]
-    scale = max(FLOW_HEIGHT / height, 1.0) if height < FLOW_HEIGHT else FLOW_HEIGHT / height
+    scale = FLOW_HEIGHT / height
     size = (round(width * scale), round(height * scale))
     gray = [
         cv2.resize(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_LINEAR) for f in (here, there)

@@ -44,11 +44,13 @@ class Spec(Section):
     code: str = Field(default="", description="where its code is")
     weights: str = Field(default="", description="where its weights are")
     folder: str | None = Field(default=None, description="where the command runs; by default beside the spec's file")
+    handed_in: bool = Field(default=False, description="its frames were handed in: there is nothing to run")
     trusted: bool = Field(default=False, description="runs in this process: the baselines of this package")
 
     @model_validator(mode="after")
     def _one_way(self) -> Spec:
-        if (self.entry_point is None) == (self.command is None) and self.name != REAL:
+        ways = (self.entry_point is not None) + (self.command is not None) + self.handed_in + (self.name == REAL)
+        if ways != 1:
             raise ValueError("give either entry_point or command")
         return self
 

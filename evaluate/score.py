@@ -80,7 +80,7 @@ def score(spec: Spec, source: Source, folder: Path | None, settings: Settings, w
     protocol = source.protocol
     header = protocol.header
     tally = Tally(weights=dict(weights))
-    extractors = _extractors(protocol, settings, tally)
+    extractors = extractors_of(protocol, settings, tally)
     frames: dict[str, Frames] = {}
     if folder is not None:
         frames = check_flights(folder, expected_flights(source), header.height, header.width)
@@ -150,7 +150,7 @@ def _is_generation(metric: str) -> bool:
     return metric.split("_")[0] in ("fid", "kid", "fd", "kd", "style")
 
 
-def _extractors(protocol: Protocol, settings: Settings, tally: Tally) -> list[Extractor]:
+def extractors_of(protocol: Protocol, settings: Settings, tally: Tally) -> list[Extractor]:
     found = []
     for name in protocol.header.sets.networks:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ METHODS = ("infinite-nature", "render-only", "render-inpaint", "layered", "stati
 
 class EvaluateConfig(Section):
     """Scores of methods on a protocol."""
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"methods", "time_limit_s"})
 
     protocol: str = Field(
         default="workspace",
@@ -61,13 +63,9 @@ def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
     from .methods import NEEDS_CHECKPOINT, find_specs
 
     protocol = make_protocol(workspace, config)
-    checkpoint = newest_checkpoint(workspace)
+    checkpoint, metrics = newest_checkpoint(workspace), metric_weights()
     for spec in find_specs(config.methods):
-        inputs: dict[str, Any] = {
-            "protocol": protocol.hash,
-            "spec": spec.model_dump(mode="json"),
-            "metrics": metric_weights(),
-        }
+        inputs: dict[str, Any] = {"protocol": protocol.hash, "spec": spec.model_dump(mode="json"), "metrics": metrics}
         if NEEDS_CHECKPOINT in spec.needs:
             inputs["checkpoint"] = checkpoint and checkpoint["sha256"]
         yield Task(id=spec.name, inputs=inputs)
@@ -138,6 +136,17 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
     return result.model_copy(update={"seconds": {"generate": took, **result.seconds}})
 
 
+def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Outcome:
+    """Add what was handed in, and bring the report up to date."""
+    from .handed_in import handed_in_rows
+    from .report import update_report
+
+    rows = outcome.rows + handed_in_rows(workspace, {row["protocol_hash"] for row in outcome.rows})
+    if rows:
+        update_report(workspace, rows)
+    return Outcome(rows=rows, drops=outcome.drops, errors=outcome.errors, others=outcome.others)
+
+
 STAGE = Stage(
     name="evaluate",
     version=1,
@@ -145,6 +154,7 @@ STAGE = Stage(
     config=EvaluateConfig,
     tasks=tasks,
     run=run,
+    finish=finish,
     resources=lambda config: Resources(cpus=1, memory_gb=2.0),
     resumable=True,
 )

@@ -1,0 +1,214 @@
+"""Commands of ``flythrough evaluate`` besides running the stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flythrough.options import WorkspaceOption
+
+if TYPE_CHECKING:
+    from .protocol import Protocol
+
+ProtocolOption = Annotated[
+    str, typer.Option("--protocol", "-p", help="workspace, acid-v1, sample-v1, or the path of a protocol's .toml file.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+TimeOption = Annotated[float, typer.Option("--time-limit", help="Seconds after which the method counts as hanging.")]
+
+
+def register(app: typer.Typer, stage: typer.Typer) -> None:
+    """Add the commands to ``flythrough evaluate``."""
+    protocol = typer.Typer(help="Freeze and look at protocols.", no_args_is_help=True)
+    protocol.command("build")(protocol_build)
+    protocol.command("show")(protocol_show)
+    stage.add_typer(protocol, name="protocol")
+    for command in (methods, check, generate, score, report):
+        stage.command()(command)
+
+
+def protocol_build(
+    workspace: WorkspaceOption = Path("workspace"),
+    name: Annotated[str, typer.Option(help="Name with its version.")] = "workspace-v1",
+    out: Annotated[Path, typer.Option(help="Folder for NAME.toml and NAME.json.")] = Path("."),
+    acid_index: Annotated[Path | None, typer.Option(help="Freeze this public ACID index instead (acid-v1).")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels [default: the first clip's].")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels [default: the first clip's].")] = None,
+    steps: Annotated[int, typer.Option(help="Steps of a generation flight.")] = 30,
+    starts_per_clip: Annotated[int, typer.Option(help="Most starts a clip.")] = 4,
+    flight: Annotated[str, typer.Option(help="autopilot, or plan (poses frozen in the index).")] = "autopilot",
+    seed: Annotated[int, typer.Option(help="Of draws and of the methods' seeds.")] = 0,
+) -> None:
+    """Freeze a protocol from a workspace's clips, or from the public ACID index."""
+    from flythrough.catalog import Workspace
+
+    from .build import Choices, build_from_acid_index, build_from_workspace
+    from .protocol import save_protocol
+
+    if acid_index is not None:
+        built = build_from_acid_index(acid_index, seed=seed)
+    else:
+        choices = Choices(
+            height=height, width=width, steps=steps, starts_per_clip=starts_per_clip, flight=flight, seed=seed
+        )
+        built = build_from_workspace(Workspace(workspace), choices, name)
+    print(save_protocol(built, out))
+    _describe(built)
+
+
+def protocol_show(name: Annotated[str, typer.Argument(help="acid-v1, sample-v1, or a .toml file.")]) -> None:
+    """Print what a protocol asks for, and its hash."""
+    from .protocol import load_protocol
+
+    _describe(load_protocol(name))
+
+
+def _describe(protocol: Protocol) -> None:
+    header = protocol.header
+    left_out = [start for start in protocol.index.starts if start.frame is None]
+    print(f"{header.name}: {header.about}")
+    print(f"SHA-256 {protocol.hash}")
+    print(f"{header.width} x {header.height}; {'held out' if header.held_out else 'NOT held out'}")
+    print(f"{len(protocol.view_starts())} starts of view synthesis, at steps {list(header.view_synthesis.steps)}")
+    print(
+        f"{len(protocol.generation_starts())} flights of {header.generation.steps} steps ({header.generation.flight})"
+    )
+    if left_out:
+        print(f"{len(left_out)} clips left out: {left_out[0].why}")
+
+
+def methods() -> None:
+    """List the methods that can be named."""
+    from importlib.metadata import entry_points
+
+    from .methods import BUILT_IN, GROUP
+
+    for name, spec in BUILT_IN.items():
+        print(f"{name:18}{spec.about}")
+    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
+        print(f"{point.name:18}{point.value}")
+
+
+def check(
+    method: Annotated[str, typer.Argument(help="A method's name, or the path of its .toml spec.")],
+    workspace: Annotated[Path | None, typer.Option("--workspace", "-w", help="Whose newest checkpoint to use.")] = None,
+    height: Annotated[int, typer.Option(help="Pixels.")] = 64,
+    width: Annotated[int, typer.Option(help="Pixels.")] = 96,
+    time_limit: TimeOption = 600,
+) -> None:
+    """Run a small conformance test on a method: exits with 1 and says what does not hold."""
+    from .check import check_method
+    from .methods import find_specs
+
+    spec = find_specs([method])[0]
+    checkpoint = _checkpoint(workspace) if workspace else None
+    for line in check_method(spec, height=height, width=width, checkpoint=checkpoint, time_limit_s=time_limit):
+        print(f"ok  {line}" if not line.startswith("NOTE") else line)
+    print(f"{spec.name} conforms")
+
+
+def _checkpoint(workspace: Path) -> Path | None:
+    from flythrough.catalog import Workspace
+
+    from .stage import newest_checkpoint
+
+    row = newest_checkpoint(Workspace(workspace))
+    return workspace / row["path"] if row else None
+
+
+def generate(
+    method: Annotated[str, typer.Argument(help="A method's name, or the path of its .toml spec.")],
+    out: Annotated[Path, typer.Option(help="Folder for the frames.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    protocol: ProtocolOption = "workspace",
+    device: DeviceOption = "auto",
+    time_limit: TimeOption = 4 * 3600,
+) -> None:
+    """Let a method fly a protocol; prints the folder of frames, which ``score`` takes."""
+    from flythrough.device import pick
+    from flythrough.methods import Setting
+
+    from .generate import generate as run
+    from .methods import find_specs
+
+    source = _source(workspace, protocol)
+    header = source.protocol.header
+    steps = max(header.generation.steps, header.view_synthesis.longest)
+    setting = Setting(header.name, header.height, header.width, steps, str(pick(device)), _checkpoint(workspace))
+    print(run(find_specs([method])[0], source, out, setting, time_limit))
+
+
+def _source(workspace: Path, protocol: str):  # type: ignore[no-untyped-def]
+    from flythrough.catalog import Workspace
+    from flythrough.config import load_config
+
+    from .source import Source
+    from .stage import make_protocol
+
+    held = Workspace(workspace)
+    config = load_config(held.config_file)["evaluate"].model_copy(update={"protocol": protocol})
+    return Source(make_protocol(held, config), held)  # type: ignore[arg-type]
+
+
+def score(
+    frames: Annotated[Path, typer.Argument(help="Folder with view_synthesis/START/000001.png, generation/START/...")],
+    name: Annotated[str, typer.Option(help="The method's name, lower case.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    protocol: ProtocolOption = "workspace",
+    out: Annotated[Path | None, typer.Option(help="Write results.json here, and nothing to the workspace.")] = None,
+    loose: Annotated[
+        bool, typer.Option("--loose", help="PNG frames that belong to no start: set distances only, not ranked.")
+    ] = False,
+    citation: Annotated[str, typer.Option(help="Paper or page.")] = "",
+    inception: Annotated[Path | None, typer.Option(help="Inception weights to use in place of the known file.")] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Score frames that anyone made; missing or wrong frames are refused by name."""
+    from flythrough.catalog import Workspace
+    from flythrough.device import pick
+    from flythrough.errors import InputError
+    from flythrough.printing import number, print_table
+
+    from .handed_in import keep, score_loose
+    from .methods import BUILT_IN, Spec
+    from .results import write_result
+    from .score import Settings
+    from .score import score as run
+
+    if name in BUILT_IN:
+        raise InputError(f"{name} is the name of a baseline", remedy="Choose another --name")
+    source = _source(workspace, protocol)
+    settings = Settings(device=str(pick(device)), inception=inception)
+    spec = Spec(name=name, about="frames handed in", citation=citation, handed_in=True)
+    result = score_loose(spec, source, frames, settings) if loose else run(spec, source, frames, settings, {})
+    if out is not None:
+        write_result(result, out)
+    file = out or keep(Workspace(workspace), result)
+    rows = [
+        [v.metric, v.step, number(v.value), number(v.low), number(v.high), v.n, number(v.floor), _yes(v.ranked)]
+        for v in result.values
+    ]
+    print_table(["metric", "step", "value", "low", "high", "n", "floor", "ranked"], rows)
+    if result.follow_note:
+        print(f"camera: {result.follow_note}")
+    print(file)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def report(workspace: WorkspaceOption = Path("workspace")) -> None:
+    """Write the workspace's evaluate/report.html from its results."""
+    from flythrough.catalog import Workspace
+    from flythrough.errors import InputError
+
+    from .report import update_report
+
+    held = Workspace(workspace)
+    rows = [row for row in held.rows("results") if row["results_file"]]
+    if not rows:
+        raise InputError(f"{workspace} has no results", remedy="Run: flythrough evaluate")
+    print(update_report(held, rows))
