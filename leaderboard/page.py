@@ -106,7 +106,7 @@ def _board(board: Board) -> dict[str, Any]:
 
 def _floors(board: Board) -> dict[str, float]:
     """Real against real, by metric."""
-    found = {}
+    found: dict[str, float] = {}
     for entry in (*board.ranked, *board.unranked, *([board.floor] if board.floor else [])):
         for metric, cell in entry.cells.items():
             if cell.floor is not None:

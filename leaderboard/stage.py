@@ -23,14 +23,19 @@ class LeaderboardConfig(Section):
 
 
 def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
-    """One task: the page."""
+    """One task: the page.
+
+    Raises:
+        InputError: nothing was measured yet.
+    """
+    from flythrough.errors import InputError
     from flythrough.files import sha256_of
 
     from .submissions import submission_files
 
-    if not workspace.has("results"):
-        return
     rows = workspace.rows("results")
+    if not rows:
+        raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
     files = sorted({row["results_file"] for row in rows if row["results_file"]})
     yield Task(
         id="page",

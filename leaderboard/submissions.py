@@ -142,9 +142,10 @@ def _other_ruler(submission: Submission, references: list[Submission]) -> str | 
         floors = {v.metric: v.floor for v in reference.values if v.floor is not None}
         for value in submission.values:
             ours = floors.get(value.metric)
-            if value.floor is not None and ours is not None:
-                if not math.isclose(value.floor, ours, rel_tol=FLOOR_TOLERANCE, abs_tol=1e-9):
-                    return f"its floor of {value.metric} is {value.floor:.6g}, ours {ours:.6g}"
+            if value.floor is None or ours is None:
+                continue
+            if not math.isclose(value.floor, ours, rel_tol=FLOOR_TOLERANCE, abs_tol=1e-9):
+                return f"its floor of {value.metric} is {value.floor:.6g}, ours {ours:.6g}"
     return None
 
 
@@ -168,25 +169,23 @@ def _other_starts(submission: Submission, references: list[Submission]) -> str |
 def _disagreement(submission: Submission) -> str | None:
     """Means must be the means of the raw values, and lie in their intervals."""
     by_name: dict[str, list[float]] = {}
-    for values in submission.starts.values():
-        for name, value in values.items():
-            if value is not None:
-                by_name.setdefault(name, []).append(value)
+    for of_start in submission.starts.values():
+        for name, number in of_start.items():
+            if number is not None:
+                by_name.setdefault(name, []).append(number)
     for value in submission.values:
-        if value.value is None:
-            continue
         name = value.metric if value.step is None else f"{value.metric}@{value.step}"
         raw = by_name.get(name)
-        if raw is None and value.step is not None:
+        if value.value is None or (raw is None and value.step is None):
+            continue
+        if raw is None:
             return f"{name} has no raw values"
-        if raw is not None and not math.isclose(
-            value.value, math.fsum(raw) / len(raw), rel_tol=REL_TOLERANCE, abs_tol=1e-12
-        ):
-            return f"{name} is {value.value:.6g}, but its raw values mean {math.fsum(raw) / len(raw):.6g}"
-        if raw is not None and value.low is not None and value.high is not None:
-            slack = REL_TOLERANCE * abs(value.value) + 1e-12
-            if not value.low - slack <= value.value <= value.high + slack:
-                return f"{name} lies outside its own interval"
+        mean = math.fsum(raw) / len(raw)
+        if not math.isclose(value.value, mean, rel_tol=REL_TOLERANCE, abs_tol=1e-12):
+            return f"{name} is {value.value:.6g}, but its raw values mean {mean:.6g}"
+        slack = REL_TOLERANCE * abs(mean) + 1e-12
+        if value.low is not None and value.high is not None and not value.low - slack <= mean <= value.high + slack:
+            return f"{name} lies outside its own interval"
     if submission.follows_camera and "follow_correlation" not in by_name:
         return "it claims to follow its camera without measuring it"
     return None
