@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, UInt8
 
 from .links import Link, far_link, link
 
 LINKED, UNLINKED = 0.35, 0.15  # Link.share that says same scene, other scene; between them nothing is sure
 BLANK_CONTRAST = 4.0  # grey levels; a frame below shows nothing
 FLASH_S = 0.4
+DOUBTFUL, MIXED = 1.05, 0.95  # scores of a mixture, see _mixtures: below the first perhaps, the second surely
+SPIN_S = 0.4  # a smear lasts no longer
 HALF_WINDOWS_S = (0.3, 0.5, 0.75, 1.1)
 
 
@@ -49,7 +51,7 @@ class Strip:
         return len(self.times_s)
 
 
-Arbiter = Callable[[Strip, int, int], float]  # probability that a transition touches frames [start, end)
+Arbiter = Callable[[Strip, int, int], float | None]  # how likely a transition touches frames [start, end), if it tells
 
 
 def find_transitions(strip: Strip, arbiter: Arbiter | None = None) -> list[Transition]:
@@ -60,7 +62,7 @@ def find_transitions(strip: Strip, arbiter: Arbiter | None = None) -> list[Trans
     cuts = [t for t in _cuts(strip, arbiter) if not _touches(t, fades, 1)]
     dissolves = [t for t in _dissolves(strip, arbiter, [*fades, *cuts]) if not _touches(t, fades, 2)]
     cuts = [t for t in cuts if not _touches(t, dissolves, 0)]
-    merged = _merge(sorted([*fades, *cuts, *dissolves], key=lambda t: (t.start, t.end)))
+    merged = _merge(strip, sorted([*fades, *cuts, *dissolves], key=lambda t: (t.start, t.end)))
     return [Transition(t.start + strip.first, t.end + strip.first, t.kind) for t in merged]
 
 
@@ -68,21 +70,27 @@ def _touches(transition: Transition, others: list[Transition], slack: int) -> bo
     return any(transition.start <= o.end + slack and o.start - slack <= transition.end for o in others)
 
 
-def _merge(transitions: list[Transition]) -> list[Transition]:
+def _merge(strip: Strip, transitions: list[Transition]) -> list[Transition]:
+    """Join transitions that touch, and those with only a smear between them: a camera that is swung round."""
     merged: list[Transition] = []
-    for transition in transitions:
-        if merged and transition.start <= merged[-1].end + (2 if transition.kind == merged[-1].kind == "cut" else 0):
+    for here in transitions:
+        if merged and (here.start <= merged[-1].end or _smeared(strip, merged[-1].end, here.start)):
             last = merged.pop()
-            kind = (
-                "spin"
-                if last.kind == transition.kind == "cut"
-                else last.kind
-                if last.kind != "cut"
-                else transition.kind
-            )
-            transition = Transition(last.start, max(last.end, transition.end), kind)
-        merged.append(transition)
+            gradual = [t.kind for t in (last, here) if t.kind != "cut"]
+            here = Transition(last.start, max(last.end, here.end), gradual[0] if gradual else "spin")
+        merged.append(here)
     return merged
+
+
+def _smeared(strip: Strip, start: int, end: int) -> bool:
+    """Whether frames [start, end) are few, and have lost the detail of those around them."""
+    if strip.times_s[end] - strip.times_s[start] > SPIN_S:
+        return False
+    if end - start <= 2:
+        return True
+    around = [detail_of(strip.gray[i]) for i in (start - 3, end + 2) if 0 <= i < len(strip)]
+    between = float(np.median([detail_of(gray) for gray in strip.gray[start:end]]))
+    return bool(around) and between < 0.6 * float(np.mean(around))
 
 
 # --- cuts -----------------------------------------------------------------------------------------------------------
@@ -114,7 +122,7 @@ def _is_cut(strip: Strip, change: np.ndarray, t: int, arbiter: Arbiter | None) -
         return True
     around = np.concatenate([change[max(1, t - 6) : t], change[t + 1 : t + 7]])
     clear = change[t] > 25 and change[t] > 3 * float(np.median(around) if len(around) else 0.0)
-    return clear if clear or arbiter is None else arbiter(strip, t - 1, t + 1) > 0.5
+    return bool(clear) or (arbiter is not None and (arbiter(strip, t - 1, t + 1) or 0.0) > 0.5)
 
 
 def _same_scene(strip: Strip, a: int, b: int) -> bool | None:
@@ -217,17 +225,33 @@ def _dissolves(strip: Strip, arbiter: Arbiter | None, known: list[Transition]) -
     candidates = sorted(_mixtures(strip, known))
     found: list[Transition] = []
     refused: list[tuple[int, int]] = []
-    for misfit, centre, before, after in candidates:
+    for score, centre, before, after in candidates:
         if any(t.start - 2 <= centre <= t.end + 2 for t in found) or any(a <= centre <= b for a, b in refused):
             continue
-        ends = _same_scene_far(strip, before, after)
-        sure = ends is False and misfit < 0.3
-        if not sure and (ends is True or arbiter is None or arbiter(strip, before, after) <= 0.5):
+        ends = True if _swept(strip, before, after) else _same_scene_far(strip, before, after)
+        sure = ends is False and score < MIXED
+        if not sure and (ends is True or arbiter is None or (arbiter(strip, before, after) or 0.0) <= 0.5):
             reach = max(1, (after - before) // 6)
             refused.append((centre - reach, centre + reach))
             continue
-        found.append(_extent(strip.tiny, before, after))
+        found.append(_extent(strip.tiny, centre, _about(candidates, centre)))
     return found
+
+
+def _about(candidates: list[tuple[float, int, int, int]], centre: int) -> list[tuple[int, int]]:
+    """The windows of candidates that mean the same transition as the one at ``centre``."""
+    return [(b, a) for _, middle, b, a in candidates if abs(middle - centre) <= max(2, (a - b) // 8)]
+
+
+def _swept(strip: Strip, before: int, after: int) -> bool:
+    """Whether the camera turns so fast that all of the picture is new, while each frame goes on from the last."""
+    steps = []
+    for i in np.linspace(before, after - 1, 4).astype(int):
+        hop = link(strip.gray[i], strip.gray[i + 1])
+        if hop.share is None or hop.share < LINKED:
+            return False
+        steps.append(hop.shift)
+    return float(np.mean(steps)) * (after - before) > 0.7
 
 
 def _same_scene_far(strip: Strip, a: int, b: int) -> bool | None:
@@ -241,7 +265,11 @@ def _same_scene_far(strip: Strip, a: int, b: int) -> bool | None:
 
 
 def _mixtures(strip: Strip, known: list[Transition]) -> list[tuple[float, int, int, int]]:
-    """Candidates (misfit, centre, before, after): ``middle = (1 - a) before + a after`` fits, with a near a half."""
+    """Candidates (score, centre, before, after) where ``middle = (1 - a) before + a after`` fits, a near a half.
+
+    The score is what the mixture leaves unexplained, relative to how far the ends differ, plus the middle's detail
+    relative to the ends'. A true dissolve of still scenes has 0 + 0.5, a camera that moves 0.75 + 1.
+    """
     times = strip.times_s
     pictures = strip.tiny.reshape(len(strip), -1)
     detail = np.array([detail_of(g) for g in strip.gray])
@@ -267,8 +295,9 @@ def _mixtures(strip: Strip, known: list[Transition]) -> list[tuple[float, int, i
                 continue
             misfit = float(((moved - share * step) ** 2).sum()) / size
             dip = detail[centre] / max(0.5 * (detail[before] + detail[after]), 1e-6)
-            if misfit < 0.35 and dip < 0.75 and _correlation(a, pictures[after]) < 0.85:
-                found.append((misfit, centre, before, after))
+            likely = misfit < 0.5 and dip < 0.75 and misfit + dip < DOUBTFUL
+            if likely and _correlation(a, pictures[after]) < 0.85:
+                found.append((misfit + dip, centre, before, after))
     return found
 
 
@@ -285,14 +314,22 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / max(np.sqrt(float(a @ a) * float(b @ b)), 1e-6))
 
 
-def _extent(tiny: UInt8[np.ndarray, "n 27 48 3"], before: int, after: int) -> Transition:
-    """Where the mixture runs from the one scene to the other, from the straight part of its course."""
-    pictures = tiny[before : after + 1].reshape(after + 1 - before, -1).astype(np.float32)
-    step = pictures[-1] - pictures[0]
-    course: Int64[np.ndarray, "n"] = (pictures - pictures[0]) @ step / float(step @ step)
-    low = int(np.flatnonzero(course < 0.25)[-1])
-    high = int(np.flatnonzero((course > 0.75) & (np.arange(len(course)) > low))[0])
-    middle, length = (low + high) / 2, 2 * max(1, high - low)
-    start = max(0, round(middle - length / 2))
-    end = min(len(course), round(middle + length / 2) + 1)
-    return Transition(before + start, before + end, "dissolve")
+def _extent(tiny: UInt8[np.ndarray, "n 27 48 3"], centre: int, windows: list[tuple[int, int]]) -> Transition:
+    """Where the mixture around ``centre`` runs from one scene to the other.
+
+    Read off the narrowest window whose ends are at rest; off the widest, if none is.
+    """
+    found = Transition(centre, centre + 1, "dissolve")
+    for before, after in sorted(windows, key=lambda w: (w[1] - w[0], abs(w[0] + w[1] - 2 * centre))):
+        pictures = tiny[before : after + 1].reshape(after + 1 - before, -1).astype(np.float32)
+        step = pictures[-1] - pictures[0]
+        course = (pictures - pictures[0]) @ step / float(step @ step)
+        low = int(np.flatnonzero(course < 0.25)[-1])
+        high = int(np.flatnonzero((course > 0.75) & (np.arange(len(course)) > low))[0])
+        reach = 0.75 * max(2, high - low) + 1  # the straight part goes on as far again on both sides
+        start, end = max(0, round((low + high) / 2 - reach)), min(len(course), round((low + high) / 2 + reach) + 1)
+        found = Transition(before + start, before + end, "dissolve")
+        edge = max(1, len(course) // 6)
+        if max(course[edge] - course[0], course[-1] - course[-1 - edge]) < 0.5 * edge / len(course):
+            break
+    return found

@@ -166,6 +166,9 @@ class Shots(Section):
         default="cascade",
         description="cascade: TransNetV2 only where the cheap detector is unsure; transnet: everywhere",
     )
+    max_network_share: float = Field(
+        default=0.2, ge=0, le=1, description="greatest share of frames that the cascade shows to TransNetV2"
+    )
     margin_frames: int = Field(
         default=1, ge=0, le=30, description="frames trimmed from a shot at each cut or transition"
     )

@@ -135,6 +135,7 @@ def scan(
     """
     import cv2
 
+    cv2.setNumThreads(1)  # the frames are too small to share; the decoder wants the other cores
     segmenter = Segmenter(config.shots, _arbiter(config))
     collector = _Collector(config)
     shots: list[Shot] = []
@@ -179,11 +180,9 @@ def find_boundaries(path: Path, config: CurateConfig) -> tuple[list[Transition],
 
 
 def _arbiter(config: CurateConfig) -> Arbiter | None:
-    if config.shots.detector != "cascade":
-        return None
-    from .transnet import arbiter
+    from . import transnet
 
-    return arbiter
+    return transnet.Arbiter(config.shots.max_network_share) if config.shots.detector == "cascade" else None
 
 
 def _given(times_us: np.ndarray, spans_us: Sequence[tuple[int, int]]) -> Iterator[Span]:

