@@ -12,7 +12,10 @@ from .stage import STAGES
 
 
 def funnel(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
-    """Counts a stage (tasks = done + failed; items = rows + dropped + errors), drops by reason, errors by kind."""
+    """Counts a stage (tasks = done + failed; items = rows + dropped + errors), drops by reason, errors by kind.
+
+    ``seconds`` is what the finished tasks took, added up: the figure to plan a larger run by.
+    """
     stages = []
     for name in STAGES:
         summary = workspace / name / "summary.json"

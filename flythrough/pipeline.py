@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -33,6 +34,7 @@ class Report:
     rows: int = 0
     dropped: int = 0
     errors: list[Row] = field(default_factory=list)
+    seconds: float = 0.0  # that the finished tasks took, added up
 
 
 def run_stage(
@@ -93,12 +95,13 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, 
         if not stage.resumable and scratch.exists():
             shutil.rmtree(scratch)
         scratch.mkdir(parents=True, exist_ok=True)
+        start = time.monotonic()
         outcome = stage.run(Job(task, scratch, published, workspace), config)
+        seconds = round(time.monotonic() - start, 3)
         if not (outcome.rows or outcome.drops or outcome.errors or any(outcome.others.values())):
             raise AssertionError(f"{stage_name} accounted for nothing in {task.id}")
-        text = json.dumps(
-            {"key": key, "attempts": attempt, "outcome": asdict(outcome)}, allow_nan=False, default=_plain, indent=1
-        )
+        record = {"key": key, "attempts": attempt, "seconds": seconds, "outcome": asdict(outcome)}
+        text = json.dumps(record, allow_nan=False, default=_plain, indent=1)
         (scratch / TASK_FILE).write_text(text, encoding="utf-8")
         publish_folder(scratch, workspace / published)
         _error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
@@ -168,6 +171,7 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
             record = read_json(done)
             found = Outcome(**record["outcome"])
             report.done += 1
+            report.seconds += record.get("seconds", 0.0)
             outcome.rows += found.rows
             outcome.drops += found.drops
             errors += [{"exception": "", **row, "attempts": record["attempts"]} for row in found.errors]
@@ -192,8 +196,8 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
     workspace.replace_stage("drops", stage.name, drops)
     workspace.replace_stage("errors", stage.name, errors)
     report.rows, report.dropped, report.errors = len(outcome.rows), len(drops), errors
-    summary = {"tasks": report.tasks, "done": report.done, "failed": report.failed, "rows": report.rows}
-    write_json(workspace / stage.name / "summary.json", {**summary, "dropped": report.dropped, "errors": len(errors)})
+    summary = {**vars(report), "errors": len(errors), "seconds": round(report.seconds, 3)}
+    write_json(workspace / stage.name / "summary.json", summary)
     return report
 
 
