@@ -129,12 +129,13 @@ def _line(entry: Entry, board: Board, best: dict[str, float]) -> dict[str, Any]:
 def _plots(each: ProtocolBoards, standing: Standing) -> Iterator[tuple[str, Markup]]:
     """Scores over steps, a figure a metric."""
     results = standing.results.get(each.hash, [])
-    ranked = {entry.method for board in each.boards for entry in board.ranked}
+    ranked = {board.primary: {entry.method for entry in board.ranked} for board in each.boards}
     for metric in dict.fromkeys(name for result in results for name in result.curves):
         lines = {r.method.name: r.curves[metric] for r in results if r.curves.get(metric)}
         lines.pop(FLOOR_METHOD, None)
         floors = [v.floor for r in results for v in r.values if v.metric == metric.removesuffix("_sw")]
-        yield metric, Markup(_plot(metric, lines, ranked, next((f for f in floors if f is not None), None)))
+        floor = next((f for f in floors if f is not None), None)
+        yield metric, Markup(_plot(metric, lines, ranked.get(metric.removesuffix("_sw"), set()), floor))
 
 
 def _plot(metric: str, lines: dict[str, list[tuple[int, float]]], ranked: set[str], floor: float | None) -> str:
