@@ -70,8 +70,12 @@ class Autopilot:
             disparity: ``[h, w]``, numpy or torch, what is seen at ``pose``.
             steer: added to the point of the picture that is looked at, in widths and heights.
         """
+        if not (math.isfinite(steer[0]) and math.isfinite(steer[1])):
+            raise InputError(f"steer is {steer}", remedy="Give two finite numbers, in picture widths and heights")
         look_x, look_y, move_y = self.balance(disparity)
-        self._look = self._towards(self._look, look_x + steer[0], look_y + steer[1])
+        look = self._towards(self._look, look_x + steer[0], look_y + steer[1])
+        if np.linalg.norm(np.cross(self._down, look)) > 1e-3 * np.linalg.norm(look):  # never straight up or down
+            self._look = look
         self._move = self._towards(self._move, 0.5, move_y)
         self._position = self._position + self._move * self.speed
         self.pose = look_along(self._position, self._look, self._down)
