@@ -222,7 +222,12 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
 
 def _dissolves(strip: Strip, arbiter: Arbiter | None, known: list[Transition]) -> list[Transition]:
     """Spans whose middle is a mixture of their ends, while the ends show different scenes."""
-    candidates = sorted(_mixtures(strip, known))
+    gap_s = float(np.median(np.diff(strip.times_s)))
+    if gap_s > 0.15:
+        return []  # too few frames a second to show a mixture
+    gap_s = max(gap_s, 1e-3)
+    detail = np.array([detail_of(g) for g in strip.gray])
+    candidates = sorted(_mixtures(strip, detail, gap_s, known))
     found: list[Transition] = []
     refused: list[tuple[int, int]] = []
     for score, centre, before, after in candidates:
@@ -234,13 +239,8 @@ def _dissolves(strip: Strip, arbiter: Arbiter | None, known: list[Transition]) -
             reach = max(1, (after - before) // 6)
             refused.append((centre - reach, centre + reach))
             continue
-        found.append(_extent(strip.tiny, centre, _about(candidates, centre)))
+        found.append(_extent(detail, centre, gap_s))
     return found
-
-
-def _about(candidates: list[tuple[float, int, int, int]], centre: int) -> list[tuple[int, int]]:
-    """The windows of candidates that mean the same transition as the one at ``centre``."""
-    return [(b, a) for _, middle, b, a in candidates if abs(middle - centre) <= max(2, (a - b) // 8)]
 
 
 def _swept(strip: Strip, before: int, after: int) -> bool:
@@ -251,7 +251,7 @@ def _swept(strip: Strip, before: int, after: int) -> bool:
         if hop.share is None or hop.share < LINKED:
             return False
         steps.append(hop.shift)
-    return float(np.mean(steps)) * (after - before) > 0.7
+    return min(steps) > 0.02 and float(np.mean(steps)) * (after - before) > 0.7
 
 
 def _same_scene_far(strip: Strip, a: int, b: int) -> bool | None:
@@ -264,22 +264,19 @@ def _same_scene_far(strip: Strip, a: int, b: int) -> bool | None:
     return True if far.share > 0 else False if near.share <= UNLINKED + 0.1 else None
 
 
-def _mixtures(strip: Strip, known: list[Transition]) -> list[tuple[float, int, int, int]]:
+def _mixtures(
+    strip: Strip, detail: np.ndarray, gap_s: float, known: list[Transition]
+) -> list[tuple[float, int, int, int]]:
     """Candidates (score, centre, before, after) where ``middle = (1 - a) before + a after`` fits, a near a half.
 
     The score is what the mixture leaves unexplained, relative to how far the ends differ, plus the middle's detail
     relative to the ends'. A true dissolve of still scenes has 0 + 0.5, a camera that moves 0.75 + 1.
     """
-    times = strip.times_s
     pictures = strip.tiny.reshape(len(strip), -1)
-    detail = np.array([detail_of(g) for g in strip.gray])
     found = []
-    gap_s = float(np.median(np.diff(times)))
-    if gap_s > 0.15:
-        return []  # too few frames a second to show a mixture
-    stride = max(1, round(0.06 / max(gap_s, 1e-3)))
+    stride = max(1, round(0.06 / gap_s))
     for half_s in HALF_WINDOWS_S:
-        reach = max(2, round(half_s / max(gap_s, 1e-3)))
+        reach = max(2, round(half_s / gap_s))
         for centre in range(reach, len(strip) - reach, stride):
             before, after = centre - reach, centre + reach
             if any(t.start <= after and before < max(t.end, t.start + 1) for t in known):
@@ -314,22 +311,26 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / max(np.sqrt(float(a @ a) * float(b @ b)), 1e-6))
 
 
-def _extent(tiny: UInt8[np.ndarray, "n 27 48 3"], centre: int, windows: list[tuple[int, int]]) -> Transition:
-    """Where the mixture around ``centre`` runs from one scene to the other.
+def _extent(detail: Float[np.ndarray, "n"], centre: int, gap_s: float) -> Transition:
+    """Where the mixture around ``centre`` begins and ends: the span whose ideal course of detail fits best.
 
-    Read off the narrowest window whose ends are at rest; off the widest, if none is.
+    With a share ``a`` of the second scene, detail is ``(1 - a)^2`` of the first's plus ``a^2`` of the second's.
     """
-    found = Transition(centre, centre + 1, "dissolve")
-    for before, after in sorted(windows, key=lambda w: (w[1] - w[0], abs(w[0] + w[1] - 2 * centre))):
-        pictures = tiny[before : after + 1].reshape(after + 1 - before, -1).astype(np.float32)
-        step = pictures[-1] - pictures[0]
-        course = (pictures - pictures[0]) @ step / float(step @ step)
-        low = int(np.flatnonzero(course < 0.25)[-1])
-        high = int(np.flatnonzero((course > 0.75) & (np.arange(len(course)) > low))[0])
-        reach = 0.75 * max(2, high - low) + 1  # the straight part goes on as far again on both sides
-        start, end = max(0, round((low + high) / 2 - reach)), min(len(course), round((low + high) / 2 + reach) + 1)
-        found = Transition(before + start, before + end, "dissolve")
-        edge = max(1, len(course) // 6)
-        if max(course[edge] - course[0], course[-1] - course[-1 - edge]) < 0.5 * edge / len(course):
-            break
+    best, found = np.inf, Transition(centre, centre + 1, "dissolve")
+    logs = np.log(detail + 1e-3)
+    beside = max(4, round(0.2 / gap_s))
+    shortest, longest = max(4, round(0.3 / gap_s)), max(6, round(2.0 / gap_s))
+    stride = max(1, round(0.03 / gap_s))
+    for length in range(shortest, longest + 1, stride):
+        share = (np.arange(length) + 1) / (length + 1)
+        for start in range(centre - 2 * length // 3, centre - length // 3 + 1, stride):
+            low, high = max(0, start - beside), min(len(detail), start + length + beside)
+            if start <= low or start + length >= high:
+                continue
+            first, second = np.exp(np.median(logs[low:start])), np.exp(np.median(logs[start + length : high]))
+            mixed = (1 - share) ** 2 * first + share**2 * second
+            ideal = np.concatenate([np.full(start - low, first), mixed, np.full(high - start - length, second)])
+            misfit = float(np.mean(np.abs(logs[low:high] - np.log(ideal + 1e-3))))
+            if misfit < best:
+                best, found = misfit, Transition(start, start + length, "dissolve")
     return found
