@@ -34,12 +34,12 @@ def padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 def reflect_pad(x: Image, kernel: int, stride: int = 1) -> Image:
-    """Pad by reflection; the only pixel of a side of size 1 is its own reflection."""
+    """Pad by reflection; a side too short for that (1 pixel, say) repeats its last."""
     for side, size in ((2, x.shape[2]), (3, x.shape[3])):
         before, after = padding(size, kernel, stride)
         if before or after:
             pads = (before, after, 0, 0) if side == 3 else (0, 0, before, after)
-            x = F.pad(x, pads, mode="reflect" if size > 1 else "replicate")
+            x = F.pad(x, pads, mode="reflect" if max(before, after) < size else "replicate")
     return x
 
 
