@@ -35,12 +35,17 @@ class Cameras:
 
 
 def write_cameras(path: Path, cameras: Cameras) -> None:
-    """Write a camera file; 17 significant digits, so reading it back changes nothing."""
+    """Write a camera file; see :func:`format_cameras`."""
+    write_text(path, format_cameras(cameras))
+
+
+def format_cameras(cameras: Cameras) -> str:
+    """The text of a camera file; 17 significant digits, so reading it back changes nothing."""
     lines = [cameras.url]
     for time_us, intrinsics, pose in zip(cameras.timestamps_us, cameras.intrinsics, cameras.poses, strict=True):
         values = [*intrinsics, 0.0, 0.0, *np.asarray(pose).ravel()]
         lines.append(f"{int(time_us)} " + " ".join(f"{float(v):.17g}" for v in values))
-    write_text(path, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def read_cameras(path: Path) -> Cameras:
