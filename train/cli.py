@@ -24,7 +24,7 @@ def fly(
     output: Annotated[Path, typer.Option("--output", "-o", help="The video to write (MP4).")] = Path("flight.mp4"),
     steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Checkpoint folder [default: the workspace's newest].")
+        Path | None, typer.Option(help="Checkpoint folder, or TensorFlow prefix [default: the workspace's newest].")
     ] = None,
     workspace: WorkspaceOption = Path("workspace"),
     speed: Annotated[float, typer.Option(help="Distance a step, in units of the near ground; below 0 is back.")] = 0.2,
@@ -42,12 +42,11 @@ def fly(
     from flythrough.device import pick
     from flythrough.progress import bar
 
-    from .fly import film, newest_checkpoint, plan_flight, read_start
-    from .native import load_checkpoint
+    from .fly import film, load_model, newest_checkpoint, plan_flight, read_start
 
     if output.suffix.lower() not in (".mp4", ".m4v", ".mov"):
         raise InputError(f"{output} is no MP4 file name", remedy="For example: -o flight.mp4")
-    model = load_checkpoint(checkpoint or newest_checkpoint(Workspace(workspace))).eval().to(pick(device))
+    model = load_model(checkpoint or newest_checkpoint(Workspace(workspace))).to(pick(device))
     begin = read_start(start, model.config.height, model.config.width, depth)
     if begin.disparity_from != "the file":
         print(f"Disparity of the start picture: {begin.disparity_from}", file=sys.stderr)

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,9 @@ from flythrough.autopilot import Autopilot, Flight, from_file, orbit, straight
 from flythrough.catalog import Workspace
 from flythrough.errors import InputError
 from flythrough.geometry import crop_intrinsics, default_intrinsics
+
+if TYPE_CHECKING:
+    from .model import InfiniteNature
 
 PLANS = ("autopilot", "straight", "orbit")
 
@@ -86,8 +89,24 @@ def newest_checkpoint(workspace: Workspace) -> Path:
     return workspace / rows[-1]["path"]
 
 
+def load_model(checkpoint: Path) -> InfiniteNature:
+    """Any checkpoint's model, in evaluation mode: a folder of ours, or the prefix of the authors' TensorFlow one.
+
+    Raises:
+        InputError: it is neither.
+        MissingDependency: a TensorFlow checkpoint, and tensorflow is not installed.
+    """
+    if checkpoint.with_name(checkpoint.name + ".index").is_file():
+        from .checkpoint import import_tensorflow
+
+        return import_tensorflow(checkpoint)
+    from .native import load_checkpoint
+
+    return load_checkpoint(checkpoint)
+
+
 def film(
-    model: Any,
+    model: InfiniteNature,
     start: Start,
     flight: Flight,
     out: Path,

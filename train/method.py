@@ -28,11 +28,11 @@ class InfiniteNatureMethod:
         """
         from flythrough.device import pick
 
-        from .native import load_checkpoint
+        from .fly import load_model
 
         if setting.checkpoint is None:
             raise InputError("infinite-nature needs a checkpoint", remedy="Train one: flythrough train --workspace W")
-        self._model = load_checkpoint(setting.checkpoint).eval().to(pick(setting.device))
+        self._model = load_model(setting.checkpoint).to(pick(setting.device))
         self._steps = setting.steps
 
     def generate(
