@@ -13,3 +13,6 @@ RUN_OPTIONS: dict[str, tuple[type, str, str]] = {
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add the stage's commands."""
+    from . import export_cli
+
+    export_cli.register(app, stage)
