@@ -91,7 +91,7 @@ def camera_entries(folder: Path) -> Iterator[Entry]:
     try:
         index = read_index(folder, fresh=True)
     except FlythroughError as error:
-        yield failed_entry(str(folder), "--camera-files", error)
+        yield failed_entry(str(folder), "camera files", error)
         return
     videos: dict[str, list[GivenClip]] = {}
     for clip in index.clips.values():

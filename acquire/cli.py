@@ -1,10 +1,13 @@
-"""Commands: what could not be had, and why."""
+"""Commands: what could not be had and why, and asking a search or a channel again."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
+
+from flythrough.options import JsonOption, WorkspaceOption
 
 RUN_OPTIONS: dict[str, tuple[type, str, str]] = {
     "camera_files": (Path, "acquire.camera_files", "Folder of RealEstate10K / ACID camera files to rebuild."),
@@ -14,3 +17,53 @@ RUN_OPTIONS: dict[str, tuple[type, str, str]] = {
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add this stage's commands."""
+    stage.command("report")(report)
+    stage.command("refresh")(refresh)
+
+
+def report(
+    workspace: WorkspaceOption = Path("workspace"),
+    csv: Annotated[Path | None, typer.Option(help="Where to write [default: WORKSPACE/acquire/report.csv].")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Count what became of every entry, and write a CSV with a line for each."""
+    import json
+
+    from flythrough.catalog import Workspace
+    from flythrough.printing import print_table
+
+    from .report import report as collect
+    from .report import write_report
+
+    lines, counts = collect(Workspace(workspace))
+    file = csv or workspace / "acquire" / "report.csv"
+    write_report(lines, file)
+    if json_:
+        print(json.dumps({**counts, "csv": str(file)}))
+        return
+    rows = [["videos", "", counts["videos"]]]
+    rows += [["dropped", reason, count] for reason, count in counts["drops"].items()]
+    rows += [["error", kind, count] for kind, count in counts["errors"].items()]
+    print_table(["outcome", "why", "entries"], [*rows, ["all", "", counts["entries"]]])
+    if counts["clips"]:
+        print()
+        states = ("whole", "partial", "missing")
+        rows = [[split, *(found[state] for state in states)] for split, found in counts["clips"].items()]
+        print_table(["clips", *states], rows)
+    print(f"\n{file}")
+
+
+def refresh(workspace: WorkspaceOption = Path("workspace")) -> None:
+    """Forget what searches, channels and playlists listed, so that the next run asks them again."""
+    import shutil
+
+    from flythrough.catalog import Workspace
+
+    from .sources import lists_folder
+
+    here = Workspace(workspace)
+    with here.locked():
+        folder = lists_folder(here)
+        count = len(list(folder.glob("*.json")))
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{count} lists forgotten; flythrough acquire asks again")

@@ -78,8 +78,9 @@ class Fetcher:
         return Host(self._hosts, urlsplit(url).netloc.rpartition("@")[2], self.settings)
 
     def _attempt(self, url: str, part: Path, state: Path) -> None:
-        known = _Known(**read_json(state)) if state.exists() else _Known(url)
-        have = part.stat().st_size if part.exists() else 0
+        known = _read_state(state)
+        have = part.stat().st_size if part.exists() and known is not None else 0
+        known = known or _Known(url)
         if have and known.length == have:
             return
         headers = {"Accept-Encoding": "identity", "User-Agent": _USER_AGENT}
@@ -143,7 +144,8 @@ class Fetcher:
         strong = etag if etag and not etag.startswith("W/") else None
         with disk_errors(part), open(part, "r+b" if begin else "wb", buffering=0) as file:
             # Only now that no byte of an older version is left may the state speak of this one.
-            write_json(state, asdict(_Known(url, length, strong, headers.get("Last-Modified"))))
+            note = _Known(url, length, strong, headers.get("Last-Modified"))
+            write_json(state, asdict(note), durable=False)
             file.seek(begin)
             self._copy(url, response, file, begin, length)
 
@@ -176,6 +178,13 @@ class Fetcher:
             raise FetchError(f"{url} broke off after {size} of {length} bytes", kind="network")
         if size == 0:
             raise FetchError(f"{url} is empty", kind="format")
+
+
+def _read_state(state: Path) -> _Known | None:
+    try:
+        return _Known(**read_json(state))
+    except (FileNotFoundError, ValueError):  # never begun, or a power failure emptied it: begin anew
+        return None
 
 
 def _pool(settings: Download) -> Callable[[str], Any]:

@@ -44,6 +44,11 @@ class Entry:
     inputs: dict[str, Any] = field(default_factory=dict)
     hints: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def source(self) -> str:
+        """The URL, the path, or what was listed before; empty for what could not be asked for."""
+        return str(self.inputs.get("url") or self.hints.get("path") or self.inputs.get("of") or "")
+
     def task(self) -> Task:
         return Task(self.id, {"kind": self.kind, **self.inputs}, {"where": self.where, **self.hints})
 

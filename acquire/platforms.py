@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -249,9 +249,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 class _Logger:
-    """yt-dlp's words into the task's log."""
+    """yt-dlp's words into the task's log; what matters of them comes back as an exception."""
 
-    debug: Callable[[Any, str], None] = lambda self, text: log.debug(text)
-    info: Callable[[Any, str], None] = lambda self, text: log.info(text)
-    warning: Callable[[Any, str], None] = lambda self, text: log.warning(text)
-    error: Callable[[Any, str], None] = lambda self, text: log.warning(text)
+    def debug(self, text: str) -> None:
+        log.debug(text)
+
+    def info(self, text: str) -> None:
+        log.info(text)
+
+    warning = error = info

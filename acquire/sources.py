@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flythrough.catalog import Workspace
 from flythrough.errors import FlythroughError, InputError
-from flythrough.files import content_key, read_json, write_json
+from flythrough.files import content_key, read_json, write_json, write_text
 
 from .camera_files import camera_entries
 from .config import AcquireConfig, Source
@@ -45,9 +45,20 @@ def entries(workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
             yield Entry("repeat", f"{entry.id}-again-{times}", entry.where, {"of": entry.id, "where": entry.where})
 
 
+def camera_folder(workspace: Workspace, config: AcquireConfig) -> Path | None:
+    """The folder of camera files; as with inputs, a workspace remembers it for runs that do not name it."""
+    note = workspace / "camera_files.txt"
+    if config.camera_files is None:
+        return Path(note.read_text(encoding="utf-8").strip()) if note.is_file() else None
+    folder = config.camera_files.absolute()
+    if not note.is_file() or note.read_text(encoding="utf-8") != f"{folder}\n":
+        write_text(note, f"{folder}\n")
+    return folder
+
+
 def _listed(workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
-    if config.camera_files is not None:
-        yield from camera_entries(config.camera_files)
+    if (folder := camera_folder(workspace, config)) is not None:
+        yield from camera_entries(folder)
     for text in config.inputs:
         yield from _input(text, workspace, config)
     for source in config.sources:
@@ -55,7 +66,7 @@ def _listed(workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
 
 
 def _input(text: str, workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
-    where = "--input"
+    where = "input"
     if match := _SEARCH.fullmatch(text):
         count = None if match[1] == "all" else int(match[1] or 1)
         yield from _search(match[2], count, workspace, config)

@@ -28,10 +28,12 @@ class _Acquire(Stage):
 
 def tasks(workspace: Workspace, config: AcquireConfig) -> Iterator[Task]:
     """A task for every entry of every source, in the order given."""
+    from .report import write_entries
     from .sources import entries
 
-    for entry in entries(workspace, config):
-        yield entry.task()
+    found = list(entries(workspace, config))
+    write_entries(workspace, found)
+    yield from (entry.task() for entry in found)
 
 
 def run(job: Job, config: AcquireConfig) -> Outcome:
@@ -58,6 +60,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Out
     from .citations import write_citations
     from .clip_report import account_for_clips, write_coverage
     from .likeness import duplicates
+    from .sources import camera_folder
 
     given = frozenset(row["id"] for row in outcome.rows if row["camera_folder"])
     double = duplicates(outcome.rows, config.verify.duplicate_bits, keep=given)
@@ -66,8 +69,9 @@ def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Out
     ]
     outcome.rows = [row for row in outcome.rows if row["id"] not in double]
     outcome.others.setdefault("clips", [])
-    if config.camera_files is not None and config.camera_files.is_dir():
-        index = read_index(config.camera_files)
+    folder = camera_folder(workspace, config)
+    if folder is not None and folder.is_dir():
+        index = read_index(folder)
         account_for_clips(outcome, index)
         write_coverage(outcome, index, workspace / "acquire")
     write_citations(outcome.rows, workspace / "CITATIONS.md")

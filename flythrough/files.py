@@ -36,10 +36,15 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def publish(path: Path) -> Iterator[Path]:
+def publish(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a scratch path beside ``path``; on success it is fsynced and takes ``path``'s place.
 
     A reader sees the old file or the whole new one, never a part. On an exception nothing changes.
+
+    Args:
+        path: the file.
+        durable: outlive a power failure too. It costs milliseconds a file, which notes that can be
+            had again (why one of 10,000 downloads failed) are not worth.
     """
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -47,9 +52,11 @@ def publish(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield scratch
-            _fsync(scratch)
+            if durable:
+                _fsync(scratch)
             os.replace(scratch, path)
-            _fsync(path.parent)
+            if durable:
+                _fsync(path.parent)
         finally:
             scratch.unlink(missing_ok=True)
 
@@ -67,15 +74,15 @@ def publish_folder(scratch: Path, path: Path) -> None:
         _fsync(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Publish ``text`` at ``path``, atomically."""
-    with publish(path) as scratch:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Publish ``text`` at ``path``, atomically; see :func:`publish`."""
+    with publish(path, durable=durable) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Publish ``value`` as JSON at ``path``, atomically; NaN is refused."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Publish ``value`` as JSON at ``path``, atomically; NaN is refused. See :func:`publish`."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", durable=durable)
 
 
 def read_json(path: Path) -> Any:

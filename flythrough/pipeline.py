@@ -76,7 +76,7 @@ def run_stage(
         for index, failure in executor.run(run_task, calls, stage.resources(config)):
             if failure is not None:
                 record = {"key": keys[todo[index]], "attempts": calls[index][-1], **asdict(failure)}
-                write_json(_error_file(workspace.root, stage.name, todo[index]), record)
+                write_json(_error_file(workspace.root, stage.name, todo[index]), record, durable=False)
             advance()
     report = _publish(stage, workspace, config, keys)
     report.ran = len(todo)
@@ -151,9 +151,11 @@ def _state(workspace: Workspace, stage: str, id: str, key: str) -> _State:
         record = read_json(done)
         return _State("error" if record["outcome"]["errors"] else "done", record["attempts"])
     error = _error_file(workspace.root, stage, id)
-    if error.is_file() and (record := read_json(error))["key"] == key:
-        return _State("error", record["attempts"])
-    return _State("new")
+    try:
+        record = read_json(error)
+    except (FileNotFoundError, ValueError):  # a power failure may leave it empty
+        return _State("new")
+    return _State("error", record["attempts"]) if record["key"] == key else _State("new")
 
 
 def _error_file(root: Path, stage: str, id: str) -> Path:

@@ -1,0 +1,95 @@
+"""What became of every entry: counts, and a CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flythrough.catalog import Row, Workspace
+from flythrough.errors import InputError
+from flythrough.files import read_json, write_text
+
+from .entries import Entry
+
+COLUMNS = ("id", "where", "source", "outcome", "reason", "message", "remedy", "path")
+_ENTRIES = ("id", "where", "source")
+
+
+def entries_file(workspace: Workspace) -> Path:
+    """Where the stage keeps what was asked for."""
+    return workspace / "acquire" / "entries.csv"
+
+
+def write_entries(workspace: Workspace, entries: Iterable[Entry]) -> None:
+    """Keep what was asked for, in order."""
+    lines = [{"id": entry.id, "where": entry.where, "source": entry.source} for entry in entries]
+    write_text(entries_file(workspace), _csv(_ENTRIES, lines))
+
+
+def report(workspace: Workspace) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """A line for every entry, and the counts.
+
+    Returns:
+        Lines with the keys :data:`COLUMNS`, ``outcome`` being video, drop or error; and counts of
+        ``entries``, ``videos``, ``drops`` by reason, ``errors`` by kind, ``clips`` by split and state.
+
+    Raises:
+        InputError: the stage has not run here.
+    """
+    file = entries_file(workspace)
+    if not file.is_file() or not workspace.has("videos"):
+        raise InputError(
+            f"{workspace.root} has no finished acquire", remedy=f"flythrough acquire --workspace {workspace.root}"
+        )
+    outcomes = _outcomes(workspace)
+    with open(file, encoding="utf-8", newline="") as text:
+        lines = [{**entry, **outcomes[entry["id"]]} for entry in csv.DictReader(text)]
+    coverage = workspace / "acquire" / "coverage.json"
+    counts: dict[str, Any] = {
+        "entries": len(lines),
+        "videos": sum(line["outcome"] == "video" for line in lines),
+        "drops": _counted(line["reason"] for line in lines if line["outcome"] == "drop"),
+        "errors": _counted(line["reason"] for line in lines if line["outcome"] == "error"),
+        "clips": read_json(coverage)["splits"] if coverage.is_file() else {},
+    }
+    return lines, counts
+
+
+def write_report(lines: Iterable[dict[str, str]], file: Path) -> None:
+    """Write the lines as CSV."""
+    write_text(file, _csv(COLUMNS, lines))
+
+
+def _outcomes(workspace: Workspace) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+
+    def add(rows: Iterable[Row], outcome: str, **columns: str) -> None:
+        for row in rows:
+            found.setdefault(row["id"], {"outcome": outcome, **{name: row[key] for name, key in columns.items()}})
+
+    own = {table: [r for r in workspace.rows(table) if r["stage"] == "acquire"] for table in ("drops", "errors")}
+    add(workspace.rows("videos"), "video", path="path")
+    add(own["drops"], "drop", reason="reason", message="values")
+    add(own["errors"], "error", reason="kind", message="message", remedy="remedy")
+    return found
+
+
+def _counted(reasons: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(reasons).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _csv(columns: tuple[str, ...], lines: Iterable[dict[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text that a spreadsheet shows and does not compute: titles and list lines come from strangers."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
