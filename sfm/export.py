@@ -89,9 +89,7 @@ def export(
         raise InputError(f"{folder} holds something that is no export", remedy="Name a new folder with --out")
     rows = [row for row in workspace.rows("clips") if not splits or row["split"] in splits]
     if not rows:
-        raise InputError(
-            f"{workspace.root} has no clips to export", remedy="Run flythrough sfm first, or check --split"
-        )
+        raise InputError(f"{workspace.root} has no such clips", remedy="Run flythrough sfm first, or check --split")
     without = tuple(row["id"] for row in rows if row["folder"] is None) if frames else ()
     scratch = folder.with_name(f".{folder.name}.partial")
     if scratch.exists():
