@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
+from numba import njit
 
 from .config import FeaturesConfig
 
@@ -54,15 +55,31 @@ def match(a: Features, b: Features, ratio: float) -> Int64[np.ndarray, "m 2"]:
     """Mutual nearest neighbours that pass the ratio test; indices into a and b."""
     if min(len(a), len(b)) < 2:
         return np.zeros((0, 2), np.int64)
-    similarity = a.descriptors @ b.descriptors.T
-    rows = np.arange(len(a))
-    nearest, back = similarity.argmax(1), similarity.argmax(0)
-    best = similarity[rows, nearest]
-    similarity[rows, nearest] = -1
-    second = similarity.max(1)
+    nearest, best, second, back = _two_nearest(a.descriptors @ b.descriptors.T)
     closer = (1 - best) <= ratio**2 * (1 - second)  # squared distances of unit vectors are 2 - 2 x similarity
+    rows = np.arange(len(a))
     kept = closer & (back[nearest] == rows)
     return np.stack([rows[kept], nearest[kept]], -1)
+
+
+@njit(cache=True)
+def _two_nearest(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Each row's best column, its value and the second-best value; each column's best row. One pass."""
+    rows, columns = similarity.shape
+    nearest, back = np.zeros(rows, np.int64), np.zeros(columns, np.int64)
+    best, second = np.full(rows, -2.0, np.float32), np.full(rows, -2.0, np.float32)
+    top = np.full(columns, -2.0, np.float32)
+    for i in range(rows):
+        for j in range(columns):
+            value = similarity[i, j]
+            if value > second[i]:
+                if value > best[i]:
+                    second[i], best[i], nearest[i] = best[i], value, j
+                else:
+                    second[i] = value
+            if value > top[j]:
+                top[j], back[j] = value, i
+    return nearest, best, second, back
 
 
 def pairs_to_match(features: list[Features], config: FeaturesConfig) -> list[tuple[int, int]]:

@@ -13,7 +13,10 @@ import pycolmap
 from .config import MappingConfig
 from .matching import MatchGraph, write_database
 
+_TRACKS = 400  # the longest tracks of each view suffice to place the cameras; the others join afterwards
 _AGREES_DEG = 3.0  # a pair's own relative rotation against the model's
+_DISAGREES = 0.5  # share of agreeing pairs below which a model is in doubt
+_LOOSE_PX = 1.5  # mean reprojection error, at 640 pixels of width, above which it is too
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Route:
         """Larger is better: frames first, then agreement, then error."""
         return self.registered + 0.5 * self.agreement - 0.05 * self.error_px
 
+    def doubtful(self, graph: MatchGraph, config: MappingConfig) -> bool:
+        """Whether another route is worth its time."""
+        loose = self.error_px > _LOOSE_PX * graph.camera.width / 640
+        return self.registered < config.enough or self.agreement < _DISAGREES or loose
+
     def figures(self) -> dict[str, float]:
         """For the clip's measures."""
         return {
@@ -56,7 +64,7 @@ def map_keyframes(graph: MatchGraph, config: MappingConfig, seed: int) -> tuple[
         folder = Path(scratch)
         write_database(folder / "start.db", graph)
         routes = [_global(folder, graph, seed)]
-        if routes[0].registered < config.enough or routes[0].agreement < config.enough:
+        if routes[0].doubtful(graph, config):
             routes.append(_incremental(folder, graph, seed))
     return max(routes, key=lambda route: route.score), routes
 
@@ -76,6 +84,7 @@ def _global(folder: Path, graph: MatchGraph, seed: int) -> Route:
     options.mapper.rotation_averaging.random_seed = seed
     options.mapper.retriangulation.random_seed = seed
     options.mapper.min_tri_angle_deg = 0.5
+    options.mapper.track_required_tracks_per_view = _TRACKS
     options.mapper.bundle_adjustment.ceres.solver_options.num_threads = 1
     models = pycolmap.global_mapping(path, folder, folder / "global", options)
     return _route("global", models, graph)

@@ -126,7 +126,7 @@ def _verification(config: FeaturesConfig, seed: int) -> pycolmap.TwoViewGeometry
     options.compute_relative_pose = True
     options.detect_watermark = False  # overlays are masked already; a still picture must not pass for one
     options.ransac.random_seed = seed
-    options.ransac.max_num_trials = 1500
+    options.ransac.max_num_trials = 500
     return options
 
 
