@@ -62,13 +62,14 @@ class Session:
             SystemExit: stopped by SIGTERM or Ctrl-C, after saving.
         """
         settings, loader = self.settings, self._loader()
-        images = settings.batch * self.crew.size
+        images = 0
         with stop_signals() as stopped, bar("train", settings.steps, "step") as advance:
             advance(self.state.step)
-            began, first = time.monotonic(), self.state.step
+            began = time.monotonic()
             for batch in loader.batches(self.state.step, settings.steps):
                 stepped = self._step(batch)
-                rate = images * settings.unroll * (self.state.step - first) / (time.monotonic() - began)
+                images += batch.rgbd.shape[0] * (batch.rgbd.shape[1] - 1) * self.crew.size
+                rate = images / (time.monotonic() - began)
                 advance(1, note=_note(stepped.scalars, rate))
                 self._watch(batch, stepped, rate)
                 if self.crew.any(stopped.is_set()):
