@@ -65,10 +65,28 @@ def blur_effect(gray: UInt8[np.ndarray, "h w"], size: int = 9) -> float:
 
 def box_of(rows: UInt8[np.ndarray, "h"], columns: UInt8[np.ndarray, "w"]) -> tuple[int, int, int, int]:
     """Top, left, bottom, right (exclusive) of what is not black bar; the whole frame if all of it is dark."""
-    lit_rows, lit_columns = np.flatnonzero(rows > BAR_LEVEL), np.flatnonzero(columns > BAR_LEVEL)
-    if not len(lit_rows) or not len(lit_columns):
-        return 0, 0, len(rows), len(columns)
-    return int(lit_rows[0]), int(lit_columns[0]), int(lit_rows[-1]) + 1, int(lit_columns[-1]) + 1
+    top, bottom = _lit(rows.astype(np.int32))
+    left, right = _lit(columns.astype(np.int32))
+    return top, left, bottom, right
+
+
+def _lit(levels: np.ndarray) -> tuple[int, int]:
+    """First and last (exclusive) line inside the bars. A bar ends in a step; a dark shore that fades in is no bar."""
+    lit = np.flatnonzero(levels > BAR_LEVEL)
+    if len(lit) < 8:
+        return 0, len(levels)
+    start, end = int(lit[0]), int(lit[-1]) + 1
+    return _edge(levels, start), len(levels) - _edge(levels[::-1], len(levels) - end)
+
+
+def _edge(levels: np.ndarray, start: int) -> int:
+    """Where a bar that reaches to line ``start`` really ends: coding lets some light over the edge."""
+    inside = int(np.median(levels[start + 3 : start + 7]))
+    if start == 0 or inside < 2 * BAR_LEVEL:
+        return 0
+    while levels[start] < 0.4 * inside:
+        start += 1
+    return start
 
 
 def picture_measures(looks: list[Look]) -> dict[str, float]:

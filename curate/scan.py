@@ -34,6 +34,7 @@ class Shot:
     end_frame: int
     start_us: int
     end_us: int
+    size: tuple[int, int]  # height and width of the displayed frame
     measures: dict[str, Any]
     pictures: list[UInt8[np.ndarray, "h w 3"]]
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))  # as picture.Look, over the shot
@@ -45,8 +46,8 @@ class Shot:
         """Set the picture box, and what is measured of it."""
         self.box = box
         top, left, bottom, right = box
-        area = len(self.rows) * len(self.columns)
-        self.measures["picture_area"] = (bottom - top) * (right - left) / area if area else 1.0
+        height, width = self.size
+        self.measures["picture_area"] = (bottom - top) * (right - left) / (height * width)
         self.measures["box"] = list(box)
 
 
@@ -79,6 +80,7 @@ class _Collector:
     looks: list[tuple[int, Look, np.ndarray]] = field(default_factory=list)
     pictures: list[tuple[int, np.ndarray]] = field(default_factory=list)
     times_us: dict[int, int] = field(default_factory=dict)
+    size: tuple[int, int] = (1, 1)
     _next_track_us: int | None = None
     _next_picture_us: int | None = None
 
@@ -91,6 +93,7 @@ class _Collector:
             self._next_picture_us = glimpse.time_us + round(PICTURES_EVERY_S * 1e6)
             self.pictures.append((glimpse.time_us, glimpse.small))
         if glimpse.luma is not None:
+            self.size = (glimpse.luma.shape[0], glimpse.luma.shape[1])
             self.looks.append((glimpse.time_us, look(glimpse.luma), shrink(glimpse.luma)))
 
     def within(self, start_us: int, end_us: int) -> _Seen:
@@ -139,7 +142,7 @@ def scan(
     segmenter = Segmenter(config.shots, _arbiter(config))
     collector = _Collector(config)
     shots: list[Shot] = []
-    size, end_us = (0, 0), 0
+    end_us = 0
 
     def finish(spans: Iterator[Span]) -> None:
         for span in spans:
@@ -149,8 +152,6 @@ def scan(
 
     for glimpse in glimpses(path, longest=config.working_px, sample_every_s=config.sample_every_s):
         gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)
-        if glimpse.luma is not None:
-            size = glimpse.luma.shape
         end_us = glimpse.end_us
         collector.add(glimpse, gray)
         if given_us is None:
@@ -159,7 +160,7 @@ def scan(
         else:
             segmenter.times_us.append(glimpse.time_us)
     finish(segmenter.close() if given_us is None else _given(np.array(segmenter.times_us), given_us))
-    _set_boxes(shots, size)
+    _set_boxes(shots, collector.size)
     return Scan(shots, segmenter.transitions, len(segmenter.times_us))
 
 
@@ -197,7 +198,7 @@ def _measure(span: Span, segmenter: Segmenter, collector: _Collector, config: Cu
     seen = collector.within(start_us, stop_us)
     measures: dict[str, Any] = {"length_s": (stop_us - start_us) / 1e6, "frames": span.end - span.start}
     measures |= motion_measures(seen.steps, seen.windows)
-    shot = Shot(span.start, span.end, start_us, stop_us, measures, seen.pictures)
+    shot = Shot(span.start, span.end, start_us, stop_us, collector.size, measures, seen.pictures)
     if seen.looks:
         measures |= picture_measures(seen.looks)
         shot.rows = np.max([one.rows for one in seen.looks], axis=0)
@@ -247,8 +248,8 @@ def _views(shot: Shot, count: int) -> list[np.ndarray]:
     return [shot.pictures[i][top : max(bottom, top + 8), left : max(right, left + 8)] for i in chosen]
 
 
-def _set_boxes(shots: list[Shot], size: tuple[int, ...]) -> None:
-    """Each shot's picture box. Dark shots take the box of the whole video, which bright shots have shown."""
+def _set_boxes(shots: list[Shot], size: tuple[int, int]) -> None:
+    """Dark shots and title cards take the box of the whole video, which its other shots have shown."""
     seen = [shot for shot in shots if len(shot.rows)]
     if seen:
         whole = box_of(np.max([s.rows for s in seen], axis=0), np.max([s.columns for s in seen], axis=0))
@@ -256,5 +257,5 @@ def _set_boxes(shots: list[Shot], size: tuple[int, ...]) -> None:
         whole = (0, 0, size[0], size[1])
     for shot in shots:
         dim = shot.measures.get("brightness", 0.0) < DIM
-        if dim or not len(shot.rows):
+        if dim or not len(shot.rows) or shot.measures["picture_area"] < 0.5:
             shot.set_box(whole)

@@ -99,7 +99,7 @@ def pan(
     """A window that slides over a photo, back and forth at its edges; ``size`` is width, height."""
     import cv2
 
-    width, height = size
+    width = size[0]
     room = photo.shape[1] - width - 1
     taken = []
     for i in range(frames):
@@ -132,3 +132,17 @@ def overlaps(found: list[tuple[int, int]], truth: list[tuple[int, int]]) -> int:
             left.remove(hit)
             hits += 1
     return hits
+
+
+def scenery(seed: int, width: int = 900, height: int = 300) -> np.ndarray:
+    """A made-up aerial photo: rough ground in one of several palettes; every seed is another place."""
+    import cv2
+
+    rng = np.random.default_rng(seed)
+    relief = np.zeros((height, width), np.float32)
+    for octave in range(2, 8):
+        grid = rng.normal(size=(max(2, height * 2**octave // 300), max(2, width * 2**octave // 300)))
+        relief += cv2.resize(grid.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC) * 0.62**octave
+    level = (relief - relief.min()) / (relief.max() - relief.min())
+    low, high = rng.integers(20, 90, 3), rng.integers(130, 240, 3)
+    return np.round(low + (high - low) * level[..., None]).astype(np.uint8)
