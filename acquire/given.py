@@ -33,6 +33,7 @@ class Found:
         cameras: as given, lines without a frame included.
         ticks: presentation timestamp of each line's frame, in the stream's time base.
         here: whether there is such a frame.
+        span_us: from the first frame's start to the last frame's end, presentation time.
         faults: malformed lines of the file.
     """
 
@@ -41,6 +42,7 @@ class Found:
     cameras: Cameras
     ticks: Int64[np.ndarray, "n"]
     here: Bool[np.ndarray, "n"]
+    span_us: tuple[int, int]
     faults: int
 
 
@@ -87,7 +89,9 @@ def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None
         if text.sha256 != sha256:
             raise FetchError(f"{files[key]} changed during the run", kind="format", remedy="Run the same command again")
         place, here = nearest_frames(text.cameras.timestamps_us, times_us)
-        clips.append(Found(key, split, text.cameras, ticks[place], here, len(text.faults)))
+        ends = np.append(times_us[1:], times_us[0] + row["duration_us"])
+        span = (int(times_us[place[here][0]]), int(ends[place[here][-1]])) if here.any() else (0, 0)
+        clips.append(Found(key, split, text.cameras, ticks[place], here, span, len(text.faults)))
     whole = [clip for clip in clips if clip.here.sum() >= MIN_FRAMES]
     if not whole:
         raise FetchError(
@@ -145,7 +149,6 @@ def _camera_file(job: Job, clip: Found) -> Path:
 def _clip_row(job: Job, clip: Found, width: int, height: int) -> Row:
     file = _camera_file(job, clip)
     times = clip.cameras.timestamps_us
-    kept = times[clip.here]
     measures: dict[str, Any] = {
         "listed": len(times) + clip.faults,
         "malformed_lines": clip.faults,
@@ -153,7 +156,7 @@ def _clip_row(job: Job, clip: Found, width: int, height: int) -> Row:
     }
     return {
         "id": clip.key,
-        "shot_id": f"{job.task.id}-{kept[0]}-{kept[-1]}",
+        "shot_id": f"{job.task.id}-{clip.span_us[0]}-{clip.span_us[1]}",  # as curate names it
         "video_id": job.task.id,
         "split": clip.split,
         "frame_count": int(clip.here.sum()),
