@@ -42,7 +42,7 @@ def centred_interval(
     """
     if starts < 2:
         return None
-    found = [replicate(row) for row in draws(starts, replicates, seed) if (row > 0).sum() > 1]
+    found = [replicate(row) for row in draws(starts, replicates, seed)]
     if len(found) < 2:
         return None
     low, high = _percentiles(np.array(found))

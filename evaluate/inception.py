@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +32,7 @@ def load(weights: Path, device: str = "cpu") -> Callable[[UInt8[Tensor, "b 3 h w
         network: Any = FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(weights)
         )
-    except (RuntimeError, OSError, AttributeError, TypeError, EOFError) as error:
+    except (RuntimeError, OSError, AttributeError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(
             f"{weights} does not hold the Inception weights ({str(error).splitlines()[0]})",
             remedy="Run: flythrough weights fetch inception --force",

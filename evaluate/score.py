@@ -155,12 +155,17 @@ def extractors_of(protocol: Protocol, settings: Settings, tally: Tally) -> list[
     for name in protocol.header.sets.networks:
         try:
             extractor = load_extractor(name, settings.device, settings.inception if name == "inception" else None)
-        except MissingWeights as error:
-            tally.not_measured |= {metric: str(error) for metric in NAMES[name]}
+        except MissingWeights:
+            tally.not_measured |= {metric: needs_weights(name) for metric in NAMES[name]}
             continue
         tally.weights[f"metric:{name}"] = extractor.weights_sha256
         found.append(extractor)
     return found
+
+
+def needs_weights(name: str) -> str:
+    """Why a metric was not measured, without the paths of this machine."""
+    return f"the weights {name!r} were not on this machine: flythrough weights fetch {name}"
 
 
 def image_metrics(tally: Tally) -> dict[str, Callable[[Image, Image], float]]:
@@ -172,8 +177,8 @@ def image_metrics(tally: Tally) -> dict[str, Callable[[Image, Image], float]]:
     for net in ("alex", "vgg"):
         try:
             trunk = locate(f"lpips-{net}")
-        except MissingWeights as error:
-            tally.not_measured[f"lpips_{net}"] = str(error)
+        except MissingWeights:
+            tally.not_measured[f"lpips_{net}"] = needs_weights(f"lpips-{net}")
             continue
         found[f"lpips_{net}"] = images.Lpips(net, trunk)
         tally.weights[f"metric:lpips_{net}"] = sha256_of(trunk)
