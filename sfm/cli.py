@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -12,7 +13,25 @@ RUN_OPTIONS: dict[str, tuple[type, str, str]] = {
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
-    """Add the stage's commands."""
-    from . import export_cli
+    """Add ``flythrough sfm view`` and ``flythrough export``."""
+    from .export_cli import register as register_export
 
-    export_cli.register(app, stage)
+    stage.command("view")(view)
+    register_export(app, stage)
+
+
+def view(
+    clip: Annotated[str, typer.Argument(help="The clip's id.")],
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Folder that holds tables and outputs.")] = Path(
+        "workspace"
+    ),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page [default: in the workspace, sfm/view/CLIP.html].")
+    ] = None,
+) -> None:
+    """Write a page about one clip: points, camera path, frames with disparity, errors."""
+    from flythrough.catalog import Workspace
+
+    from .view import write_view
+
+    typer.echo(write_view(Workspace(workspace), clip, output))

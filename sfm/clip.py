@@ -41,6 +41,8 @@ def publish_clip(
             "smoothed": scaled,
             "key": scene.key,
             "points": posed.points.astype(np.float32),
+            "visible_from": posed.visible_from,
+            "visible_to": posed.visible_to,
             "colors": _colors(posed),
             "error_px": _error_by_frame(scene),
             "warp_disparity": consistency.disparity_error,
