@@ -41,7 +41,7 @@ class Rules(Section):
     """Which videos are worth having. Those of camera files are always wanted."""
 
     apply_to: Literal["found", "all"] = Field(
-        default="found", description="to what searches, channels and playlists found, or to all"
+        default="found", description="to what searches and channels found, or to all; licence and days always"
     )
     must_words: tuple[str, ...] = Field(default=MUST_WORDS, description="title or description has one of these words")
     skip_words: tuple[str, ...] = Field(default=SKIP_WORDS, description="title has none of these words")
@@ -50,7 +50,9 @@ class Rules(Section):
     min_width_px: int = Field(default=640, ge=0, description="of the picture as displayed")
     min_height_px: int = Field(default=360, ge=0, description="of the picture as displayed")
     landscape: bool = Field(default=True, description="refuse pictures taller than wide")
-    license: Literal["any", "creative-commons"] = Field(default="any", description="licence that the platform states")
+    license: Literal["any", "creative-commons"] = Field(
+        default="any", description="licence that the platform states; of every URL"
+    )
     uploaded_from: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="first day, YYYY-MM-DD")
     uploaded_to: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="last day, YYYY-MM-DD")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from flythrough.video import HDR_TRANSFERS
 
-from .config import AcquireConfig
+from .config import Rules, Verify
 from .likeness import perceptual_hash
 from .rules import Candidate, Rejected, check
 from .store import Provenance
@@ -17,7 +17,7 @@ from .verify import Facts, verify
 
 
 def examine(
-    video: Path, name: str, provenance: Provenance, config: AcquireConfig, *, ruled: bool
+    video: Path, name: str, provenance: Provenance, config: Verify, rules: Rules | None
 ) -> tuple[dict[str, Any], Provenance]:
     """Find out all that the table ``videos`` says of a file.
 
@@ -25,8 +25,8 @@ def examine(
         video: the file; an HDR one is replaced by its SDR version if the settings say so.
         name: what messages call it.
         provenance: where it came from.
-        config: the settings.
-        ruled: whether ``config.rules`` apply to it.
+        config: how closely to look, and what to do with HDR.
+        rules: those that apply to it, if any.
 
     Returns:
         Columns, and the provenance with what was done to the file.
@@ -35,20 +35,20 @@ def examine(
         FetchError: it is no whole video.
         Rejected: a rule drops it.
     """
-    facts = verify(video, name, config.verify)
+    facts = verify(video, name, config)
     if facts.info.color_transfer in HDR_TRANSFERS:
         facts, provenance = _without_hdr(video, name, facts, provenance, config)
-    if ruled:
-        check(_candidate(facts, provenance), config.rules, final=True)
+    if rules is not None:
+        check(_candidate(facts, provenance), rules, final=True)
     likeness = perceptual_hash(video, facts.start_us, facts.duration_us)
     return {**facts.columns(), "perceptual_hash": likeness}, provenance
 
 
 def _without_hdr(
-    video: Path, name: str, facts: Facts, provenance: Provenance, config: AcquireConfig
+    video: Path, name: str, facts: Facts, provenance: Provenance, config: Verify
 ) -> tuple[Facts, Provenance]:
     transfer = facts.info.color_transfer
-    if config.verify.hdr == "refuse":
+    if config.hdr == "refuse":
         raise Rejected("hdr", {"color_transfer": transfer})
     from .tonemap import CHAIN, tonemap
 
@@ -56,7 +56,7 @@ def _without_hdr(
     tonemap(video, converted)
     os.replace(converted, video)
     note = {"tonemap": f"{transfer} to bt709: {CHAIN}", "original_sha256": facts.sha256}
-    return verify(video, name, config.verify), replace(provenance, tools={**(provenance.tools or {}), **note})
+    return verify(video, name, config), replace(provenance, tools={**(provenance.tools or {}), **note})
 
 
 def _candidate(facts: Facts, provenance: Provenance) -> Candidate:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from flythrough.errors import FlythroughError
 
 from .budget import Purse
-from .config import AcquireConfig
+from .config import AcquireConfig, Rules
 from .download import Fetcher
 from .entries import VIDEO_SUFFIXES, youtube_key
 from .failures import FetchError
@@ -19,7 +19,9 @@ from .rules import Candidate, Rejected, check
 from .store import Provenance, Shelf, tools
 
 
-def obtain(url: str, shelf: Shelf, fetcher: Fetcher, purse: Purse, config: AcquireConfig, *, ruled: bool) -> Provenance:
+def obtain(
+    url: str, shelf: Shelf, fetcher: Fetcher, purse: Purse, config: AcquireConfig, rules: Rules | None
+) -> Provenance:
     """See to it that the shelf holds the video at ``url``; what is there is not fetched again.
 
     Args:
@@ -28,7 +30,7 @@ def obtain(url: str, shelf: Shelf, fetcher: Fetcher, purse: Purse, config: Acqui
         fetcher: downloads files, asking ``purse`` first.
         purse: what may still be spent.
         config: the settings.
-        ruled: whether ``config.rules`` apply to it.
+        rules: those that apply to it, if any.
 
     Raises:
         FetchError: it cannot be had.
@@ -41,12 +43,12 @@ def obtain(url: str, shelf: Shelf, fetcher: Fetcher, purse: Purse, config: Acqui
     direct = shelf.folder / "direct"
     try:
         if youtube_key(url) or (not _names_a_file(url) and _is_platform(url)):
-            return _from_platform(url, shelf, fetcher, purse, config, ruled=ruled)
+            return _from_platform(url, shelf, fetcher, purse, config, rules)
         try:
             fetcher.fetch(url, direct)
         except FetchError as error:
             if error.kind == "format" and not youtube_key(url) and _names_a_file(url) and _is_platform(url):
-                return _from_platform(url, shelf, fetcher, purse, config, ruled=ruled)
+                return _from_platform(url, shelf, fetcher, purse, config, rules)
             raise
         return shelf.put(direct, Provenance(url=url, tools=tools(), suffix=suffix_of(url)))
     except FlythroughError:
@@ -55,7 +57,7 @@ def obtain(url: str, shelf: Shelf, fetcher: Fetcher, purse: Purse, config: Acqui
 
 
 def _from_platform(
-    url: str, shelf: Shelf, fetcher: Fetcher, purse: Purse, config: AcquireConfig, *, ruled: bool
+    url: str, shelf: Shelf, fetcher: Fetcher, purse: Purse, config: AcquireConfig, rules: Rules | None
 ) -> Provenance:
     from .platforms import download, look, provenance_of
 
@@ -66,8 +68,8 @@ def _from_platform(
             info = look(url, config)
             if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
                 raise Rejected("live, not a recording", {"live_status": info.get("live_status")})
-            if ruled:
-                check(_candidate(info), config.rules, final=False)
+            if rules is not None:
+                check(_candidate(info), rules, final=False)
             purse.spend(shelf.id, info.get("filesize") or info.get("filesize_approx"), info.get("duration"))
             file = download(info, shelf.folder, config)
         result.append((file, replace(provenance_of(info), suffix=file.suffix, duration_s=info.get("duration"))))

@@ -47,6 +47,14 @@ def check(candidate: Candidate, rules: Rules, *, final: bool) -> None:
         raise Rejected(reason, values)
 
 
+def for_listed(rules: Rules) -> Rules:
+    """The rules for what was asked for by name: only licence and upload day, if they are set."""
+    return Rules(
+        must_words=(), skip_words=(), min_duration_s=0, max_duration_s=1e9, min_width_px=0, min_height_px=0,
+        landscape=False, license=rules.license, uploaded_from=rules.uploaded_from, uploaded_to=rules.uploaded_to,
+    )  # fmt: skip
+
+
 def reject(candidate: Candidate, rules: Rules, *, final: bool) -> str | None:
     """The first rule's reason to drop a video, or None to keep it.
 
@@ -63,7 +71,7 @@ def reject(candidate: Candidate, rules: Rules, *, final: bool) -> str | None:
 
 def reject_title(video: Candidate, rules: Rules, final: bool = True) -> str | None:
     if video.title is None:
-        return "no title" if final and rules.must_words else None
+        return None  # a direct file or a local one has none
     if any(has_word(video.title, word) for word in rules.skip_words):
         return "title has a skip-word"
     text = f"{video.title}\n{video.description or ''}"

@@ -11,7 +11,7 @@ from flythrough.errors import FlythroughError
 from flythrough.files import content_key
 from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
 
-from .config import AcquireConfig
+from .config import AcquireConfig, Rules
 
 if TYPE_CHECKING:
     from .store import Provenance
@@ -98,13 +98,13 @@ def _remote(job: Job, config: AcquireConfig) -> Outcome:
     from .store import Shelf, place
 
     url = job.task.inputs["url"]
-    ruled = _ruled(job, config)
-    if ruled and job.task.hints.get("title"):  # what a list said of it may do to drop it unasked
-        check(Candidate(job.task.hints["title"], duration_s=job.task.hints["duration_s"]), config.rules, final=False)
+    rules = _rules(job, config)
+    if rules and job.task.hints.get("title"):  # what a list said of it may do to drop it unasked
+        check(Candidate(job.task.hints["title"], duration_s=job.task.hints["duration_s"]), rules, final=False)
     shelf, purse = Shelf(job.workspace, job.task.id), Purse(job.workspace, config.budget)
     fetcher = Fetcher(config.download, job.workspace / "acquire" / ".hosts", lambda n: purse.spend(shelf.id, n))
     with shelf.locked():
-        provenance = obtain(url, shelf, fetcher, purse, config, ruled=ruled)
+        provenance = obtain(url, shelf, fetcher, purse, config, rules)
         video = job.folder / f"video{provenance.suffix}"
         place(shelf.target, video)
         try:
@@ -130,15 +130,22 @@ def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenanc
 
     from .examine import examine
 
-    facts, provenance = examine(video, name, provenance, config, ruled=_ruled(job, config))
+    facts, provenance = examine(video, name, provenance, config.verify, _rules(job, config))
     row = {"id": job.task.id, "path": job.path_of(video), **facts, **provenance.columns(), "camera_folder": None}
     write_json(job.folder / "provenance.json", row)
     return Outcome(rows=[row])
 
 
-def _ruled(job: Job, config: AcquireConfig) -> bool:
+def _rules(job: Job, config: AcquireConfig) -> Rules | None:
+    """The rules that apply to a task's video; to those of camera files none do."""
+    from .rules import for_listed
+
     inputs = job.task.inputs
-    return bool(inputs.get("found")) or (config.rules.apply_to == "all" and inputs["kind"] != "cameras")
+    if inputs["kind"] == "cameras":
+        return None
+    if inputs.get("found") or config.rules.apply_to == "all":
+        return config.rules
+    return for_listed(config.rules) if inputs["kind"] == "url" else None
 
 
 def _drop(job: Job, reason: str, values: dict[str, object]) -> Outcome:

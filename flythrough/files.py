@@ -17,6 +17,7 @@ from .errors import DiskError
 _DISK_ERRNOS = {
     errno.ENOSPC: "Free some space there, then run the same command again",
     errno.EDQUOT: "Free some of your quota, then run the same command again",
+    errno.EFBIG: "Raise the limit on file sizes (ulimit -f), then run the same command again",
     errno.EROFS: "Choose a folder on a writable disk",
     errno.EACCES: "Give yourself rights to it (chmod, chown) or choose another place",
     errno.EPERM: "Give yourself rights to it (chmod, chown) or choose another place",

@@ -238,6 +238,15 @@ def test_a_list_that_cannot_be_had_is_one_error(shore: Shore, tmp_path: Path) ->
     assert len(tables(tmp_path)["videos"]) == 1
 
 
+def test_the_licence_rule_holds_for_listed_videos_too_and_the_words_do_not(shore: Shore, tmp_path: Path) -> None:
+    inputs = [shore.put("free", title="How to sail"), shore.put("not-free", license="All rights reserved")]
+    acquire(tmp_path, inputs=inputs, rules={"license": "creative-commons"})
+    found = tables(tmp_path)
+    assert [row["platform_id"] for row in found["videos"]] == ["free"]
+    assert [row["reason"] for row in found["drops"]] == ["licence is not Creative Commons"]
+    assert shore.media() == ["/media/free/big.mp4"]
+
+
 def test_a_live_stream_is_dropped(shore: Shore, tmp_path: Path) -> None:
     acquire(tmp_path, inputs=[shore.put("one", is_live=True)])
     assert [row["reason"] for row in tables(tmp_path)["drops"]] == ["live, not a recording"]
