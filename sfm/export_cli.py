@@ -20,7 +20,7 @@ def export_command(
         str, typer.Option("--format", help="realestate10k, colmap, nerfstudio, pixelsplat, webdataset or huggingface.")
     ],
     workspace: WorkspaceOption = Path("workspace"),
-    out: Annotated[Path | None, typer.Option(help="Folder to write [default: WORKSPACE/export/FORMAT].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; if not given, WORKSPACE/export/FORMAT.")] = None,
     frames: Annotated[
         bool, typer.Option("--frames", help="Write frames too: only where you may hand them on.")
     ] = False,
