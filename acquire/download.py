@@ -23,6 +23,7 @@ from .hosts import Host
 from .retry import persist
 
 _CHUNK = 1 << 18
+_ROOM = 1 << 20  # bytes given back on a full disk
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 10
 _USER_AGENT = "flythrough (+https://pypi.org/project/flythrough/)"
@@ -260,8 +261,13 @@ def retry_after_s(headers: Any) -> float | None:
 
 def _write(file: BinaryIO, data: bytes) -> None:
     view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]  # an unbuffered file may take less than it is given
+    try:
+        while view:
+            view = view[file.write(view) :]  # an unbuffered file may take less than it is given
+    except OSError:
+        # A full disk must hold what is to be said about it: give up the end of what is here, it will be fetched again.
+        file.truncate(max(0, file.tell() - _ROOM))
+        raise
 
 
 def _start(headers: Any) -> int | None:

@@ -91,7 +91,16 @@ def place(source: Path, target: Path) -> None:
         try:
             os.link(source.resolve(), target)
         except OSError:
-            shutil.copyfile(source, target)
+            _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        target.unlink(missing_ok=True)  # a full disk must hold what is to be said about it
+        error.filename = target
+        raise
 
 
 def tools() -> dict[str, str]:

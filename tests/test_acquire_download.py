@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import threading
 import time
@@ -13,11 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from http_server import Page, Server, serve
-
 from flythrough.acquire.config import Download
 from flythrough.acquire.download import Fetcher
 from flythrough.acquire.failures import FetchError
+from http_server import Page, Server, serve
+
+from flythrough.errors import FlythroughError
 
 FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=0.5, attempts=4, per_host=8)
 BODY = b"\x00\x00\x00\x18ftyp" + random.Random(7).randbytes(1_500_000)
@@ -188,6 +190,28 @@ def test_per_host_limit_holds_over_threads_and_requests_keep_their_distance(serv
     assert server.most_open == 2
     times = [at for at, _, _ in server.requests]
     assert times[-1] - times[0] >= 7 / 20 * 0.9
+
+
+def _short_of_disk(url: str, folder: Path, said: "multiprocessing.Queue[tuple[str, str]]") -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, 1_200_000))
+    try:
+        Fetcher(FAST, folder / "hosts").fetch(url, folder / "got")
+    except FlythroughError as error:
+        said.put((error.kind, error.remedy))
+
+
+def test_a_full_disk_is_an_error_of_its_own_and_leaves_room(server: Server, tmp_path: Path) -> None:
+    server.pages["/a.mp4"] = Page(BODY)
+    context = multiprocessing.get_context("fork")
+    said = context.Queue()
+    process = context.Process(target=_short_of_disk, args=(server.url("/a.mp4"), tmp_path, said))
+    process.start()
+    kind, remedy = said.get(timeout=30)
+    process.join()
+    assert kind == "disk"
+    assert remedy
+    assert 0 < (tmp_path / "got.part").stat().st_size < 200_000
+    assert fetch(server, tmp_path).read_bytes() == BODY
 
 
 def _child(url: str, hosts: Path, target: Path) -> None:
