@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from .links import Link, far_link, link
+from .picture import box_of
 
 LINKED, UNLINKED = 0.35, 0.15  # Link.share that says same scene, other scene; between them nothing is sure
 BLANK_CONTRAST = 4.0  # grey levels; a frame below shows nothing
@@ -58,12 +59,25 @@ def find_transitions(strip: Strip, arbiter: Arbiter | None = None) -> list[Trans
     """Transitions within a strip, in order, in frame indices of the video."""
     if len(strip) < 2:
         return []
+    strip = _inside_bars(strip)
     fades = _fades(strip)
     cuts = [t for t in _cuts(strip, arbiter) if not _touches(t, fades, 1)]
     dissolves = [t for t in _dissolves(strip, arbiter, [*fades, *cuts]) if not _touches(t, fades, 2)]
     cuts = [t for t in cuts if not _touches(t, dissolves, 0)]
     merged = _merge(strip, sorted([*fades, *cuts, *dissolves], key=lambda t: (t.start, t.end)))
     return [Transition(t.start + strip.first, t.end + strip.first, t.kind) for t in merged]
+
+
+def _inside_bars(strip: Strip) -> Strip:
+    """The strip without black bars: their edges stay through every edit, and would hide it."""
+    brightest = np.maximum.reduce(strip.gray)
+    top, left, bottom, right = box_of(brightest.max(1), brightest.max(0))
+    if (bottom - top, right - left) == brightest.shape or min(bottom - top, right - left) < 32:
+        return strip
+    top, left = top + 2 * (top > 0), left + 2 * (left > 0)
+    bottom, right = bottom - 2 * (bottom < brightest.shape[0]), right - 2 * (right < brightest.shape[1])
+    inner = [np.ascontiguousarray(gray[top:bottom, left:right]) for gray in strip.gray]
+    return Strip(strip.first, strip.times_s, strip.tiny, inner)
 
 
 def _touches(transition: Transition, others: list[Transition], slack: int) -> bool:

@@ -1,4 +1,4 @@
-"""Shots that show the same pictures, within and across videos."""
+"""Shots that show the same pictures, within and across videos, also where one is a piece of the other."""
 
 from __future__ import annotations
 
@@ -8,43 +8,53 @@ from itertools import pairwise
 
 from .hashes import BITS, distance_bits
 
-BANDS = 8  # hashes within 7 bits of each other agree in at least one of 8 bands
+INDEX_EVERY = 5  # of a shot's hashes, one in so many is indexed; all are looked up
+LEAST_SHARE = 0.8  # of the shorter shot's hashes that have a near one in the other
 
 
 def find_duplicates(shots: Iterable[tuple[str, str]], max_distance_bits: int) -> dict[str, str]:
     """Which shots repeat an earlier one.
 
     Args:
-        shots: (id, hash of the shot) in order; of two that agree the first is the original.
-        max_distance_bits: first, middle and last picture must all be this close.
+        shots: (id, hashes of the shot as ``hashes.shot_hash`` writes them) in order; of two that agree the first is
+            the original. Pieces of one split shot, whose ids say that the one ends where the other begins, are none.
+        max_distance_bits: how far two pictures' hashes may lie apart.
 
     Returns:
         For each repeating shot, the id of the one it repeats.
     """
-    index: dict[tuple[int, int], list[tuple[str, tuple[int, ...]]]] = defaultdict(list)
+    index: dict[tuple[int, int], set[str]] = defaultdict(set)
+    known: dict[str, list[int]] = {}
+    order: dict[str, int] = {}
     repeats: dict[str, str] = {}
     for id, text in shots:
-        hashes = tuple(int(part, 16) for part in text.split("-"))
-        keys = _keys(hashes[0], max_distance_bits)
-        original = next(
-            (
-                other
-                for key in keys
-                for other, theirs in index[key]
-                if all(distance_bits(a, b) <= max_distance_bits for a, b in zip(hashes, theirs, strict=True))
-            ),
-            None,
-        )
-        if original is not None:
+        hashes = [int(part, 16) for part in text.split("-")]
+        met = {other for hash in hashes for key in _keys(hash, max_distance_bits) for other in index.get(key, ())}
+        in_order = sorted(met, key=lambda other: order[other])
+        same = (o for o in in_order if not _adjoin(o, id) and _agree(hashes, known[o], max_distance_bits))
+        if (original := next(same, None)) is not None:
             repeats[id] = original
             continue
-        for key in keys:
-            index[key].append((id, hashes))
+        known[id], order[id] = hashes, len(order)
+        for hash in hashes[::INDEX_EVERY]:
+            for key in _keys(hash, max_distance_bits):
+                index[key].add(id)
     return repeats
+
+
+def _agree(a: list[int], b: list[int], max_distance_bits: int) -> bool:
+    short, long = sorted((a, b), key=len)
+    near = sum(any(distance_bits(x, y) <= max_distance_bits for y in long) for x in short)
+    return near >= LEAST_SHARE * len(short)
+
+
+def _adjoin(a: str, b: str) -> bool:
+    """Whether two shots are neighbouring pieces of one: ids are video, start and end."""
+    one, two = a.rsplit("-", 2), b.rsplit("-", 2)
+    return len(one) == len(two) == 3 and one[0] == two[0] and (one[2] == two[1] or two[2] == one[1])
 
 
 def _keys(hash: int, max_distance_bits: int) -> list[tuple[int, int]]:
     """Parts of a hash of which at least one is equal in every hash that is close enough (pigeonhole)."""
-    bands = max(BANDS, max_distance_bits + 1)
-    edges = [BITS * i // bands for i in range(bands + 1)]
+    edges = [BITS * i // (max_distance_bits + 1) for i in range(max_distance_bits + 2)]
     return [(i, (hash >> a) & ((1 << (b - a)) - 1)) for i, (a, b) in enumerate(pairwise(edges))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from flythrough.curate.config import CurateConfig, Rules, StillRule
 from flythrough.curate.decide import decide
@@ -18,7 +19,7 @@ from flythrough.stage import Outcome
 GOOD = {
     "length_s": 5.0, "frames": 150, "brightness": 0.45, "picture_area": 1.0, "tracked": 0.8, "speed_widths_s": 0.1,
     "travel_widths": 0.5, "windows": 6.0, "blur": 0.3, "shake_widths_s2": 0.2, "parallax": 0.15, "moving_area": 0.1,
-    "overlay_area": 0.01, "sky": 0.3, "water": 0.3, "small_movers": 1.0, "nature": 0.6, "hash": "1-2-3",
+    "overlay_area": 0.01, "sky": 0.3, "water": 0.3, "small_movers": 1.0, "nature": 0.6, "hash": "1",
 }  # fmt: skip
 
 
@@ -66,20 +67,22 @@ def test_every_rule_has_a_setting_and_every_threshold_exists() -> None:
 
 
 def test_duplicates_within_the_distance_and_no_further() -> None:
-    base = 0x123456789ABCDEF0
-    flipped = base ^ 0b1001001  # three bits
-    shots = [
-        ("a", f"{base:x}-{base:x}-{base:x}"),
-        ("b", f"{flipped:x}-{base:x}-{base:x}"),
-        ("c", f"{base:x}-0-{base:x}"),
-    ]
-    assert find_duplicates(shots, 3) == {"b": "a"}
+    rng = np.random.default_rng(0)
+    one, two = ([int(x) for x in rng.integers(2**63, size=30)] for _ in range(2))
+    near = [x ^ 0b1001001 for x in one[7:20]]  # a piece of the first, three bits off
+
+    def text(hashes: list[int]) -> str:
+        return "-".join(f"{h:016x}" for h in hashes)
+
+    shots = [("v-0-10", text(one)), ("v-20-30", text(two)), ("w-0-9", text(near)), ("w-9-12", text(two[:4] + near[:3]))]
+    assert find_duplicates(shots, 3) == {"w-0-9": "v-0-10"}
     assert find_duplicates(shots, 2) == {}
-    assert find_duplicates(shots[::-1], 3) == {"a": "b"}
+    assert find_duplicates(shots[::-1], 3) == {"v-0-10": "w-0-9"}
+    assert find_duplicates([("v-0-10", text(one)), ("v-10-20", text(one))], 3) == {}  # pieces of one long shot
 
 
 def _row(id: str, **measures: object) -> dict[str, object]:
-    figures = {**GOOD, "hash": f"{int.from_bytes(id.encode()):x}-{len(id):x}-3", **measures}
+    figures = {**GOOD, "hash": f"{int.from_bytes(id.encode()):x}", **measures}
     return {
         "id": id, "video_id": "v", "start_frame": 0, "end_frame": 9, "camera_file": None, "measures": to_json(figures),
     }  # fmt: skip
