@@ -12,6 +12,8 @@ from .masks import sky_mask
 
 _ROWS = 192  # disparity is solved at this height
 _ROUNDS = 3
+_BELOW = 0.25  # share of the points that may lie below the ground's plane
+_FADE = 1e-4  # how little a point's influence gets before the plane takes over
 
 
 def densify(
@@ -19,39 +21,46 @@ def densify(
     xy: Float[np.ndarray, "n 2"],
     disparity: Float[np.ndarray, "n"],
     config: DisparityConfig,
+    ground: Float[np.ndarray, 3] | None = None,
 ) -> Float[np.ndarray, "h w"]:
     """Spread the disparity of points over a picture; breaks fall on colour edges, sky gets zero.
 
-    A plane through the points (affine in the picture, for a plane's disparity is) carries the trend, and what
-    the points differ from it is spread by weighted least squares (fast global smoother, Min et al. 2014).
+    The ground's plane (its disparity is affine over the picture) carries the trend, and what the points differ
+    from it is spread by weighted least squares (fast global smoother, Min et al. 2014). Far from all points, as
+    on open water, the plane alone remains.
 
     Args:
         image: RGB.
         xy: where the points are, normalised.
         disparity: of the points, in any unit.
         config: smoothing and edge settings.
+        ground: disparity of the ground's or the sea's plane, if known: constant, slope along x, slope along y;
+            else the plane under the points of this frame is taken.
     """
     height, width = image.shape[:2]
     rows = min(_ROWS, height)
     size = (round(width * rows / height), rows)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    plane = fit_plane(xy, disparity)
+    plane = fit_ground(xy, disparity) if ground is None else ground
     x, y = np.meshgrid((np.arange(size[0]) + 0.5) / size[0], (np.arange(rows) + 0.5) / rows)
-    trend = plane[0] + plane[1] * x + plane[2] * y
+    trend = np.maximum(plane[0] + plane[1] * x + plane[2] * y, 0)
     at = (xy * size).astype(int)
     total = np.zeros((2, rows, size[0]))
     np.add.at(total[0], (at[:, 1], at[:, 0]), disparity - trend[at[:, 1], at[:, 0]])
     np.add.at(total[1], (at[:, 1], at[:, 0]), 1.0)
     spread = _smooth(total, small, config.smoothing**2, config.edge)
-    solved = trend + spread[0] / (spread[1] + 1e-6)
+    solved = trend + spread[0] / (spread[1] + _FADE)
     solved = np.clip(solved, 0, np.percentile(disparity, 99.5) * 1.25)
     full = cv2.resize(solved.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    full[confirmed_sky(image, xy, disparity, plane)] = 0
+    full[confirmed_sky(image, xy, disparity, ground)] = 0
     return full
 
 
-def fit_plane(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -> Float[np.ndarray, 3]:
-    """Robust affine fit of disparity over the picture: constant, slope along x, slope along y."""
+def fit_ground(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -> Float[np.ndarray, 3]:
+    """The plane under the points: constant, slope along x, slope along y of its disparity over the picture.
+
+    A quantile regression: what stands on the ground or the sea is nearer than it, so most points lie above.
+    """
     design = np.concatenate([np.ones_like(xy[:, :1]), xy], -1)
     weight = np.ones(len(xy))
     ridge = np.diag([1e-9, 1e-3, 1e-3]) * len(xy)
@@ -59,8 +68,9 @@ def fit_plane(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -
     for _ in range(10):
         weighted = design * weight[:, None]
         plane = np.linalg.solve(design.T @ weighted + ridge, weighted.T @ disparity)
-        residual = np.abs(disparity - design @ plane)
-        weight = 1 / np.maximum(residual, 0.2 * np.median(residual) + 1e-9)
+        residual = disparity - design @ plane
+        size = np.maximum(np.abs(residual), 0.2 * np.median(np.abs(residual)) + 1e-9)
+        weight = np.where(residual > 0, _BELOW, 1 - _BELOW) / size
         weight /= weight.mean()
     return plane
 
@@ -69,23 +79,29 @@ def confirmed_sky(
     image: UInt8[np.ndarray, "h w 3"],
     xy: Float[np.ndarray, "n 2"],
     disparity: Float[np.ndarray, "n"],
-    plane: Float[np.ndarray, 3],
+    ground: Float[np.ndarray, 3] | None,
 ) -> Bool[np.ndarray, "h w"]:
-    """What looks like sky and is not contradicted by points or by the ground's plane."""
+    """What looks like sky and is contradicted neither by points nor by the ground's plane.
+
+    Where the plane is not known, a picture whose points are all about as far away (one that looks straight down)
+    has no sky.
+    """
     height, width = image.shape[:2]
     sky = sky_mask(image)
-    near = np.percentile(disparity, 95)
+    far, near = np.percentile(disparity, [5, 95])
+    if not sky.any() or (ground is None and far > 0.6 * near):
+        return np.zeros((height, width), bool)
     at = (xy * [width, height]).astype(int)
     solid = np.zeros((height, width), np.uint8)
     close = disparity > 0.03 * near
     solid[at[close, 1], at[close, 0]] = 1
-    reach = height // 24 | 1
+    reach = height // 36 | 1
     solid = cv2.dilate(solid, np.ones((reach, reach), np.uint8))
-    below = np.maximum.accumulate(solid, axis=0) > 0  # under something solid there is no sky
-    y = ((np.arange(height) + 0.5) / height)[:, None]
-    x = ((np.arange(width) + 0.5) / width)[None]
-    ground = plane[0] + plane[1] * x + plane[2] * y > 0.15 * near
-    return sky & ~below & ~ground
+    sky &= np.maximum.accumulate(solid, axis=0) == 0  # under something solid there is no sky
+    if ground is not None:
+        x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+        sky &= ground[0] + ground[1] * x + ground[2] * y < 0.1 * near
+    return sky
 
 
 def _smooth(values: np.ndarray, guide: Float[np.ndarray, "h w 3"], strength: float, edge: float) -> np.ndarray:

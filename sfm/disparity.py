@@ -9,10 +9,14 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
+from flythrough.geometry import camera_center
+
 from .config import DisparityConfig
 from .posed import PosedClip
+from .trajectory import level
 
 Disparities = Iterator[Float[np.ndarray, "h w"]]
+_UNDER_PERCENT = 3  # of the points may lie below the sea's plane
 MIN_POINTS = 8  # that a frame's disparity can be made from or fitted to
 
 
@@ -42,10 +46,30 @@ def disparities(clip: PosedClip, config: DisparityConfig) -> Disparities:
 def _from_points(clip: PosedClip, config: DisparityConfig) -> Disparities:
     from .densify import densify
 
+    sea = _sea_plane(clip)
     for place in range(len(clip)):
         xy, disparity, _ = clip.sparse(place)
         assert len(xy) >= MIN_POINTS, "a frame without points is no part of a clip"
-        yield densify(clip.images[place], xy, disparity, config)
+        ground = None if sea is None else plane_disparity(clip.intrinsics, clip.poses[place], *sea)
+        yield densify(clip.images[place], xy, disparity, config, ground)
+
+
+def _sea_plane(clip: PosedClip) -> tuple[Float[np.ndarray, 3], float] | None:
+    """The level plane under nearly all points, as (down, down . x); None where gravity cannot be told."""
+    down = level(clip.poses)
+    if down is None:
+        return None
+    depth = float(np.percentile(clip.points @ down, 100 - _UNDER_PERCENT))
+    return (down, depth) if (depth - camera_center(clip.poses) @ down).min() > 0.05 else None
+
+
+def plane_disparity(
+    intrinsics: Float[np.ndarray, 4], pose: Float[np.ndarray, "3 4"], normal: Float[np.ndarray, 3], offset: float
+) -> Float[np.ndarray, 3]:
+    """Disparity of the world plane ``normal . x = offset`` over a picture: constant, slope along x, slope along y."""
+    fx, fy, cx, cy = intrinsics
+    a, b, c = pose[:, :3] @ normal / (offset - normal @ camera_center(pose))
+    return np.array([c - a * cx / fx - b * cy / fy, a / fx, b / fy])
 
 
 def fit_scale_and_shift(predicted: Float[np.ndarray, "n"], disparity: Float[np.ndarray, "n"]) -> Fit:

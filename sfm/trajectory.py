@@ -12,6 +12,7 @@ from flythrough.geometry import camera_center
 from .config import QualityConfig
 from .scene import Scene
 
+_TURNED = 0.004  # spread of the x axes from which gravity can be told: about 13 degrees of yaw in all
 _NOISE = 0.5  # measurement noise of the smoother, median steps; its process noise is one step a second squared
 
 
@@ -157,12 +158,26 @@ def _attitude(poses: Float[np.ndarray, "m 3 4"]) -> tuple[Float[np.ndarray, "m"]
 
 def gravity(poses: Float[np.ndarray, "m 3 4"]) -> Float[np.ndarray, 3]:
     """Direction of down in the world, unit: what a stabilised camera's x axes are all square to."""
+    down, _ = _down_of(poses)
+    return down
+
+
+def level(poses: Float[np.ndarray, "m 3 4"]) -> Float[np.ndarray, 3] | None:
+    """As :func:`gravity`, but None where the camera turned too little to tell the horizon from its own pitch."""
+    down, turned = _down_of(poses)
+    return down if turned > _TURNED else None
+
+
+def _down_of(poses: Float[np.ndarray, "m 3 4"]) -> tuple[Float[np.ndarray, 3], float]:
+    """Down, and by how much (0 to 0.5) the x axes spread around it."""
     mean_down = poses[:, 1, :3].mean(0)
     mean_down /= np.linalg.norm(mean_down)
     right = poses[:, 0, :3]
-    scatter = right.T @ right / len(poses) + 0.02 * (np.eye(3) - np.outer(mean_down, mean_down))
-    down = np.linalg.eigh(scatter)[1][:, 0]
-    return down if down @ mean_down > 0 else -down
+    scatter = right.T @ right / len(poses)
+    spread = float(np.linalg.eigvalsh(scatter)[1])
+    weight = 0.02 * max(0.0, 1 - spread / _TURNED) + 1e-6  # a prior that fades where turning tells
+    down = np.linalg.eigh(scatter + weight * (np.eye(3) - np.outer(mean_down, mean_down)))[1][:, 0]
+    return (down if down @ mean_down > 0 else -down), spread
 
 
 def runs(scene: Scene, min_frames: int) -> list[Scene]:
