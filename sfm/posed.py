@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from flythrough.geometry import camera_center, project, transform
 
 from .config import ScaleConfig
+from .dense import dense_points
 from .footage import Footage
 from .scene import Lens, Scene
 
@@ -79,6 +80,7 @@ def pose_clip(footage: Footage, scene: Scene) -> PosedClip:
     poses = scene.poses.copy()
     poses[:, :, 3] /= unit
     images, intrinsics = undistort(footage.color[scene.frames], scene.lens)
+    dense = dense_points(footage.gray[scene.frames], footage.color[scene.frames], scene)
     order = np.lexsort((scene.seen_frame, scene.seen_point))
     ends = np.searchsorted(scene.seen_point[order], np.arange(len(scene.points) + 1))
     return PosedClip(
@@ -86,9 +88,9 @@ def pose_clip(footage: Footage, scene: Scene) -> PosedClip:
         images=images,
         intrinsics=intrinsics,
         poses=poses,
-        points=scene.points / unit,
-        visible_from=scene.seen_frame[order[ends[:-1]]],
-        visible_to=scene.seen_frame[order[ends[1:] - 1]],
+        points=np.concatenate([scene.points, dense.points]) / unit,
+        visible_from=np.concatenate([scene.seen_frame[order[ends[:-1]]], dense.visible_from]),
+        visible_to=np.concatenate([scene.seen_frame[order[ends[1:] - 1]], dense.visible_to]),
         scale=unit,
     )
 

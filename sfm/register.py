@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pycolmap
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, UInt8
 
 from .footage import Footage
 from .scene import Scene
@@ -77,24 +77,37 @@ def _strongest(scene: Scene, place: int, count: int) -> Sighting:
 
 
 def _follow(footage: Footage, frame: int, start: Sighting, steps: range) -> Iterator[tuple[int, Sighting]]:
-    """Carry points from frame to frame; a step that does not lead back to where it came from ends a track."""
+    """Carry points from frame to frame."""
     points, xy = start.points, start.xy
     here = footage.gray[frame]
-    tolerance = 0.7 * here.shape[1] / 640
     for step in steps:
         if len(points) < _MIN_POINTS:
             return
         there = footage.gray[step]
-        from_xy = (xy - 0.5).astype(np.float32)
-        moved, ok, _ = cv2.calcOpticalFlowPyrLK(here, there, from_xy, None, **_LK)
-        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(there, here, moved, moved - moved + from_xy, flags=4, **_LK)
-        height, width = there.shape
-        kept = (ok[:, 0] == 1) & (ok_back[:, 0] == 1)
-        kept &= np.linalg.norm(back - from_xy, axis=-1) < tolerance
-        kept &= ((moved > 2) & (moved < [width - 3, height - 3])).all(-1)
-        points, xy = points[kept], moved[kept].astype(float) + 0.5
+        kept, xy = step_tracks(here, there, xy)
+        points = points[kept]
         yield step, Sighting(points, xy)
         here = there
+
+
+def step_tracks(
+    here: UInt8[np.ndarray, "h w"], there: UInt8[np.ndarray, "h w"], xy: Float[np.ndarray, "n 2"]
+) -> tuple[Bool[np.ndarray, "n"], Float[np.ndarray, "m 2"]]:
+    """Where points went, in pixels; a step that does not lead back to where it came from ends a track.
+
+    Returns:
+        Which points are kept, and where these are now.
+    """
+    height, width = there.shape
+    from_xy = (xy - 0.5).astype(np.float32)
+    moved, ok, _ = cv2.calcOpticalFlowPyrLK(here, there, from_xy, None, **_LK)
+    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(
+        there, here, moved, from_xy.copy(), flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **_LK
+    )
+    kept = (ok[:, 0] == 1) & (ok_back[:, 0] == 1)
+    kept &= np.linalg.norm(back - from_xy, axis=-1) < 0.7 * width / 640
+    kept &= ((moved > 2) & (moved < [width - 3, height - 3])).all(-1)
+    return kept, moved[kept].astype(np.float64) + 0.5
 
 
 def _merge(sightings: list[Sighting]) -> Sighting:
