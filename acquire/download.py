@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
+from flythrough import __version__
 from flythrough.errors import FlythroughError, InputError
 from flythrough.files import disk_errors, read_json, write_json
 
@@ -26,7 +27,7 @@ _CHUNK = 1 << 18
 _ROOM = 1 << 20  # bytes given back on a full disk
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 10
-_USER_AGENT = "flythrough (+https://pypi.org/project/flythrough/)"
+_USER_AGENT = f"flythrough/{__version__}"
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def of_status(status: int, url: str, retry_after_s: float | None = None) -> Fetc
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
     return FetchError(
         f"{url} answered {status} {phrase}".rstrip(),
-        kind=_STATUS_KINDS.get(status, "network"),
+        kind=_STATUS_KINDS.get(status, "format" if 400 <= status < 500 and status not in _PASSING else "network"),
         again=status >= 500 or status in _PASSING,
         retry_after_s=retry_after_s,
     )

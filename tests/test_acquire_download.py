@@ -11,12 +11,15 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 from flythrough.acquire.config import Download
-from flythrough.acquire.download import Fetcher
+from flythrough.acquire.download import Fetcher, retry_after_s
 from flythrough.acquire.failures import FetchError
+from flythrough.acquire.hosts import Host
 from http_server import Page, Server, serve
 
 from flythrough.errors import FlythroughError
@@ -87,6 +90,22 @@ def test_429_for_longer_than_we_wait_is_rate_limited(server: Server, tmp_path: P
     assert caught.value.kind == "rate-limited"
 
 
+def test_retry_after_may_be_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert 85 <= (retry_after_s({"Retry-After": later}) or 0) <= 90
+    assert retry_after_s({"Retry-After": "7"}) == 7
+    assert retry_after_s({"Retry-After": "soon"}) is None
+    assert retry_after_s({}) is None
+
+
+def test_a_pause_holds_for_all_workers(server: Server, tmp_path: Path) -> None:
+    server.pages["/a.mp4"] = Page(BODY)
+    Host(tmp_path / "hosts", server.url("/").split("/")[2], FAST).pause(0.7)
+    began = time.monotonic()
+    fetch(server, tmp_path)
+    assert server.requests[0][0] - began >= 0.65
+
+
 def test_503_twice_then_200(server: Server, tmp_path: Path) -> None:
     server.pages["/a.mp4"] = Page(BODY, statuses=[(503, {}), (503, {})])
     assert fetch(server, tmp_path).read_bytes() == BODY
@@ -95,7 +114,7 @@ def test_503_twice_then_200(server: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(404, "removed"), (410, "removed"), (403, "login"), (401, "login"), (451, "geo-blocked")],
+    [(404, "removed"), (410, "removed"), (403, "login"), (401, "login"), (451, "geo-blocked"), (400, "format")],
 )
 def test_final_statuses_are_not_tried_again(server: Server, tmp_path: Path, status: int, kind: str) -> None:
     server.pages["/a.mp4"] = Page(BODY, statuses=[(status, {})])
