@@ -24,6 +24,7 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
     protocol = typer.Typer(help="Freeze and look at protocols.", no_args_is_help=True)
     protocol.command("build")(protocol_build)
     protocol.command("show")(protocol_show)
+    protocol.command("film")(protocol_film)
     stage.add_typer(protocol, name="protocol")
     for command in (methods, check, generate, score, report):
         stage.command()(command)
@@ -63,6 +64,20 @@ def protocol_show(name: Annotated[str, typer.Argument(help="acid-v1, sample-v1, 
     from .protocol import load_protocol
 
     _describe(load_protocol(name))
+
+
+def protocol_film(workspace: WorkspaceOption = Path("sample-workspace")) -> None:
+    """Film the clips of sample-v1 into a fresh workspace, with true poses and disparity."""
+    from flythrough.catalog import Workspace
+    from flythrough.errors import InputError
+
+    from .sample_clips import film_sample_clips
+
+    held = Workspace(workspace)
+    if held.has("clips"):
+        raise InputError(f"{workspace} has clips already", remedy="Name a fresh --workspace")
+    for row in film_sample_clips(held):
+        print(f"{row['id']}: {row['frame_count']} frames")
 
 
 def _describe(protocol: Protocol) -> None:

@@ -73,12 +73,15 @@ def test_features_and_fid_agree_with_torch_fidelity(inception: Extractor, incept
         with torch.inference_mode():
             theirs.append(network(torch.from_numpy(stack).permute(0, 3, 1, 2))[0])
         assert relative(ours[-1], theirs[-1].numpy()) < 1e-5
-    left, right = map(Moments.of, ours)
+    some = [x[:, ::8] for x in ours], [x[:, ::8] for x in theirs]  # their eigenvalues take a quarter minute at 2048
+    left, right = map(Moments.of, some[0])
     fid = frechet_distance(left.mean, left.cov, right.mean, right.cov)
-    expected = fid_statistics_to_metric(*map(fid_features_to_statistics, theirs), False)
+    expected = fid_statistics_to_metric(*map(fid_features_to_statistics, some[1]), False)
     assert fid == pytest.approx(expected["frechet_inception_distance"], rel=1e-5)
     kernel = kid(*ours, subsets=4, subset_size=5)
-    expected = kid_features_to_metric(*theirs, kid_subsets=4, kid_subset_size=5, rng_seed=2020, verbose=False)
+    # In double: these weights tell pictures apart so little that float32 rounding shows in the fourth digit.
+    doubles = [x.double() for x in theirs]
+    expected = kid_features_to_metric(*doubles, kid_subsets=4, kid_subset_size=5, rng_seed=2020, verbose=False)
     assert kernel.mean == pytest.approx(expected["kernel_inception_distance_mean"], rel=1e-4)
 
 
