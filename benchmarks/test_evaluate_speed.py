@@ -1,4 +1,4 @@
-"""Times of evaluate: run with ``pytest benchmarks/test_evaluate_speed.py -s``; prints, and asserts only ratios and memory."""
+"""Times of evaluate (``pytest benchmarks/test_evaluate_speed.py -s``): prints them; asserts ratios and memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from flythrough.evaluate.fid import Moments, Reference
 from flythrough.evaluate.windows import sliding_distances
 
@@ -48,9 +47,8 @@ def test_81_windows_of_100_steps_of_700_flights(reference: Reference) -> None:
 
 def test_inception_against_torch_fidelity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
-    from torch_fidelity import feature_extractor_inceptionv3 as theirs
-
     from flythrough.evaluate.features import extract, load_extractor
+    from torch_fidelity import feature_extractor_inceptionv3 as theirs
 
     monkeypatch.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: {})
     load = theirs.FeatureExtractorInceptionV3.load_state_dict

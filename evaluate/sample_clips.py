@@ -40,7 +40,7 @@ def _clips_of(video: Path, workspace: Workspace) -> list[Row]:
         ]
 
 
-def _write_clip(id: str, video: Path, shot: Row, images: list, archive, workspace: Workspace) -> Row:  # type: ignore[no-untyped-def, type-arg]
+def _write_clip(id: str, video: Path, shot: Row, images: list, archive, workspace: Workspace) -> Row:  # type: ignore[no-untyped-def]
     import cv2
 
     chosen = range(shot["start_frame"], shot["end_frame"])
