@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from flythrough.errors import InputError
 from flythrough.video import open_video
 
 T = TypeVar("T")
+DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
 
     step_us = round(sample_every_s * 1e6)
     with open_video(path) as (container, stream):
+        stream.codec_context.thread_count = min(DECODE_THREADS, os.cpu_count() or 1)
         base = Fraction(stream.time_base)
         usual = 1 / Fraction(stream.average_rate) if stream.average_rate else Fraction(1, 25)
         index, previous, next_sample_us = 0, -1, None
