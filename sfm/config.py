@@ -40,11 +40,15 @@ class FeaturesConfig(Section):
     kind: Literal["sift", "aliked"] = Field(
         default="sift", description="sift, or aliked where its weights are installed"
     )
-    count: int = Field(default=1500, ge=100, description="features a keyframe at most")
+    count: int = Field(
+        default=1500,
+        ge=100,
+        description="features a keyframe of 640 x 360 at most; larger pictures get more, up to 3 times",
+    )
     overlap: int = Field(default=4, ge=1, description="match each keyframe with as many following ones")
     loops: int = Field(default=2, ge=0, description="match each keyframe with as many look-alikes further away")
-    ratio: float = Field(default=0.85, gt=0, le=1, description="best over second-best descriptor distance at most")
-    min_matches: int = Field(default=20, ge=8, description="verified matches a pair of keyframes at least")
+    ratio: float = Field(default=0.8, gt=0, le=1, description="best over second-best descriptor distance at most")
+    min_matches: int = Field(default=16, ge=8, description="verified matches a pair of keyframes at least")
 
 
 class MappingConfig(Section):

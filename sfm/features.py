@@ -11,6 +11,8 @@ from numba import njit
 
 from .config import FeaturesConfig
 
+ALL_PAIRS = 20  # with so few keyframes every one is matched with every other
+_USUAL_PX = 640 * 360  # larger pictures get more features, in proportion to their area, up to three times
 _CELLS = (6, 8)  # rows and columns of the grid over which features are spread
 
 
@@ -27,13 +29,14 @@ class Features:
 
 def detect(image: UInt8[np.ndarray, "h w"], usable: Bool[np.ndarray, "h w"], config: FeaturesConfig) -> Features:
     """RootSIFT features on the usable part of a gray picture, spread over it."""
-    sift = cv2.SIFT.create(2 * config.count, contrastThreshold=0.01)
+    count = round(config.count * min(3.0, max(1.0, image.size / _USUAL_PX)))
+    sift = cv2.SIFT.create(2 * count, contrastThreshold=0.01)
     keypoints, descriptors = sift.detectAndCompute(image, usable.astype(np.uint8))
     if not keypoints:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
     xy = np.array([k.pt for k in keypoints], np.float32)
     strength = np.array([k.response for k in keypoints])
-    kept = _spread(xy, strength, image.shape, config.count)
+    kept = _spread(xy, strength, image.shape, count)
     root = np.sqrt(descriptors[kept] / np.maximum(descriptors[kept].sum(-1, keepdims=True), 1e-9))
     return Features(xy[kept] + 0.5, root.astype(np.float32))
 
@@ -86,7 +89,7 @@ def pairs_to_match(features: list[Features], config: FeaturesConfig) -> list[tup
     """Which keyframes to match: close ones, a few further ones, look-alikes far away (loops); near first."""
     count = len(features)
     gaps = {*range(1, config.overlap + 1), 2 * config.overlap, 4 * config.overlap}
-    if count <= 20:
+    if count <= ALL_PAIRS:
         gaps = set(range(1, count))
     pairs = {(i, i + gap) for gap in gaps for i in range(count - gap)}
     pairs |= _loops(features, 2 * config.overlap, config.loops)

@@ -11,7 +11,7 @@ import pycolmap
 from jaxtyping import Int64
 
 from .config import FeaturesConfig
-from .features import Features, detect, match, pairs_to_match
+from .features import ALL_PAIRS, Features, detect, match, pairs_to_match
 from .footage import Footage
 from .masks import in_cells, moving_cells, usable_mask
 from .parallax import Matched
@@ -66,7 +66,7 @@ def match_keyframes(
     pairs = []
     lost: set[int] = set()  # keyframes whose view is gone already at a smaller gap
     for first, second in pairs_to_match(features, config):
-        near = second - first <= 4 * config.overlap
+        near = len(features) > ALL_PAIRS and second - first <= 4 * config.overlap
         if near and first in lost:
             continue
         a, b = features[first], features[second]

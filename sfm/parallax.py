@@ -38,13 +38,18 @@ def measure_motion(pairs: Sequence[Matched]) -> Motion:
     """Fit rotation and zoom to the matches of the pairs that moved most."""
     travel = np.array([np.median(np.linalg.norm(b - a, axis=-1)) for a, b in pairs])
     widest = np.argsort(-travel, kind="stable")[: max(1, min(24, len(pairs) // 3))]
-    best = Motion(float(travel.max()), 0.0, 0.0, 0.0)
-    for focal in _FOCALS:
-        fits = [_rotation_and_zoom(pairs[i][0], pairs[i][1], focal) for i in widest]
-        share, zoom, turn = (float(v) for v in np.median(np.array(fits), axis=0))
-        if share > best.share:
-            best = Motion(best.travel, share, zoom, turn)
-    return best
+    tried: dict[float, np.ndarray] = {}
+
+    def fit(focal: float) -> float:
+        if focal not in tried:
+            tried[focal] = np.array([_rotation_and_zoom(pairs[i][0], pairs[i][1], focal) for i in widest])
+        return float(tried[focal][:, 3].mean())
+
+    best = min(_FOCALS, key=fit)
+    for ratio in (1.15, 1.07, 1.035, 1.017):
+        best = min((best / ratio, best, best * ratio), key=fit)
+    share, zoom, turn, _ = (float(v) for v in np.median(tried[best], axis=0))
+    return Motion(float(travel.max()), share, zoom, turn)
 
 
 def reject_motion(motion: Motion, config: QualityConfig) -> str | None:
@@ -56,8 +61,8 @@ def reject_motion(motion: Motion, config: QualityConfig) -> str | None:
     return None
 
 
-def _rotation_and_zoom(a: np.ndarray, b: np.ndarray, focal: float) -> tuple[float, float, float]:
-    """Share of matches explained, |log zoom| and angle of the best rotation and zoom; robust Gauss-Newton."""
+def _rotation_and_zoom(a: np.ndarray, b: np.ndarray, focal: float) -> tuple[float, float, float, float]:
+    """Best rotation and zoom by robust Gauss-Newton: share of matches explained, |log zoom|, angle, clipped error."""
     if len(a) > 400:
         a, b = a[:: len(a) // 400], b[:: len(b) // 400]
     rays = np.concatenate([a / focal, np.ones_like(a[:, :1])], -1)
@@ -65,7 +70,7 @@ def _rotation_and_zoom(a: np.ndarray, b: np.ndarray, focal: float) -> tuple[floa
     for _ in range(_ROUNDS):
         turned = rays @ rotation.T
         if turned[:, 2].min() < 0.05:
-            return 0.0, 0.0, 0.0  # it runs away: no rotation explains this
+            return 0.0, 0.0, 0.0, 1.0  # it runs away: no rotation explains this
         x, y = (turned[:, :2] / turned[:, 2:]).T
         gain = focal * np.exp(zoom)
         residual = (b - gain * np.stack([x, y], -1)).ravel()
@@ -81,10 +86,11 @@ def _rotation_and_zoom(a: np.ndarray, b: np.ndarray, focal: float) -> tuple[floa
         zoom += float(step[3])
     turned = rays @ rotation.T
     if turned[:, 2].min() < 0.05:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0, 1.0
     error = np.linalg.norm(b - focal * np.exp(zoom) * turned[:, :2] / turned[:, 2:], axis=-1)
     angle = np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))
-    return float((error < _TOLERANCE).mean()), abs(zoom), float(angle)
+    clipped = float(np.minimum(error / (10 * _TOLERANCE), 1).mean())
+    return float((error < _TOLERANCE).mean()), abs(zoom), float(angle), clipped
 
 
 def _small_rotation(vector: np.ndarray) -> np.ndarray:

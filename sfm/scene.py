@@ -132,7 +132,7 @@ def scene_of(model: Any, keyframes: Int64[np.ndarray, "k"]) -> Scene:
     )
 
 
-def adjust(scene: Scene, *, refine_lens: bool = True, fixed_poses: bool = False, iterations: int = 40) -> Scene:
+def adjust(scene: Scene, *, refine_lens: bool = True, fixed_poses: bool = False, iterations: int = 100) -> Scene:
     """Bundle-adjust all frames and points with a robust loss, then cut the observations that do not fit."""
     model = _model_of(scene)
     options = pycolmap.BundleAdjustmentOptions()
@@ -142,7 +142,7 @@ def adjust(scene: Scene, *, refine_lens: bool = True, fixed_poses: bool = False,
     options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
     options.ceres.loss_function_scale = scene.lens.width / 640
     solver = options.ceres.solver_options
-    solver.max_num_iterations, solver.function_tolerance, solver.num_threads = iterations, 1e-6, 1
+    solver.max_num_iterations, solver.function_tolerance, solver.num_threads = iterations, 1e-8, 1
     pycolmap.bundle_adjustment(model, options)
     camera = model.camera(1)
     adjusted = replace(
