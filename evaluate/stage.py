@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from flythrough.catalog import Row, Workspace
+from flythrough.files import read_json
 from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
 
 if TYPE_CHECKING:
     from .protocol import Protocol
 
 METHODS = ("infinite-nature", "render-only", "render-inpaint", "layered", "static", "zoom", "real")
+
+
+SIZE_HELP = "pixels of a frame; not set: the newest checkpoint's, else the clips' at no more than 160 rows (workspace)"
+MOST_ROWS = 160
 
 
 class EvaluateConfig(Section):
@@ -29,8 +34,8 @@ class EvaluateConfig(Section):
     methods: tuple[str, ...] = Field(
         default=METHODS, description="names (baselines, entry points of group flythrough.methods) or .toml spec files"
     )
-    height: int | None = Field(default=None, ge=32, description="pixels of a frame; not set: the clips' (workspace)")
-    width: int | None = Field(default=None, ge=32, description="pixels of a frame; not set: the clips' (workspace)")
+    height: int | None = Field(default=None, ge=32, description=SIZE_HELP)
+    width: int | None = Field(default=None, ge=32, description=SIZE_HELP)
     steps: int = Field(default=30, ge=1, description="steps of a generation flight (workspace)")
     view_steps: tuple[int, ...] = Field(
         default=(5, 10), description="steps after the start at which view synthesis is compared (workspace)"
@@ -54,8 +59,26 @@ def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
 
     if config.protocol != "workspace":
         return load_protocol(config.protocol)
-    names = ("height", "width", "steps", "view_steps", "starts_per_clip", "speed", "real_frames", "seed")
-    return build_from_workspace(workspace, Choices(**{name: getattr(config, name) for name in names}))
+    names = ("steps", "view_steps", "starts_per_clip", "speed", "real_frames", "seed")
+    chosen = {name: getattr(config, name) for name in names}
+    height, width = default_size(workspace)
+    size = {"height": config.height or height, "width": config.width or width}
+    return build_from_workspace(workspace, Choices(**chosen, **size))
+
+
+def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
+    """Height and width that methods are compared at: those our model makes, so that nothing is enlarged."""
+    checkpoint = newest_checkpoint(workspace)
+    if checkpoint and (file := workspace / checkpoint["path"] / "model.json").is_file():
+        model = read_json(file).get("model", {})
+        if {"height", "width"} <= set(model):
+            return int(model["height"]), int(model["width"])
+    rows = [row for row in workspace.rows("clips") if row["folder"]]
+    if not rows:
+        return None, None
+    height, width = rows[0]["height"], rows[0]["width"]
+    scale = min(1.0, MOST_ROWS / height)
+    return round(height * scale), round(width * scale)
 
 
 def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
