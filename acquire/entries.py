@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
@@ -91,12 +92,25 @@ def checked_url(url: str, where: str) -> str:
     Raises:
         InputError: it is no http or https URL: a ``file:`` URL, a local path, an option, a control character.
     """
+    address, problem = _examined(url)
+    if problem:
+        raise InputError(
+            f"{where}: {_short(url.strip())!r} {problem}: refused",
+            remedy="Only http and https URLs are fetched; give local files with --input",
+        )
+    return address
+
+
+@lru_cache(maxsize=4096)  # 13,000 camera files name 765 videos
+def _examined(url: str) -> tuple[str, str]:
+    """The URL without its fragment, and what is wrong with it, or nothing."""
     text = url.strip()
     try:
         parts = urlsplit(text)
         port_ok = parts.port is None or parts.port > 0  # a port that is no number raises
     except ValueError:
         parts, port_ok = urlsplit(""), False
+    problem = ""
     if text.startswith("-") or any(unicodedata.category(c) == "Cc" for c in text):
         problem = "looks like an option" if text.startswith("-") else "has control characters"
     elif parts.scheme.lower() == "file":
@@ -107,14 +121,10 @@ def checked_url(url: str, where: str) -> str:
         problem = f"has the scheme {parts.scheme}:"
     elif not parts.hostname or not port_ok or " " in text:
         problem = "is no whole URL"
-    else:
-        return urlunsplit((parts.scheme.lower(), parts.netloc, parts.path or "/", parts.query, ""))
-    raise InputError(
-        f"{where}: {_short(text)!r} {problem}: refused",
-        remedy="Only http and https URLs are fetched; give local files with --input",
-    )
+    return urlunsplit((parts.scheme.lower(), parts.netloc, parts.path or "/", parts.query, "")), problem
 
 
+@lru_cache(maxsize=4096)
 def url_id(url: str) -> str:
     """Id of a video at a URL; the many spellings of a YouTube address have one id."""
     if key := youtube_key(url):
