@@ -60,10 +60,10 @@ def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
     if config.protocol != "workspace":
         return load_protocol(config.protocol)
     names = ("steps", "view_steps", "starts_per_clip", "speed", "real_frames", "seed")
-    chosen = {name: getattr(config, name) for name in names}
+    chosen: dict[str, Any] = {name: getattr(config, name) for name in names}
     height, width = default_size(workspace)
-    size = {"height": config.height or height, "width": config.width or width}
-    return build_from_workspace(workspace, Choices(**chosen, **size))
+    chosen |= {"height": config.height or height, "width": config.width or width}
+    return build_from_workspace(workspace, Choices(**chosen))
 
 
 def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
