@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from numba import njit
+from scipy.spatial import cKDTree
 
 from .config import DisparityConfig
 from .masks import sky_mask
 
 _ROWS = 192  # disparity is solved at this height
 _ROUNDS = 3
+_NEIGHBOURS = 10  # that a point is compared with
 _BELOW = 0.25  # share of the points that may lie below the ground's plane
 _FADE = 1e-4  # how little a point's influence gets before the plane takes over
 
@@ -37,6 +39,8 @@ def densify(
         ground: disparity of the ground's or the sea's plane, if known: constant, slope along x, slope along y;
             else the plane under the points of this frame is taken.
     """
+    kept = ~strays(xy, disparity)
+    xy, disparity = xy[kept], disparity[kept]
     height, width = image.shape[:2]
     rows = min(_ROWS, height)
     size = (round(width * rows / height), rows)
@@ -54,6 +58,16 @@ def densify(
     full = cv2.resize(solved.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     full[confirmed_sky(image, xy, disparity, ground)] = 0
     return full
+
+
+def strays(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+    """Points unlike nearly all of their neighbours: drifting foam, a track that jumped."""
+    if len(xy) <= _NEIGHBOURS:
+        return np.zeros(len(xy), bool)
+    _, near = cKDTree(xy).query(xy, _NEIGHBOURS + 1)
+    around = disparity[near[:, 1:]]
+    unlike = np.abs(around - disparity[:, None]) > 0.3 * disparity[:, None]
+    return unlike.mean(1) > 0.8
 
 
 def fit_ground(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -> Float[np.ndarray, 3]:
