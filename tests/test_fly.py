@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from clip_factory import camera_path, make_world, view
+from flythrough.train.cli import fly as fly_command
 from flythrough.train.depth import ROUGH, photo_disparity
 from flythrough.train.depth_guess import guess_disparity
 from flythrough.train.flight import fly
@@ -25,7 +26,7 @@ from flythrough.train.sky import keep_sky
 
 from flythrough.autopilot import Autopilot, straight
 from flythrough.cameras import Cameras, write_cameras
-from flythrough.errors import InputError
+from flythrough.errors import InputError, MissingWeights
 from flythrough.geometry import compose, default_intrinsics, identity_pose
 from flythrough.methods import Setting
 from flythrough.video import frames
@@ -143,37 +144,35 @@ def test_a_flight_cut_short_is_a_film_that_plays(tmp_path: Path, checkpoint: Pat
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("start", "options", "message"),
     [
-        (["missing.png"], "is not a file"),
-        (["{photo}", "-o", "flight.gif"], "MP4"),
-        (["{photo}", "--plan", "loop"], "flight plan"),
-        (["{photo}", "--depth", "sonar"], "depth provider"),
-        (["{photo}", "--depth", "midas"], "midas"),
-        (["{text}"], "picture"),
-        (["{npz}"], "rgbd"),
+        ("missing.png", {}, "is not a file"),
+        ("photo", {"output": "flight.gif"}, "MP4"),
+        ("photo", {"plan": "loop"}, "flight plan"),
+        ("photo", {"depth": "sonar"}, "depth provider"),
+        ("text.jpg", {}, "picture that can be read"),
+        ("odd.npz", {}, "rgbd"),
+        ("bare.npz", {}, "rgbd"),
     ],
 )
-def test_what_cannot_be_flown_is_an_error_of_one_line(
-    tmp_path: Path, checkpoint: Path, photo: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+def test_what_cannot_be_flown_is_refused_with_a_reason(
+    tmp_path: Path, checkpoint: Path, photo: Path, start: str, options: dict[str, str], message: str
 ) -> None:
-    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path))
     (tmp_path / "text.jpg").write_text("no picture")
     np.savez(tmp_path / "odd.npz", rgbd=np.full((8, 8, 4), np.nan, np.float32))
-    places = {"photo": photo, "text": tmp_path / "text.jpg", "npz": tmp_path / "odd.npz"}
-    done = run(
-        "fly",
-        "-o",
-        tmp_path / "x.mp4",
-        *(a.format(**places) for a in arguments),
-        "--checkpoint",
-        checkpoint,
-        "--steps",
-        2,
-    )
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    np.savez(tmp_path / "bare.npz", image=np.zeros((8, 8, 3)))
+    output = tmp_path / options.pop("output", "flight.mp4")
+    with pytest.raises(InputError, match=message):
+        fly_command(photo if start == "photo" else tmp_path / start, output, 2, checkpoint, device="cpu", **options)
+    assert not output.exists()
+
+
+def test_a_network_asked_for_by_name_is_never_replaced(
+    landscape: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path))
+    with pytest.raises(MissingWeights, match="midas"):
+        photo_disparity(landscape, "midas")
 
 
 def test_plans_go_where_they_say(tmp_path: Path) -> None:

@@ -77,7 +77,9 @@ class Settings(Section):
     )
     ema: float = Field(0.999, ge=0, lt=1, description="Decay of the running mean of weights that is flown with")
     clip_norm: float = Field(10.0, gt=0, description="Longest gradient; longer ones are scaled down")
-    precision: Literal["float32", "bf16"] = Field("bf16", description="Arithmetic of the networks' convolutions")
+    precision: Literal["float32", "bf16", "float64"] = Field(
+        "bf16", description="Arithmetic of the networks; float64 is for checks, such as one process against two"
+    )
     checkpointing: bool = Field(True, description="Compute activations again in the backward pass, to save memory")
     seed: int = Field(0, ge=0, description="Seed of weights, order of clips, flips and styles")
 
@@ -127,12 +129,18 @@ PRESETS: dict[str, dict[str, Any]] = {
         "style_size": 64,
         "max_sobel": 0.301,  # the release's 0.1204 at 64 rows; unscaled, a third of the ground would be torn
         "discriminator_width": 16,
-        "unroll": 3,
+        "unroll": 4,
         "unroll_start": 1,
-        "unroll_every": 100,
-        "steps": 600,
+        "unroll_every": 90,
+        "steps": 400,
+        "l1_weight": 10.0,
+        "perceptual_weight": 0.02,
+        "feature_weight": 5.0,
+        "adversarial_weight": 0.5,
         "generator_rate": 1e-3,
         "discriminator_rate": 1e-3,
+        "beta1": 0.5,
+        "beta2": 0.99,
         "ema": 0.98,
         "decay_from": 0.6,
         "precision": "float32",

@@ -42,12 +42,10 @@ class Batch:
     poses: Float[Tensor, "b t 3 4"]  # cam_from_first
     intrinsics: Float[Tensor, "b t 4"]
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Batch:
         """The batch on a device."""
-        if self.rgbd.device == device:
-            return self
         move = [
-            (x.pin_memory() if device.type == "cuda" else x).to(device, non_blocking=True)
+            (x.pin_memory() if device.type == "cuda" else x).to(device, dtype, non_blocking=True)
             for x in (self.rgbd, self.poses, self.intrinsics)
         ]
         return Batch(self.clips, self.picks, *move)

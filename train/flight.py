@@ -41,24 +41,25 @@ def fly(
         bf16: refine in bfloat16.
         sky: go on showing the start picture's sky; see :mod:`.sky`.
     """
-    device = next(model.parameters()).device
+    weight = next(model.parameters())
+    device, dtype = weight.device, weight.dtype
     size = (model.config.height, model.config.width)
-    lens = torch.as_tensor(np.asarray(intrinsics), dtype=torch.float32, device=device)[None]
-    home = torch.as_tensor(identity_pose(), dtype=torch.float32, device=device)[None]
+    lens = torch.as_tensor(np.asarray(intrinsics), dtype=dtype, device=device)[None]
+    home = torch.as_tensor(identity_pose(), dtype=dtype, device=device)[None]
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        rgbd = first = resize(start[None].to(device).float(), *size)
+        rgbd = first = resize(start[None].to(device, dtype), *size)
         kernels = model.normalise()
-        style = model.encode(rgbd, kernels)[0].float()
+        style = model.encode(rgbd, kernels)[0].to(dtype)
     takeoff, step = flight.pose, 0
     while steps is None or step < steps:
         here = flight.pose
         there = flight.next_pose(rgbd[0, 3].cpu().numpy())
-        move = torch.as_tensor(compose(there, invert(here)), dtype=torch.float32, device=device)[None]
+        move = torch.as_tensor(compose(there, invert(here)), dtype=dtype, device=device)[None]
         # Not around the yield: the caller's code must not run in inference mode.
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             rgbd = model.step(rgbd, home, move, lens, style, kernels)
             if sky:
-                turn = torch.as_tensor(compose(there, invert(takeoff)), dtype=torch.float32, device=device)[None]
+                turn = torch.as_tensor(compose(there, invert(takeoff)), dtype=dtype, device=device)[None]
                 rgbd = keep_sky(rgbd, first, turn, lens)
             frame = resize(rgbd, *start.shape[1:])[0]
         yield frame

@@ -193,9 +193,9 @@ class InfiniteNature(nn.Module):
     ) -> Step:
         """As :meth:`step`, and what was rendered on the way."""
         self._check(rgbd, 4, "rgbd")
-        rendered, mask = self.render(rgbd.float(), pose, intrinsics, next_pose, intrinsics)
+        rendered, mask = self.render(full(rgbd), pose, intrinsics, next_pose, intrinsics)
         refined = self.refine(rendered, mask, style, kernels)
-        return Step(rendered, mask, ground(refined.float(), rendered, mask))
+        return Step(rendered, mask, ground(full(refined), rendered, mask))
 
     def _check(self, image: Tensor, channels: int, name: str) -> None:
         wanted = (channels, self.config.height, self.config.width)
@@ -206,6 +206,11 @@ class InfiniteNature(nn.Module):
             )
         if not image.is_floating_point():
             raise InputError(f"{name} is {image.dtype}", remedy="Give floating-point values in [0, 1]")
+
+
+def full(x: Tensor) -> Tensor:
+    """At least float32: geometry is never computed in half precision."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def ground(refined: Rgbd, rendered: Rgbd, mask: Mask) -> Rgbd:

@@ -7,6 +7,7 @@ VGG's: each counts about as much as the L1 distance of the pictures in grey leve
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +67,7 @@ class Lite0Distance(nn.Module):
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
-        self.network = lite0.load(str(device))
+        self.network = copy.deepcopy(lite0.load(str(device)))  # others share the one that is loaded
 
     def forward(self, predicted: Float[Tensor, "b 3 h w"], truth: Float[Tensor, "b 3 h w"]) -> Tensor:
         """Distance of RGB pictures in [0, 1], sides multiples of 32."""

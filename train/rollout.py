@@ -32,7 +32,7 @@ def roll_out(
         batch: on the model's device.
         style: a style vector a sequence.
         kernels: the model's, normalised once for all steps.
-        bf16: refine in bfloat16 where that is safe; rendering and grounding are always float32.
+        bf16: refine in bfloat16 where that is safe; rendering and grounding are not.
     """
     rgbd, steps = batch.rgbd[:, 0], []
     poses, intrinsics = batch.poses.unbind(1), batch.intrinsics.unbind(1)
@@ -40,6 +40,6 @@ def roll_out(
         rendered, seen = model.render(rgbd, poses[k], intrinsics[k], poses[k + 1], intrinsics[k + 1])
         with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
             refined = model.refine(rendered, seen, style, kernels)
-        rgbd = ground(refined.float(), rendered, seen)
+        rgbd = ground(refined.to(rgbd.dtype), rendered, seen)
         steps.append((rendered.detach(), seen.detach(), rgbd))
     return Rollout(*(torch.stack(column, 1) for column in zip(*steps, strict=True)))

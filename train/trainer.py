@@ -22,6 +22,10 @@ from .perceptual import perceptual_distance
 from .rollout import Rollout, roll_out
 from .state import TrainState
 
+# Above the rounding of float32 gradients: where the true gradient is zero (a bias before instance norm), Adam would
+# otherwise turn rounding into steps of full length, different for every number of processes.
+ADAM_EPSILON = 1e-6
+
 
 @dataclass(frozen=True)
 class Stepped:
@@ -37,14 +41,15 @@ class Trainer:
     def __init__(self, settings: Settings, crew: Crew) -> None:
         self.settings, self.crew = settings, crew
         self.bf16 = settings.precision == "bf16"
+        self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
         torch.manual_seed(settings.seed)
         device = crew.device
         generator = InfiniteNature(
             settings.height, settings.width, settings.base_width, settings.style_size, settings.max_sobel
         )
         generator.generator.checkpointing = settings.checkpointing
-        generator = generator.to(device).train()
-        discriminators = Discriminators(settings.discriminator_width).to(device).train()
+        generator = generator.to(device, self.dtype).train()
+        discriminators = Discriminators(settings.discriminator_width).to(device, self.dtype).train()
         mean = copy.deepcopy(generator).eval().requires_grad_(False)
         self.state = TrainState(
             generator,
@@ -54,7 +59,9 @@ class Trainer:
             self._adam(discriminators, settings.discriminator_rate),
         )
         self.generator, self.mean, self.discriminators = generator, mean, discriminators
-        self.perceptual: Any = perceptual_distance(settings.perceptual, device) if settings.perceptual_weight else None
+        self.perceptual: Any = None
+        if settings.perceptual_weight:
+            self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
         crew.check_same("first weights", [*generator.parameters(), *discriminators.parameters()])
 
     @property
@@ -64,11 +71,11 @@ class Trainer:
 
     def step(self, batch: Batch) -> Stepped:
         """Take one optimiser step on this process's share of the batch; weights move the same in all processes."""
-        batch = batch.to(self.crew.device)
+        batch = batch.to(self.crew.device, self.dtype)
         kernels = self.generator.normalise()
         with self._autocast():
             mu, logvar = self.generator.encode(batch.rgbd[:, 0], kernels)
-        mu, logvar = mu.float(), logvar.float()
+        mu, logvar = mu.to(self.dtype), logvar.to(self.dtype)
         style = mu + (0.5 * logvar).exp() * self._noise(len(mu))
         rollout = roll_out(self.generator, batch, style, kernels, bf16=self.bf16)
 
@@ -129,7 +136,7 @@ class Trainer:
             "generator": list(self.generator.parameters()),
             "discriminator": list(self.discriminators.parameters()),
         }
-        values = torch.stack([x.detach().float() for x in losses.values()])
+        values = torch.stack([x.detach().to(self.dtype) for x in losses.values()])
         grads = [w.grad for each in weights.values() for w in each if w.grad is not None]
         self.crew.mean_([values, *grads])
         norms = {f"{name}_grad": nn.utils.clip_grad_norm_(each, settings.clip_norm) for name, each in weights.items()}
@@ -157,7 +164,11 @@ class Trainer:
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
         rates = [{"params": list(module.parameters()), "initial_lr": rate}]
         return torch.optim.Adam(
-            rates, rate, (self.settings.beta1, self.settings.beta2), fused=self.crew.device.type in ("cpu", "cuda")
+            rates,
+            rate,
+            (self.settings.beta1, self.settings.beta2),
+            eps=ADAM_EPSILON,
+            fused=self.crew.device.type in ("cpu", "cuda"),
         )
 
     def _noise(self, count: int) -> Tensor:
@@ -167,7 +178,7 @@ class Trainer:
             np.random.default_rng([self.settings.seed, step, first + i, 1]).standard_normal(self.settings.style_size)
             for i in range(count)
         ]
-        return torch.from_numpy(np.stack(rows)).to(self.crew.device, torch.float32)
+        return torch.from_numpy(np.stack(rows)).to(self.crew.device, self.dtype)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.crew.device.type, torch.bfloat16, enabled=self.bf16)
