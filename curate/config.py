@@ -167,7 +167,10 @@ class Shots(Section):
         description="cascade: TransNetV2 only where the cheap detector is unsure; transnet: everywhere",
     )
     max_network_share: float = Field(
-        default=0.2, ge=0, le=1, description="greatest share of frames that the cascade shows to TransNetV2"
+        default=0.02,
+        ge=0,
+        le=1,
+        description="greatest share of frames that the cascade shows to TransNetV2; raise it, up to 1, on a GPU",
     )
     margin_frames: int = Field(
         default=1, ge=0, le=30, description="frames trimmed from a shot at each cut or transition"

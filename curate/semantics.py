@@ -28,8 +28,9 @@ def nature_probability(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[flo
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
         for view in (_middle(pixels), pixels):
             views.append(interpolate(view, (lite0.SIZE, lite0.SIZE), mode="bilinear", antialias=True))
-    found = lite0.probabilities(lite0.load(), torch.cat(views).round().clamp(0, 255).to(torch.uint8))
-    return [float(p) for p in found[:, list(NATURE)].sum(1).reshape(-1, 2).mean(1)]
+    pixels = torch.cat(views).round().clamp(0, 255).to(torch.uint8)
+    pairs = [lite0.probabilities(lite0.load(), pair) for pair in pixels.split(2)]  # two at a time, to save memory
+    return [float(pair[:, list(NATURE)].sum(1).mean()) for pair in pairs]
 
 
 def _middle(pixels: Tensor) -> Tensor:

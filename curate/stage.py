@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flythrough.catalog import Workspace, to_json
+from flythrough.errors import InputError
 from flythrough.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
@@ -17,6 +18,8 @@ VERSION = 1
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
     """One task a video."""
+    from flythrough.files import sha256_of_folder
+
     for video in workspace.rows("videos"):
         yield Task(
             id=video["id"],
@@ -24,6 +27,7 @@ def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
                 "sha256": video["sha256"],
                 "path": video["path"],
                 "camera_folder": video["camera_folder"],
+                "cameras": sha256_of_folder(workspace / folder) if (folder := video["camera_folder"]) else None,
             },
         )
 
@@ -83,6 +87,8 @@ def _given_clips(workspace: Path, folder: str | None) -> list[tuple[str, tuple[i
     found = []
     for file in sorted((workspace / folder).glob("*.txt")):
         times = read_cameras(file).timestamps_us
+        if not len(times):
+            raise InputError(f"{file} has no cameras", remedy="Remove it, then run flythrough acquire again")
         found.append((file.relative_to(workspace).as_posix(), (int(times[0]), int(times[-1]))))
     return found
 
@@ -99,7 +105,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outc
 
 def resources(config: CurateConfig) -> Resources:
     """A decoder and the measures keep a core and a half busy."""
-    return Resources(cpus=1, memory_gb=1.0, time_limit_s=config.time_limit_s)
+    return Resources(cpus=1, memory_gb=1.2, time_limit_s=config.time_limit_s)
 
 
 STAGE: Stage = Stage(

@@ -49,10 +49,11 @@ def probabilities(tiny: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n"
 
 
 class Arbiter:
-    """Answers for single spans of a strip, at a bounded cost: looks at no more than a share of it, and never twice."""
+    """Answers for single spans, at a bounded cost: looks at no more than a share of the frames seen so far."""
 
     def __init__(self, max_share: float) -> None:
         self._max_share = max_share
+        self._seen = self._spent = 0  # frames of the video so far; frames shown to the network
         self._strip: Strip | None = None
         self._known: dict[int, np.ndarray] = {}  # probabilities, a block of frames
 
@@ -60,12 +61,13 @@ class Arbiter:
         """The greatest probability of a transition within frames [start, end); None when the share is spent."""
         if strip is not self._strip:
             self._strip, self._known = strip, {}
+            self._seen = max(self._seen, strip.first + len(strip))
         block = WINDOW - 2 * CONTEXT
         needed = range(max(0, start) // block, (min(end, len(strip)) - 1) // block + 1)
         fresh = [number for number in needed if number not in self._known]
-        most = max(2, round(self._max_share * len(strip) / block))
-        if len(self._known) + len(fresh) > most:
+        if self._spent + block * len(fresh) > self._max_share * self._seen:
             return None
+        self._spent += block * len(fresh)
         for number in fresh:
             first, last = max(0, number * block - CONTEXT), min(len(strip), (number + 1) * block + CONTEXT)
             found = probabilities(strip.tiny[first:last])
