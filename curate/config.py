@@ -62,7 +62,7 @@ class ParallaxRule(Rule):
     """Pure rotation or zoom: no geometry can be had."""
 
     min_parallax: float = Field(
-        default=0.02, ge=0, le=1, description="least part of the motion that no homography explains"
+        default=0.04, ge=0, le=1, description="least part of the motion that no homography explains"
     )
 
 

@@ -1,0 +1,51 @@
+"""What boundary detectors share: a strip of frames, transitions, and how much detail a frame has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+LINKED, UNLINKED = 0.35, 0.15  # Link.share that says same scene, other scene; between them nothing is sure
+
+
+@dataclass(frozen=True)
+class Transition:
+    """Frames between two shots; half-open, empty for a hard cut (``start == end`` is the new shot's first frame)."""
+
+    start: int
+    end: int
+    kind: str  # cut, dissolve, fade, spin
+
+
+@dataclass
+class Strip:
+    """Consecutive frames as the detector sees them.
+
+    Attributes:
+        first: index of the first frame in the video.
+        times_s: presentation times.
+        tiny: 48 x 27 RGB, the size TransNetV2 takes.
+        gray: luma at the working width.
+    """
+
+    first: int
+    times_s: Float[np.ndarray, "n"]
+    tiny: UInt8[np.ndarray, "n 27 48 3"]
+    gray: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+
+Arbiter = Callable[[Strip, int, int], float | None]  # how likely a transition touches frames [start, end), if it tells
+
+
+def detail_of(gray: np.ndarray) -> float:
+    """Mean squared gradient; a mixture of two scenes has half of what they have, a camera that moves keeps it."""
+    import cv2
+
+    dx, dy = cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)
+    return float(cv2.norm(dx, cv2.NORM_L2SQR) + cv2.norm(dy, cv2.NORM_L2SQR)) / gray.size
