@@ -143,7 +143,12 @@ def adjust(scene: Scene, *, refine_lens: bool = True, fixed_poses: bool = False,
     options.ceres.loss_function_scale = scene.lens.width / 640
     solver = options.ceres.solver_options
     solver.max_num_iterations, solver.function_tolerance, solver.num_threads = iterations, 1e-8, 1
-    pycolmap.bundle_adjustment(model, options)
+    config = pycolmap.BundleAdjustmentConfig()
+    for number in range(1, len(scene.frames) + 1):
+        config.add_image(number)
+    if not fixed_poses:
+        config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    pycolmap.create_default_bundle_adjuster(options, config, model).solve()
     camera = model.camera(1)
     adjusted = replace(
         scene,
