@@ -208,8 +208,6 @@ def _plain_value(value: Any) -> Any:
 
 def _add_commands() -> None:
     for name in STAGE_HELP:
-        if not (Path(__file__).parents[1] / name / "cli.py").exists():
-            continue  # TEMP lead
         commands = importlib.import_module(f"flythrough.{name}.cli")
         stage = typer.Typer()
         extra = getattr(commands, "RUN_OPTIONS", {})

@@ -260,7 +260,7 @@ def shade_backward(
             to_disparity = grad_out[3, row, column]
             to_coverage = two * coverage * grad_mask[row, column] + to_disparity / min(max(depth, low), high)
             to_depth = -to_disparity * coverage / (depth * depth) if low <= depth <= high else real(0)
-            to_t0, to_t1, to_t2 = to_depth * w0, to_depth * w1, to_depth * w2
+            to_t0, to_t1, to_t2 = real(0), real(0), real(0)
             for k in range(3):
                 r0, r1, r2 = flat[k, v0], flat[k, v1], flat[k, v2]
                 to_coverage += grad_out[k, row, column] * (r0 * t0 + r1 * t1 + r2 * t2)
@@ -269,7 +269,9 @@ def shade_backward(
                 grad[v0, k] += t0 * to_color
                 grad[v1, k] += t1 * to_color
                 grad[v2, k] += t2 * to_color
-            to_t0, to_t1, to_t2 = to_t0 + to_coverage * m0, to_t1 + to_coverage * m1, to_t2 + to_coverage * m2
+            to_t0 = to_t0 + to_coverage * m0 + to_depth * w0
+            to_t1 = to_t1 + to_coverage * m1 + to_depth * w1
+            to_t2 = to_t2 + to_coverage * m2 + to_depth * w2
 
             to_x, to_y, to_w, s0, s1, s2 = _weights_backward(
                 x0, x1, x2, y0, y1, y2, w0, w1, w2, px, py, to_t0, to_t1, to_t2

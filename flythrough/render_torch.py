@@ -83,9 +83,9 @@ def _corners(triangle: Int[Tensor, "n"], width: int) -> Int[Tensor, "n 3"]:
     return torch.where(second[:, None] == 1, torch.stack([first[:, 1] + 1, first[:, 2], first[:, 1]], -1), first)
 
 
-def _cofactors(x: Tensor, y: Tensor, w: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _cofactors(x: Tensor, y: Tensor, w: Tensor) -> list[tuple[Tensor, ...]]:
     """The rows of the inverse of [x; y; w] but for the determinant: an edge function each."""
-    out = []
+    out: list[tuple[Tensor, ...]] = []
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
         out.append(
@@ -98,7 +98,7 @@ def _cofactors(x: Tensor, y: Tensor, w: Tensor) -> list[tuple[Tensor, Tensor, Te
     return out
 
 
-def _edges(cofactors: list[tuple[Tensor, Tensor, Tensor]], px: Tensor, py: Tensor) -> list[Tensor]:
+def _edges(cofactors: list[tuple[Tensor, ...]], px: Tensor, py: Tensor) -> list[Tensor]:
     return [a * px + b * py + c for a, b, c in cofactors]
 
 

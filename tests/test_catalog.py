@@ -61,7 +61,11 @@ def test_a_stage_replaces_its_own_rows_only(tmp_path: Path) -> None:
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    with Workspace(tmp_path).locked(), pytest.raises(FlythroughError, match="Another run"), Workspace(tmp_path).locked():
+    with (
+        Workspace(tmp_path).locked(),
+        pytest.raises(FlythroughError, match="Another run"),
+        Workspace(tmp_path).locked(),
+    ):
         pass
     with Workspace(tmp_path).locked():
         pass

@@ -51,9 +51,7 @@ class Toy:
 
     def go(self, *, retry_errors: bool = False, **settings: Any) -> Report:
         self.ran.clear()
-        return run_stage(
-            self.stage, self.workspace, ToyConfig(**settings), InlineExecutor(), retry_errors=retry_errors
-        )
+        return run_stage(self.stage, self.workspace, ToyConfig(**settings), InlineExecutor(), retry_errors=retry_errors)
 
 
 @pytest.fixture
