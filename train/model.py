@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,7 +72,7 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         widths = [4, *(config.base_width // 2 * factor for factor in (1, 2, 4, 8, 8, 8))]
-        self.convs = nn.ModuleList(SpectralConv(a, b, 3, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.convs = nn.ModuleList(SpectralConv(a, b, 3, stride=2) for a, b in itertools.pairwise(widths))
         features = widths[-1] * -(-config.height // 64) * -(-config.width // 64)
         self.linear_mu = nn.Linear(features, config.style_size)
         self.linear_logvar = nn.Linear(features, config.style_size)
