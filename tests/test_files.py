@@ -25,15 +25,20 @@ def test_publish_replaces_in_one_step(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
     target = tmp_path / "file.txt"
     files.write_text(target, "old")
-    with pytest.raises(RuntimeError), files.publish(target) as scratch:
-        scratch.write_text("half")
-        raise RuntimeError
+
+    def write_half() -> None:
+        with files.publish(target) as scratch:
+            scratch.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["file.txt"]
 
 
 def test_a_full_disk_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(DiskError, match="No space left.*Free some space"), files.publish(tmp_path / "x"):
+    with pytest.raises(DiskError, match=r"No space left.*Free some space"), files.publish(tmp_path / "x"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "x"))
 
 

@@ -152,5 +152,5 @@ def test_a_failure_is_logged_with_its_traceback(toy: Toy) -> None:
 def test_an_empty_stage_stops_the_run_with_a_pointer(toy: Toy) -> None:
     run = pipeline.run_stages(toy.workspace, {"acquire": ToyConfig(items=("bad",))}, InlineExecutor(), until="curate")
     assert next(run).rows == 0
-    with pytest.raises(FlythroughError, match="acquire left no videos.*flythrough status"):
+    with pytest.raises(FlythroughError, match=r"acquire left no videos.*flythrough status"):
         next(run)

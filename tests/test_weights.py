@@ -106,7 +106,7 @@ def test_an_archive_is_unpacked(server: str, monkeypatch: pytest.MonkeyPatch, tm
 
 def test_a_dead_link_says_what_to_do(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     enter(monkeypatch, File(f"{server}/gone", "w.pth"))
-    with pytest.raises(FlythroughError, match="Could not download.*404.*copy the file to") as caught:
+    with pytest.raises(FlythroughError, match=r"Could not download.*404.*copy the file to") as caught:
         weights.fetch("toy")
     assert caught.value.kind == "network"
 
