@@ -7,7 +7,10 @@ from typing import Any
 Files = dict[str, dict[str, Any]]  # by split: path, sha256, bytes, clips
 NAME = "flythrough-clips"
 ABOUT = "Camera paths of aerial nature video clips: where each video is, timestamps, intrinsics and poses a frame."
-NUMERIC = {"width": "sc:Integer", "height": "sc:Integer", "steps": "sc:Integer", "timestamps_us": "sc:Integer"}
+_INTEGER, _FLOAT, _TEXT = "sc:Integer", "sc:Float", "sc:Text"
+_TYPES = {"width": _INTEGER, "height": _INTEGER, "steps": _INTEGER, "timestamps_us": _INTEGER}
+_TYPES |= {"intrinsics": _FLOAT, "poses": _FLOAT}
+_SHAPES = {"timestamps_us": "-1", "intrinsics": "-1,4", "poses": "-1,12"}
 
 
 def dataset_card(files: Files, columns: dict[str, str], *, frames: bool) -> str:
@@ -63,12 +66,12 @@ their sites; a missing one must be counted as missing, not replaced.
 
 
 def croissant(files: Files, columns: dict[str, str], *, frames: bool) -> dict[str, Any]:
-    """Croissant 1.0 JSON-LD: the files with their hashes, and a record set of one record a clip."""
-    simple = [name for name in columns if name not in ("intrinsics", "poses", "frames")]
+    """Croissant 1.1 JSON-LD: the files with their hashes, and a record set of one record a clip."""
+    described = [name for name in columns if name != "frames"]
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": NAME,
         "description": ABOUT,
         "license": "See README.md: the cameras are derived from videos that belong to their authors.",
@@ -92,7 +95,7 @@ def croissant(files: Files, columns: dict[str, str], *, frames: bool) -> dict[st
                 "@id": split,
                 "name": split,
                 "description": f"The clips of the {split} split.",
-                "field": [_field(split, name, columns[name]) for name in simple],
+                "field": [_field(split, name, columns[name]) for name in described],
             }
             for split in files
         ],
@@ -105,15 +108,16 @@ def _field(split: str, name: str, text: str) -> dict[str, Any]:
         "@id": f"{split}/{name}",
         "name": name,
         "description": text,
-        "dataType": NUMERIC.get(name, "sc:Text"),
+        "dataType": _TYPES.get(name, _TEXT),
         "source": {"fileObject": {"@id": f"{split}-parquet"}, "extract": {"column": name}},
     }
-    return found | ({"repeated": True} if name == "timestamps_us" else {})
+    return found | ({"isArray": True, "arrayShape": _SHAPES[name]} if name in _SHAPES else {})
 
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
     "citeAs": "cr:citeAs",
     "column": "cr:column",
     "conformsTo": "dct:conformsTo",
@@ -131,6 +135,7 @@ _CONTEXT: dict[str, Any] = {
     "format": "cr:format",
     "includes": "cr:includes",
     "isLiveDataset": "cr:isLiveDataset",
+    "isArray": "cr:isArray",
     "jsonPath": "cr:jsonPath",
     "key": "cr:key",
     "md5": "cr:md5",
@@ -140,7 +145,6 @@ _CONTEXT: dict[str, Any] = {
     "recordSet": "cr:recordSet",
     "references": "cr:references",
     "regex": "cr:regex",
-    "repeated": "cr:repeated",
     "replace": "cr:replace",
     "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",

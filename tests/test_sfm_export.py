@@ -205,10 +205,12 @@ def test_croissant(workspace: Workspace, clip: Clip, tmp_path: Path) -> None:
     record = next(iter(found.records("train")))
     assert record["train/id"] in (clip.id, clip.id.encode())
     assert list(record["train/timestamps_us"]) == clip.cameras.timestamps_us.tolist()
+    assert np.array_equal(np.array(record["train/poses"]).reshape(-1, 3, 4), clip.cameras.poses)
+    assert np.array_equal(np.array(record["train/intrinsics"]), clip.cameras.intrinsics)
 
 
 def test_the_same_clips_make_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
-    for format in ("webdataset", "huggingface", "realestate10k", "nerfstudio"):
+    for format in FORMATS:
         export(workspace, format, tmp_path / format / "a", frames=True)
         export(workspace, format, tmp_path / format / "b", frames=True)
         assert sha256_of_folder(tmp_path / format / "a") == sha256_of_folder(tmp_path / format / "b"), format
