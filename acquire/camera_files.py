@@ -12,7 +12,8 @@ from typing import Any
 from flythrough.errors import FlythroughError, InputError
 
 from .camera_text import read_camera_text
-from .entries import Entry, checked_url, failed_entry, slug, url_id
+from .entries import Entry, failed_entry
+from .urls import checked_url, slug, url_id
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
 DEFAULT_SPLIT = "train"  # ACID-Large has no splits

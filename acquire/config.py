@@ -70,8 +70,10 @@ class Download(Section):
     per_host: int = Field(default=4, ge=1, description="connections to one host, over all workers here")
     requests_per_s: float = Field(default=0, ge=0, description="requests to one host a second; 0: no limit")
     bytes_per_s: float = Field(default=0, ge=0, description="speed limit of one download; 0: none")
-    cookies: Path | None = Field(default=None, description="cookies.txt (Netscape format)")
-    cookies_from_browser: str | None = Field(default=None, description="browser to take cookies from, e.g. firefox")
+    cookies: Path | None = Field(default=None, description="cookies.txt (Netscape format); only read")
+    cookies_from_browser: str | None = Field(
+        default=None, description="browser to take cookies from: firefox, or chrome:PROFILE"
+    )
     proxy: str | None = Field(default=None, description="proxy URL; by default the environment's")
 
 

@@ -6,7 +6,7 @@ import fcntl
 import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Host:
     """
 
     def __init__(self, folder: Path, name: str, settings: Download) -> None:
-        self._folder = folder / re.sub(r"[^a-z0-9.-]", "_", name.lower())[:100]
+        self._folder = folder / re.sub(r"[^a-z0-9.-]", "_", name)[:100]
         self._folder.mkdir(parents=True, exist_ok=True)
         self._settings = settings
 
@@ -39,27 +39,30 @@ class Host:
                         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     except BlockingIOError:
                         continue
-                    self._await_turn()
+                    while (wait_s := self._begin()) > 0:  # asked anew after each wait: a pause may have come
+                        time.sleep(wait_s)
                     yield
                     return
             time.sleep(_POLL_S * random.uniform(0.5, 1.5))
 
     def pause(self, seconds: float) -> None:
         """Let no request to this host begin for so long: it asked for that."""
-        with self._clock() as (at, put):
+        with self._next_request() as (at, put):
             put(max(at, time.time() + seconds))
 
-    def _await_turn(self) -> None:
-        rate = self._settings.requests_per_s
-        with self._clock() as (at, put):
-            start = max(at, time.time())
-            if rate:
-                put(start + 1 / rate)
-        if (wait := start - time.time()) > 0:
-            time.sleep(wait)
+    def _begin(self) -> float:
+        """Begin a request, or say how long to wait before asking again."""
+        with self._next_request() as (at, put):
+            now = time.time()
+            if at > now:
+                return at - now
+            if rate := self._settings.requests_per_s:
+                put(now + 1 / rate)
+            return 0
 
     @contextmanager
-    def _clock(self):  # type: ignore[no-untyped-def]  # yields (time of the next request, function to set it)
+    def _next_request(self) -> Iterator[tuple[float, Callable[[float], None]]]:
+        """Hold the note of when the next request may begin; yields that time, and the function that sets it."""
         with open(self._folder / "next", "a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
@@ -69,10 +72,11 @@ class Host:
                 file.seek(0)
                 file.truncate()
                 file.write(repr(at))
-                file.flush()
 
             try:
                 at = float(text)
             except ValueError:
                 at = 0.0  # never set, or its writer was killed
-            yield min(at, time.time() + self._settings.backoff_max_s), put
+            settings = self._settings
+            longest = max(settings.backoff_max_s, 1 / settings.requests_per_s if settings.requests_per_s else 0)
+            yield min(at, time.time() + longest), put  # a clock set back must not stop us for long

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,37 +16,17 @@ from urllib.parse import urlsplit
 
 from flythrough.errors import FlythroughError
 
-from .config import AcquireConfig, Download
-from .entries import youtube_key
-from .failures import FetchError, of_status
+from .config import Download
+from .failures import FetchError
+from .platform_failures import UPDATE, failure_of
 from .store import Provenance, tools
+from .urls import youtube_key
+from .web import cookie_jar
 
 NO_FFMPEG = os.devnull + "/no-ffmpeg"
 log = logging.getLogger("flythrough.acquire")
-Info = dict[str, Any]
-
-# First match wins: a message often holds words of several kinds ("Private video. Sign in if ...").
-_MESSAGES: tuple[tuple[str, str], ...] = (
-    (
-        r"no space left|quota exceeded|read-only file system|unable to (open for writing|write)|permission denied",
-        "disk",
-    ),
-    (r"private video|video is private|this video is unlisted and|has been made private", "private"),
-    (r"(in|from|blocked it in) your (country|location|region)|geo.?restrict|geo.?block|HTTP Error 451", "geo-blocked"),
-    (r"rate.?limit|too many requests|HTTP Error 429|try again later", "rate-limited"),
-    (r"not a (ro)?bot|sign in|log ?in|logged|age.?restrict|confirm your age|members.?only|join this channel", "login"),
-    (r"registered users|cookies|requires? (payment|purchase|authentication|subscri)|premium|captcha", "login"),
-    (r"HTTP Error 40[123]|forbidden|password", "login"),
-    (r"removed|terminated|deleted|no longer (available|exists)|does(n't| not) exist|HTTP Error 4(04|10)", "removed"),
-    (r"copyright|closed|account .*suspended|not found", "removed"),
-    (r"DRM|requested format|no video formats|unsupported url|not a valid url|only images", "format"),
-    (r"ffmpeg|challenge solving|nsig|signature extraction", "format"),
-    (r"will begin|premieres|upcoming|not yet", "private"),
-    (r"time?d? ?out|refused|reset|resol(ve|ution)|unreachable|SSL|certificate|HTTP Error 5\d\d", "network"),
-    (r"connection|incomplete|did not get any data|bytes read|transport|network|getaddrinfo|remote end", "network"),
-    (r"unavailable|not available|isn't available", "removed"),
-)
-_UPDATE = "Update yt-dlp (pip install -U 'yt-dlp[default]'); if it still fails, remove the entry from the input"
+Info = dict[str, Any]  # yt-dlp's
+_MOST_TABS = 20  # of a channel; also the end of lists that list each other
 
 
 def is_platform(url: str) -> bool:
@@ -57,42 +38,40 @@ def is_platform(url: str) -> bool:
     return any(each.suitable(url) for each in gen_extractor_classes() if each.IE_NAME != "generic")
 
 
-def look(url: str, config: AcquireConfig) -> Info:
-    """What the platform says of a video; nothing is downloaded.
+def fetch(url: str, folder: Path, settings: Download, admit: Callable[[Info], None]) -> tuple[Path, Info]:
+    """Fetch the picture stream of a video into ``folder``; a partial file there is gone on with.
 
-    Raises:
-        FetchError: it cannot be had, or the URL is no single video.
-    """
-    info = _extract(url, config.download, _options(config.download))
-    if info.get("_type", "video") != "video":
-        raise FetchError(
-            f"{url} is no single video but a {info.get('_type')}",
-            kind="format",
-            remedy='List it under [[acquire.sources]] with kind = "playlist" or "channel"',
-        )
-    return info
-
-
-def download(info: Info, folder: Path, config: AcquireConfig) -> Path:
-    """Fetch the picture stream chosen in ``info`` into ``folder``; a partial file there is gone on with.
+    Args:
+        url: the video's page.
+        folder: where the file goes.
+        settings: how to fetch.
+        admit: called with what the platform says of the video before anything is downloaded; raises to refuse it.
 
     Returns:
-        The file.
+        The file, and what the platform says of it.
 
     Raises:
-        FetchError: it could not be had.
+        FetchError: it could not be had, or the URL is no single video.
     """
-    options = _options(config.download) | {
+    options = _options(settings) | {
         "paths": {"home": str(folder)},
         "outtmpl": {"default": "platform.%(format_id)s.%(ext)s"},  # never the title: it may be anything
         "trim_file_name": 100,
     }
-    with _session(options, info.get("webpage_url") or "") as session:
+    with _session(options, url) as session:
+        info = _extract(session, url)
+        if info.get("_type", "video") != "video":
+            raise FetchError(
+                f"{url} is no single video but a {info['_type']}",
+                kind="format",
+                remedy='List it under [[acquire.sources]] with kind = "playlist" or "channel"',
+            )
+        admit(info)
         done = session.process_ie_result(info, download=True)
     files = [Path(each["filepath"]) for each in done.get("requested_downloads", [])]
     if len(files) != 1 or not files[0].is_file():
-        raise FetchError(f"{info.get('webpage_url')} gave no file", kind="format", remedy=_UPDATE)
-    return files[0]
+        raise FetchError(f"{url} gave no file", kind="format", remedy=UPDATE)
+    return files[0], info
 
 
 def listing(query: str, count: int | None, settings: Download) -> list[Info]:
@@ -105,17 +84,16 @@ def listing(query: str, count: int | None, settings: Download) -> list[Info]:
     """
     options = _options(settings) | {"extract_flat": "in_playlist", "noplaylist": False, "playlistend": count}
     found: list[Info] = []
-    queue = [query]
-    opened: set[str] = set()
-    while queue and (count is None or len(found) < count):
-        here = queue.pop(0)
-        opened.add(here)
-        for entry in _extract(here, settings, options).get("entries") or []:
-            url = entry.get("url") or entry.get("webpage_url") or ""
-            if entry.get("_type") == "url" and _lists(entry, url) and len(opened) + len(queue) < 20:
-                queue += [url] if url not in opened else []
-            elif url:
-                found.append({**entry, "url": url})
+    queue, opened = [query], 0
+    with _session(options, query) as session:
+        while queue and (count is None or len(found) < count):
+            opened += 1
+            for entry in _extract(session, queue.pop(0)).get("entries") or []:
+                url = entry.get("url") or entry.get("webpage_url") or ""
+                if entry.get("_type") == "url" and _lists(entry, url) and opened + len(queue) < _MOST_TABS:
+                    queue.append(url)
+                elif url:
+                    found.append({**entry, "url": url})
     return found[:count]
 
 
@@ -135,32 +113,13 @@ def provenance_of(info: Info) -> Provenance:
     )
 
 
-def failure_of(error: BaseException, url: str) -> FlythroughError:
-    """yt-dlp's exception as one of ours, of the kind that its message tells."""
-    text = _message(error)
-    response = next((r for e in _chain(error) if (r := getattr(e, "response", None)) is not None), None)
-    kind = next((kind for pattern, kind in _MESSAGES if re.search(pattern, text, re.IGNORECASE)), None)
-    if kind is None and any(type(e).__module__.startswith(("yt_dlp.networking", "urllib")) for e in _chain(error)):
-        kind = "network"
-    short = f"{url}: {text[:300]}"
-    if kind is None:
-        return FetchError(short, kind="format", remedy=_UPDATE)
-    if response is not None and getattr(response, "status", None) in (429, 503):
-        from .download import retry_after_s
-
-        asked = of_status(response.status, url, retry_after_s(response.headers))
-        return FetchError(short, kind=asked.kind, retry_after_s=asked.retry_after_s)
-    return FetchError(short, kind=kind)
-
-
 def _lists(entry: Info, url: str) -> bool:
     key = str(entry.get("ie_key") or "")
     return key in ("YoutubeTab", "YoutubePlaylist") or (not key and "/playlist" in urlsplit(url).path)
 
 
-def _extract(url: str, settings: Download, options: Info) -> Info:
-    with _session(options, url) as session:
-        info = session.extract_info(url, download=False)
+def _extract(session: Any, url: str) -> Info:
+    info = session.extract_info(url, download=False)
     if not info:
         raise FetchError(f"{url} holds nothing", kind="removed")
     return dict(info)
@@ -204,6 +163,7 @@ def _options(settings: Download) -> Info:
         "fragment_retries": settings.attempts,
         "skip_unavailable_fragments": False,  # a hole in a video is a failure
         "socket_timeout": settings.stall_timeout_s,
+        "sleep_interval_requests": 1 / settings.requests_per_s if settings.requests_per_s else None,
         "ratelimit": settings.bytes_per_s or None,
         "continuedl": True,
         "updatetime": False,
@@ -214,8 +174,8 @@ def _options(settings: Download) -> Info:
         "ffmpeg_location": NO_FFMPEG,
         "external_downloader": {"default": "native"},
         "hls_prefer_native": True,
-        "cookiefile": str(settings.cookies) if settings.cookies else None,
-        "cookiesfrombrowser": (settings.cookies_from_browser,) if settings.cookies_from_browser else None,
+        "cookiefile": _cookies(settings.cookies) if settings.cookies else None,
+        "cookiesfrombrowser": tuple(browser.split(":", 1)) if (browser := settings.cookies_from_browser) else None,
         "proxy": settings.proxy,
     }
     if (deno := deno_path()) is not None:
@@ -223,29 +183,16 @@ def _options(settings: Download) -> Info:
     return options
 
 
+def _cookies(path: Path) -> io.StringIO:
+    """A copy of the cookies for yt-dlp, which writes to what it is given: several workers would tear a file apart."""
+    cookie_jar(path)  # refuses what is no cookie file
+    return io.StringIO(path.read_text(encoding="utf-8"))
+
+
 def deno_path() -> str | None:
     """The JavaScript runtime that YouTube needs: on the PATH, else the one that pip put beside Python."""
     beside = Path(sys.executable).parent / "deno"
     return shutil.which("deno") or (str(beside) if beside.exists() else None)
-
-
-def _message(error: BaseException) -> str:
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    text = re.sub(r"^(ERROR: )?(\[[\w:.+-]+\] )?([\w-]+: )?", "", " ".join(text.split()))
-    return re.split(r"; please report this issue on|\s*\(caused by", text)[0].strip() or type(error).__name__
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    queue: list[BaseException | None] = [error]
-    while queue:
-        here = queue.pop(0)
-        if here is None or id(here) in seen:
-            continue
-        seen.add(id(here))
-        yield here
-        info = getattr(here, "exc_info", None)
-        queue += [info[1] if info else None, getattr(here, "cause", None), here.__cause__, here.__context__]
 
 
 class _Logger:

@@ -11,6 +11,7 @@ from .config import Download
 from .failures import FetchError
 
 log = logging.getLogger("flythrough.acquire")
+_STEP = 1 << 16  # bytes; a server that gives a few a try is hopeless too
 
 
 def persist(
@@ -18,7 +19,7 @@ def persist(
 ) -> None:
     """Call ``attempt`` until it succeeds, or fails in a way that trying again will not cure.
 
-    Waits double, with jitter, and are at least what the server asked for. A try that got further than any
+    Waits double, with jitter, and are at least what the server asked for. A try that got well beyond all
     before starts the count anew, so a long file over a bad line arrives, and a hopeless one does not take forever.
 
     Args:
@@ -36,7 +37,7 @@ def persist(
             return attempt()
         except FetchError as error:
             here = progress()
-            tries, farthest = (1, here) if here > farthest else (tries + 1, farthest)
+            tries, farthest = (1, here) if here >= farthest + _STEP else (tries + 1, farthest)
             if not error.again or tries >= settings.attempts:
                 raise
             wait = random.uniform(0.5, 1) * min(settings.backoff_max_s, settings.backoff_s * 2 ** (tries - 1))

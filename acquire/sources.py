@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from flythrough.catalog import Workspace
 from flythrough.errors import FlythroughError, InputError
@@ -16,18 +15,9 @@ from flythrough.files import content_key, read_json, write_json, write_text
 
 from .camera_files import camera_entries
 from .config import AcquireConfig, Source
-from .entries import (
-    LIST_SUFFIXES,
-    Entry,
-    checked_url,
-    failed_entry,
-    file_entry,
-    folder_entries,
-    read_list,
-    slug,
-    url_entry,
-    youtube_key,
-)
+from .entries import Entry, failed_entry, file_entry, folder_entries, url_entry
+from .lists import LIST_SUFFIXES, read_list
+from .urls import checked_url, host_name, slug, youtube_key
 
 # Addresses of YouTube that list videos; those of other platforms are given as a source of kind "playlist".
 _LISTING = re.compile(r"https?://(www\.|m\.)?youtube\.com/(playlist\?|@|channel/|c/|user/)")
@@ -140,10 +130,9 @@ def _ask(query: str, count: int | None, workspace: Workspace, config: AcquireCon
     from .platforms import listing
     from .retry import persist
 
-    if not query.startswith("ytsearch"):
-        query = checked_url(query, "acquire.sources")
-    name = urlsplit(query).hostname or "youtube.com"
-    host = Host(workspace / "acquire" / ".hosts", name, config.download)
+    search = query.startswith("ytsearch")
+    query = query if search else checked_url(query, "acquire.sources")
+    host = Host(workspace / "acquire" / ".hosts", "youtube.com" if search else host_name(query), config.download)
     answer: list[dict[str, Any]] = []
 
     def attempt() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flythrough.catalog import Workspace
-from flythrough.errors import FlythroughError
+from flythrough.errors import FlythroughError, InputError
 from flythrough.files import content_key
 from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
 
@@ -32,6 +32,12 @@ def tasks(workspace: Workspace, config: AcquireConfig) -> Iterator[Task]:
     from .sources import entries
 
     found = list(entries(workspace, config))
+    if not found:
+        raise InputError(
+            "There is nothing to acquire",
+            remedy="Give files, folders, lists or URLs with --input, camera files with --camera-files, "
+            "or [[acquire.sources]] in flythrough.toml",
+        )
     write_entries(workspace, found)
     yield from (entry.task() for entry in found)
 
@@ -93,7 +99,7 @@ def _remote(job: Job, config: AcquireConfig) -> Outcome:
     from .budget import Purse
     from .download import Fetcher
     from .failures import FetchError
-    from .remote import obtain
+    from .remote import Remote
     from .rules import Candidate, Rejected, check
     from .store import Shelf, place
 
@@ -104,7 +110,7 @@ def _remote(job: Job, config: AcquireConfig) -> Outcome:
     shelf, purse = Shelf(job.workspace, job.task.id), Purse(job.workspace, config.budget)
     fetcher = Fetcher(config.download, job.workspace / "acquire" / ".hosts", lambda n: purse.spend(shelf.id, n))
     with shelf.locked():
-        provenance = obtain(url, shelf, fetcher, purse, config, rules)
+        provenance = Remote(url, shelf, fetcher, purse, config, rules).obtain()
         video = job.folder / f"video{provenance.suffix}"
         place(shelf.target, video)
         try:
@@ -114,9 +120,9 @@ def _remote(job: Job, config: AcquireConfig) -> Outcome:
             purse.refund(shelf.id)
             raise
         except Rejected:
-            purse.refund(shelf.id)
+            purse.reject(shelf.id)
             raise
-    purse.note_duration(shelf.id, outcome.rows[0]["duration_us"] / 1e6)
+    purse.note(shelf.id, duration_s=outcome.rows[0]["duration_us"] / 1e6)
     if job.task.inputs["kind"] == "cameras":
         from .given import given_clips
 

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 from flythrough.acquire.config import Download
-from flythrough.acquire.download import Fetcher, retry_after_s
+from flythrough.acquire.download import Fetcher
 from flythrough.acquire.failures import FetchError
 from flythrough.acquire.hosts import Host
+from flythrough.acquire.web import retry_after_s
 from http_server import Page, Server, serve
 
 from flythrough.errors import FlythroughError

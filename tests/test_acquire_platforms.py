@@ -13,7 +13,7 @@ import pytest
 from acquire_world import acquire, kinds, make_video, tables
 from flythrough.acquire.config import Rules
 from flythrough.acquire.failures import KINDS
-from flythrough.acquire.platforms import failure_of
+from flythrough.acquire.platform_failures import failure_of
 from flythrough.acquire.rules import Candidate, has_word, reject
 from http_server import Page, Server, serve
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from acquire_world import acquire, kinds, make_video, tables
 from flythrough.acquire.config import AcquireConfig
-from flythrough.acquire.entries import url_id
 from flythrough.acquire.sources import entries
+from flythrough.acquire.urls import url_id
 from http_server import Page, Server, serve
 
 from flythrough.catalog import Workspace
