@@ -23,7 +23,7 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
 
 def report(
     workspace: WorkspaceOption = Path("workspace"),
-    csv: Annotated[Path | None, typer.Option(help="Where to write [default: WORKSPACE/acquire/report.csv].")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Where to write; by default WORKSPACE/acquire/report.csv.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Count what became of every entry, and write a CSV with a line for each."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from .errors import FlythroughError, MissingDependency
+from .errors import FlythroughError, InputError, MissingDependency
 from .stage import Resources
 
 
@@ -188,7 +188,16 @@ def _ray_failure(reference: Any) -> Failure | None:
 
 
 def make_executor(name: str, *, workers: int | None = None, ray_address: str | None = None) -> Executor:
-    """The executor called ``name``: local, ray or inline."""
-    if name == "ray":
-        return RayExecutor(ray_address)
-    return InlineExecutor() if name == "inline" else LocalExecutor(workers)
+    """The executor called ``name``: local, ray or inline.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    match name:
+        case "local":
+            return LocalExecutor(workers)
+        case "ray":
+            return RayExecutor(ray_address)
+        case "inline":
+            return InlineExecutor()
+    raise InputError(f"There is no executor {name!r}", remedy="--executor takes one of: local, ray, inline")

@@ -9,11 +9,13 @@ import typer
 
 WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="Folder that holds tables and outputs.")]
 SettingOption = Annotated[list[str], typer.Option("--set", help="Override a setting: section.key=value. Repeatable.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file [default: WORKSPACE/flythrough.toml].")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file; by default WORKSPACE/flythrough.toml.")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="Where tasks run: local, ray or inline.")]
-AddressOption = Annotated[str | None, typer.Option("--ray-address", help="Ray cluster [default: start one here].")]
+AddressOption = Annotated[
+    str | None, typer.Option("--ray-address", help="Ray cluster; by default one is started here.")
+]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Local processes [default: by cores and memory].")
+    int | None, typer.Option("--workers", min=1, help="Local processes; by default what cores and memory bear.")
 ]
 RetryOption = Annotated[bool, typer.Option("--retry-errors", help="Also try again what is in error.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]

@@ -26,7 +26,7 @@ def view(
         "workspace"
     ),
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The page [default: in the workspace, sfm/view/CLIP.html].")
+        Path | None, typer.Option("--output", "-o", help="The page; by default sfm/view/CLIP.html in the workspace.")
     ] = None,
 ) -> None:
     """Write a page about one clip: points, camera path, frames with disparity, errors."""

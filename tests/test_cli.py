@@ -43,6 +43,7 @@ def test_every_stage_has_a_help_line() -> None:
     ("words", "message"),
     [
         (["run", "--until", "curat"], r"no stage 'curat'"),
+        (["run", "--executor", "rey"], "no executor 'rey'"),
         (["status"], "is not a workspace"),
         (["show", "x"], "is not a workspace"),
         (["acquire", "--set", "acquire.nonsense=1"], "unknown key acquire.nonsense"),

@@ -24,7 +24,7 @@ def fly(
     output: Annotated[Path, typer.Option("--output", "-o", help="The video to write (MP4).")] = Path("flight.mp4"),
     steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Checkpoint folder, or TensorFlow prefix [default: the workspace's newest].")
+        Path | None, typer.Option(help="Checkpoint folder, or TensorFlow prefix; by default the workspace's newest.")
     ] = None,
     workspace: WorkspaceOption = Path("workspace"),
     speed: Annotated[float, typer.Option(help="Distance a step, in units of the near ground; below 0 is back.")] = 0.2,
@@ -72,7 +72,7 @@ def fly(
 def report(
     workspace: WorkspaceOption = Path("workspace"),
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The page [default: WORKSPACE/train/report.html].")
+        Path | None, typer.Option("--output", "-o", help="The page; by default WORKSPACE/train/report.html.")
     ] = None,
 ) -> None:
     """Draw the newest run's curves, strips and flight into one HTML page."""
