@@ -56,14 +56,18 @@ class RenderOnly(Baseline):
 
 
 class RenderInpaint(RenderOnly):
-    """Warp, then fill what was not seen with OpenCV's Telea inpainting, in colour and in disparity."""
+    """Warp, then fill what was not seen with OpenCV's Telea inpainting, in colour and in disparity.
+
+    The renderer multiplies by the coverage, whose square is ``seen``. What was seen in part is divided by it again, or
+    rims would darken from step to step: a baseline is to be as good as it can be.
+    """
 
     def complete(self, rgbd: Any, seen: Any) -> Any:
         import torch
 
-        image = rgbd[0].numpy()
-        filled = inpaint(image, seen[0, 0].numpy() < UNSEEN)
-        return torch.from_numpy(filled)[None]
+        holes = seen < UNSEEN
+        whole = torch.where(holes, rgbd, rgbd / seen.clamp_min(UNSEEN).sqrt())
+        return torch.from_numpy(inpaint(whole[0].numpy(), holes[0, 0].numpy()))[None]
 
 
 def inpaint(rgbd: Rgbd, holes: Bool[np.ndarray, "h w"], radius: float = 3) -> Rgbd:
