@@ -167,8 +167,8 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
     report = Report(stage.name, tasks=len(keys))
     outcome = Outcome()
     errors: list[Row] = []
-    for id, key in keys.items():
-        done = workspace / published_folder(stage.name, id, key) / TASK_FILE
+    for task_id, key in keys.items():
+        done = workspace / published_folder(stage.name, task_id, key) / TASK_FILE
         if done.is_file():
             record = read_json(done)
             found = Outcome(**record["outcome"])
@@ -180,15 +180,16 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
             for table, rows in found.others.items():
                 outcome.others.setdefault(table, []).extend(rows)
         else:
-            record = read_json(_error_file(workspace.root, stage.name, id))
+            record = read_json(_error_file(workspace.root, stage.name, task_id))
             del record["key"]
             report.failed += 1
-            errors.append({"id": id, **record})
+            errors.append({"id": task_id, **record})
     assert report.done + report.failed == report.tasks
     if stage.finish is not None:
         outcome.errors = list(errors)  # finish sees all failures, also crashes, and may add what they entail
+        known = {id(row) for row in errors}
         outcome = stage.finish(outcome, workspace, config)
-        errors += [{"exception": "", "attempts": 1, **row} for row in outcome.errors if row not in errors]
+        errors += [{"exception": "", "attempts": 1, **row} for row in outcome.errors if id(row) not in known]
     if stage.table is not None:
         _write_rows(workspace, stage.table, stage.name, outcome.rows)
     for table, rows in outcome.others.items():
