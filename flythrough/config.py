@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 import types
 import typing
@@ -58,9 +59,10 @@ def _section(name: str, values: Any, origins: Mapping[str, str], file: str) -> S
         key = ".".join(path)
         origin = next((o for k, o in origins.items() if k == key or k.startswith(f"{key}.")), file)
         if first["type"] == "extra_forbidden":
-            fields = ", ".join(_fields_at(model, path[1:-1]))
+            fields = _fields_at(model, path[1:-1])
+            near = "".join(f"Did you mean {near}? " for near in difflib.get_close_matches(path[-1], fields, n=1))
             raise ConfigError(
-                f"{origin}: unknown key {key}", remedy=f"Keys of [{'.'.join(path[:-1])}] are: {fields}"
+                f"{origin}: unknown key {key}", remedy=f"{near}Keys of [{'.'.join(path[:-1])}] are: {', '.join(fields)}"
             ) from None
         raise ConfigError(
             f"{origin}: {key} = {first.get('input')!r} is refused", remedy=first["msg"].removeprefix("Value error, ")

@@ -18,6 +18,8 @@ _DISK_ERRNOS = {
     errno.ENOSPC: "Free some space there, then run the same command again",
     errno.EDQUOT: "Free some of your quota, then run the same command again",
     errno.EFBIG: "Raise the limit on file sizes (ulimit -f), then run the same command again",
+    errno.EEXIST: "A file stands where a folder is wanted: choose another name",
+    errno.ENOTDIR: "A file stands where a folder is wanted: choose another name",
     errno.EROFS: "Choose a folder on a writable disk",
     errno.EACCES: "Give yourself rights to it (chmod, chown) or choose another place",
     errno.EPERM: "Give yourself rights to it (chmod, chown) or choose another place",

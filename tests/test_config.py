@@ -53,7 +53,10 @@ def test_file_then_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[train]\nlimti = 3\n", r"flythrough\.toml: unknown key train\.limti\. .*: inner, names, limit"),
+        (
+            "[train]\nlimti = 3\n",
+            r"flythrough\.toml: unknown key train\.limti\. Did you mean limit\? .*: inner, names, limit",
+        ),
         ("[train.inner]\nsped = 3\n", r"unknown key train\.inner\.sped.*speed_m_per_s, detector"),
         ("[trian]\nlimit = 3\n", r"no section 'trian'.*acquire, curate"),
         ("[train]\nlimit = 'x'\n", r"flythrough\.toml: train\.limit = 'x' is refused.*integer"),
