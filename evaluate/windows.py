@@ -8,44 +8,64 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fid import Features, Moments, Reference, sqrt_trace
+from .fid import Features, Reference, sqrt_trace
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One step's features, as far as windows need them."""
+@dataclass
+class _Sums:
+    """Sums over feature vectors seen from the reference's mean, which are small enough for nothing to cancel.
 
-    turned: Moments  # of the features seen along the columns of the reference's factor
-    mean: np.ndarray
-    spread: float  # sum of |x - mean|^2
+    Attributes:
+        n: how many.
+        first: of the vectors.
+        power: of their squared lengths.
+        second: of the outer products of the vectors turned by the reference's factor.
+    """
+
+    n: float
+    first: np.ndarray
+    power: float
+    second: np.ndarray
+
+    @classmethod
+    def of(cls, reference: Reference, features: Features) -> _Sums:
+        rows = np.asarray(features, dtype=np.float64) - reference.mean
+        turned = rows @ reference.factor
+        return cls(len(rows), rows.sum(0), float((rows**2).sum()), turned.T @ turned)
+
+    def add(self, other: _Sums, sign: int = 1) -> None:
+        """Take in another's sums, or take them away again."""
+        self.n += sign * other.n
+        self.first += sign * other.first
+        self.power += sign * other.power
+        (np.add if sign > 0 else np.subtract)(self.second, other.second, out=self.second)
+
+    def distance(self, reference: Reference) -> float:
+        gap = self.first / self.n
+        trace = (self.power - self.n * gap @ gap) / (self.n - 1)
+        turned = self.first @ reference.factor
+        inner = (self.second - np.outer(turned, turned / self.n)) / (self.n - 1)
+        return reference.combine(reference.mean + gap, float(trace), sqrt_trace(inner))
 
 
 def sliding_distances(reference: Reference, steps: Iterable[Features], size: int) -> Iterator[float]:
     """Distances of all runs of ``size`` successive steps to the reference, in order.
 
-    The features are turned by the reference's factor once, so that a window costs one symmetric eigenvalue problem;
-    the moments of only ``size`` steps are held.
+    The features are turned by the reference's factor once, and a window differs from the one before by two steps, so
+    that a window costs one symmetric eigenvalue problem; the sums of only ``size`` steps are held.
 
     Args:
         reference: the real side.
         steps: features ``[n, d]`` of all flights at step 1, 2, ...
         size: steps a window.
     """
-    held: deque[_Step] = deque(maxlen=size)
+    held: deque[_Sums] = deque()
+    rank = reference.factor.shape[1]
+    window = _Sums(0, np.zeros(len(reference.mean)), 0.0, np.zeros((rank, rank)))
     for features in steps:
-        rows = np.asarray(features, dtype=np.float64)
-        mean = rows.mean(0)
-        held.append(_Step(Moments.of(rows @ reference.factor), mean, float(((rows - mean) ** 2).sum())))
+        held.append(_Sums.of(reference, features))
+        window.add(held[-1])
+        if len(held) > size:
+            window.add(held.popleft(), -1)
         if len(held) == size:
-            yield _distance(reference, held)
-
-
-def _distance(reference: Reference, window: Iterable[_Step]) -> float:
-    steps = list(window)
-    turned = Moments.total(step.turned for step in steps)
-    counts = np.array([step.turned.n for step in steps], dtype=np.float64)
-    means = np.stack([step.mean for step in steps])
-    mean = counts @ means / turned.n
-    between = counts @ ((means - mean) ** 2).sum(1)
-    trace = (sum(step.spread for step in steps) + between) / (turned.n - 1)
-    return reference.combine(mean, float(trace), sqrt_trace(turned.cov))
+            yield window.distance(reference)
