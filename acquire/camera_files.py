@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from .urls import checked_url, slug, url_id
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
 DEFAULT_SPLIT = "train"  # ACID-Large has no splits
+_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -66,19 +69,17 @@ def read_index(folder: Path, *, fresh: bool = False) -> Index:
         raise InputError(f"{folder} is not a folder", remedy="Check --camera-files")
     clips: dict[str, GivenClip] = {}
     refused: list[tuple[str, str, FlythroughError]] = []
-    for path in _text_files(folder):
-        file = path.relative_to(folder).as_posix()
-        key = path.stem if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", path.stem) else slug(file)
-        try:
-            clip = _read(path, file, key)
-        except FlythroughError as error:
-            refused.append((key, file, error))
-            continue
-        if key in clips:
-            problem = f"{file}: the clip {key} is already in {clips[key].file}"
-            refused.append((key, file, InputError(problem, remedy="Rename or remove one of the two files")))
-        else:
-            clips[key] = clip
+    files = [path.relative_to(folder).as_posix() for path in _text_files(folder)]
+    with ThreadPoolExecutor(_READERS) as pool:  # the disk is what takes the time
+        for file, read in zip(files, pool.map(partial(_read, folder), files), strict=True):
+            key = _key(file)
+            if isinstance(read, FlythroughError):
+                refused.append((key, file, read))
+            elif key in clips:
+                problem = f"{file}: the clip {key} is already in {clips[key].file}"
+                refused.append((key, file, InputError(problem, remedy="Rename or remove one of the two files")))
+            else:
+                clips[key] = read
     if not clips and not refused:
         raise InputError(f"{folder} holds no camera file (*.txt)", remedy="Check --camera-files")
     index = Index(folder, clips, tuple(refused))
@@ -110,23 +111,28 @@ def camera_entries(folder: Path) -> Iterator[Entry]:
         yield Entry("failed", f"{entry.id}" if taken else key, file, entry.inputs)
 
 
-def _read(path: Path, file: str, key: str) -> GivenClip:
+def _key(file: str) -> str:
+    stem = Path(file).stem
+    return stem if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", stem) else slug(file)
+
+
+def _read(folder: Path, file: str) -> GivenClip | FlythroughError:
+    """A camera file, or why it can belong to no video."""
     try:
-        text = read_camera_text(path)
+        text = read_camera_text(folder / file)
+        faults = tuple(f"{file}:{fault.line}: {fault.problem}" for fault in text.faults)
+        if text.cameras.url == "" or not len(text.cameras):
+            problem = faults[0] if faults else f"{file}:2: no camera lines"
+            return InputError(problem, remedy="Get the file again, or remove it")
+        url = checked_url(text.cameras.url, f"{file}:1")
     except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror})", remedy="Give yourself rights to it") from error
-    faults = tuple(f"{file}:{fault.line}: {fault.problem}" for fault in text.faults)
-    if text.cameras.url == "" or not len(text.cameras):
-        problem = faults[0] if faults else f"{file}:2: no camera lines"
-        raise InputError(problem, remedy="Get the file again, or remove it")
-    url = checked_url(text.cameras.url, f"{file}:1")
-    split = next((SPLITS[part.lower()] for part in reversed(Path(file).parts[:-1]) if part.lower() in SPLITS), None)
-    if split is None:
-        split = SPLITS.get(path.parent.name.lower(), DEFAULT_SPLIT)
+        return InputError(f"{file} cannot be read ({error.strerror})", remedy="Give yourself rights to it")
+    except FlythroughError as error:
+        return error
     return GivenClip(
-        key=key,
+        key=_key(file),
         file=file,
-        split=split,
+        split=_split(folder, file),
         url=url,
         video_id=url_id(url),
         sha256=text.sha256,
@@ -134,6 +140,12 @@ def _read(path: Path, file: str, key: str) -> GivenClip:
         faults=faults,
         notes=tuple(f"{file}: {note}" for note in text.notes),
     )
+
+
+def _split(folder: Path, file: str) -> str:
+    """The nearest folder that has a split's name, the given one included."""
+    folders = [folder.name, *file.split("/")[:-1]]
+    return next((SPLITS[name.lower()] for name in reversed(folders) if name.lower() in SPLITS), DEFAULT_SPLIT)
 
 
 def _text_files(folder: Path) -> Iterator[Path]:

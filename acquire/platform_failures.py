@@ -19,10 +19,8 @@ _MESSAGES = (
     (r"(in|from|blocked it in) your (country|location|region)|geo.?restrict|geo.?block|HTTP Error 451", "geo-blocked"),
     (r"rate.?limit|too many requests|HTTP Error 429|try again later", "rate-limited"),
     (r"not a (ro)?bot|sign in|log ?in|logged|age.?restrict|confirm your age|members.?only|join this channel", "login"),
-    (
-        r"registered users|cookies|requires? (payment|purchase|authentication|subscri)|premium|captcha|your IP is",
-        "login",
-    ),
+    (r"registered users|cookies|requires? (payment|purchase|authentication|subscri)|premium|captcha", "login"),
+    (r"your IP is|unsupported browser", "login"),
     (r"HTTP Error 40[123]|forbidden|password", "login"),
     (r"removed|terminated|deleted|no longer (available|exists)|does(n't| not) exist|HTTP Error 4(04|10)", "removed"),
     (r"copyright|account .*(suspended|closed)|not found", "removed"),

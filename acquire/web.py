@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import urllib.request
+import warnings
 from email.utils import parsedate_to_datetime
 from http.cookiejar import LoadError, MozillaCookieJar
 from pathlib import Path
@@ -103,11 +104,15 @@ def cookie_jar(path: Path) -> MozillaCookieJar:
     """
     jar = MozillaCookieJar(path)
     try:
-        jar.load(ignore_discard=True, ignore_expires=True)
+        with warnings.catch_warnings(action="ignore"):  # of what is said below
+            jar.load(ignore_discard=True, ignore_expires=True)
     except (OSError, LoadError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read as cookies ({plain(error)})", remedy="Export cookies.txt in Netscape format"
         ) from error
+    for cookie in jar:
+        if cookie.expires == 0:  # how browsers' exports write a session's cookies
+            cookie.expires, cookie.discard = None, True
     return jar
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,11 +38,18 @@ def make_video(
 
 
 def acquire(root: Path, *, retry_errors: bool = False, executor: Executor | None = None, **settings: object) -> Report:
-    """Run the stage with quick retries."""
+    """Run the stage with quick retries; every entry must end as a video, a drop or an error, and as one of them."""
     config = AcquireConfig.model_validate({"download": FAST, **settings})
     workspace = Workspace(root)
     with workspace.locked():
-        return run_stage(STAGE, workspace, config, executor or InlineExecutor(), retry_errors=retry_errors)
+        report = run_stage(STAGE, workspace, config, executor or InlineExecutor(), retry_errors=retry_errors)
+    found = tables(root)
+    ends = Counter(row["id"] for name in ("videos", "drops", "errors") for row in found[name])
+    with open(root / "acquire" / "entries.csv", encoding="utf-8", newline="") as file:
+        entries = [row["id"] for row in csv.DictReader(file)]
+    assert len(entries) == report.tasks
+    assert {id: ends[id] for id in entries} == dict.fromkeys(entries, 1)
+    return report
 
 
 def tables(root: Path) -> dict[str, list[Row]]:

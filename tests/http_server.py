@@ -29,7 +29,9 @@ class Page:
     extra_length: int = 0  # added to Content-Length
     headers: dict[str, str] = field(default_factory=dict)
     chunked: bool = False
-    delay_s: float = 0.0  # a pause a 64 KB block
+    delay_s: float = 0.0  # a pause after each block
+    block: int = 65536
+    most: int | None = None  # close the connection after so many bytes, every time
 
 
 class Server:
@@ -39,6 +41,7 @@ class Server:
         pages: what is served, by path.
         sent: body bytes sent, by path.
         requests: (time, path, Range header), in order of arrival.
+        cookies: the Cookie header of each request.
         most_open: most requests that were open at a time.
     """
 
@@ -46,6 +49,7 @@ class Server:
         self.pages: dict[str, Page] = {}
         self.sent: Counter[str] = Counter()
         self.requests: list[tuple[float, str, str | None]] = []
+        self.cookies: list[str | None] = []
         self.open = self.most_open = 0
         self.lock = threading.Lock()
         self.stop_stalls = threading.Event()
@@ -82,6 +86,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             path = self.path.partition("?")[0]
             with server.lock:
                 server.requests.append((time.monotonic(), path, self.headers.get("Range")))
+                server.cookies.append(self.headers.get("Cookie"))
                 server.open += 1
                 self.counted = 1
                 server.most_open = max(server.most_open, server.open)
@@ -148,10 +153,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             if page.cut_at is not None and page.cuts > 0:
                 page.cuts -= 1
                 end = max(start, int(size * page.cut_at))
+            if page.most is not None:
+                end = min(end, start + page.most)
             stall = int(size * page.stall_at) if page.stall_at is not None else None
             at = start
             while at < end:
-                step = min(65536, end - at, *([stall - at] if stall is not None and stall > at else []))
+                step = min(page.block, end - at, *([stall - at] if stall is not None and stall > at else []))
                 block = page.body[at : at + step]
                 if at + step == end:
                     self.leave()

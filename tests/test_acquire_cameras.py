@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from flythrough.acquire.given import nearest_frames
 from http_server import Page, Server, serve
 
 from flythrough.cameras import Cameras, read_cameras, write_cameras
+from flythrough.video import ffmpeg_path, frame_times
 
 FRAME_US = 1_001_000 / 30
 START = 2  # the test videos' first frame is shown two frames after zero, as H.264 with B-frames often is
@@ -170,6 +172,43 @@ def test_rebuild(tmp_path: Path, server: Server) -> None:
     assert "404" in lines["dddd"]["why"]
 
 
+@pytest.mark.parametrize("kind", ["as filmed", "milliseconds", "uneven", "turned"])
+def test_frames_are_found_by_time_whatever_the_container_does(tmp_path: Path, kind: str) -> None:
+    """Times up to 1 ms off find their frames; times of frames that are not there find none."""
+    there = list(range(40))
+    arguments = {
+        "as filmed": ["-c", "copy", "a.mp4"],
+        "milliseconds": ["-c", "copy", "a.mkv"],
+        "uneven": ["-vf", "select='not(between(n,5,8)+eq(n,20))'", "-fps_mode", "vfr", "-crf", "12", "a.mp4"],
+        "turned": ["-c", "copy", "a.mp4"],
+    }[kind]
+    if kind == "uneven":
+        there = [n for n in there if n not in (5, 6, 7, 8, 20)]
+    make_video(tmp_path / "src.mp4", frames=40, size=(128, 72))
+    before = ["-display_rotation", "90"] if kind == "turned" else []
+    command = [ffmpeg_path(), "-loglevel", "error", *before, "-i", "src.mp4", *arguments]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    start_us = frame_times(tmp_path / arguments[-1])[1][0] - frame_time(0)
+    rng = np.random.default_rng(4)
+    times = [frame_time(n, int(start_us + rng.integers(-1000, 1000))) for n in range(40)]
+    with serve() as server:
+        server.pages["/a"] = Page((tmp_path / arguments[-1]).read_bytes())
+        write_lines(tmp_path / "acid/aaaa.txt", [server.url("/a"), *map(line, times)])
+        acquire(tmp_path / "w", camera_files=tmp_path / "acid", frames={"height_px": 360})
+    found = tables(tmp_path / "w")
+    (video,), (clip,) = found["videos"], found["clips"]
+    assert json.loads(clip["measures"])["missing_us"] == [times[n] for n in range(40) if n not in there]
+    assert read_cameras(tmp_path / "w" / clip["camera_file"]).timestamps_us.tolist() == [times[n] for n in there]
+    assert video["variable_frame_rate"] == (kind == "uneven")
+    assert (clip["width"], clip["height"]) == ((72, 128) if kind == "turned" else (128, 72))
+    folder = (tmp_path / "w" / video["path"]).parent / "frames/aaaa"
+    images = [cv2.imread(str(folder / f"{times[n]}.png")) for n in there]
+    assert {image.shape for image in images} == {(clip["height"], clip["width"], 3)}
+    if kind == "turned":  # by 90 degrees to the left: the corner that tells the frame went from top left to bottom left
+        images = [np.rot90(image, -1) for image in images]
+    np.testing.assert_allclose([image[4:12, 4:12].mean() for image in images], [4 * n for n in there], atol=2.4)
+
+
 def test_rerun_does_nothing_and_changes_nothing(tmp_path: Path, server: Server) -> None:
     write_lines(tmp_path / "acid/aaaa.txt", [server.url("/a.mp4"), line(frame_time(0)), line(frame_time(1))])
     root = tmp_path / "w"
@@ -183,7 +222,5 @@ def test_rerun_does_nothing_and_changes_nothing(tmp_path: Path, server: Server) 
 
 def test_fps_of_the_test_video(tmp_path: Path, server: Server) -> None:
     """The frame times that the tests above count with are those of the file."""
-    from flythrough.video import frame_times
-
     _, times_us = frame_times(tmp_path / "src.mp4")
     assert times_us.tolist() == [frame_time(i) for i in range(40)]

@@ -185,6 +185,13 @@ def test_failures_have_kinds_and_the_others_go_on(
         ("Unable to download API page: <urllib3.connection.HTTPSConnection>: Failed to resolve 'www.youtube.com' "
          "([Errno -3] Temporary failure in name resolution)", "network"),
         ("The read operation timed out", "network"),
+        ("Unable to download webpage: ('Connection aborted.', RemoteDisconnected('Remote end closed connection without "
+         "response'))", "network"),
+        ("Downloaded 1000 bytes, expected 2000 bytes", "network"),
+        ("fragment 7 not found, unable to continue", "network"),
+        ("All player responses are invalid. Your IP is likely being blocked by Youtube", "login"),
+        ("This account has been closed", "removed"),
+        ("Premieres in 3 hours", "private"),
         ("unable to open for writing: [Errno 28] No space left on device: 'x.part'", "disk"),
         ("Something nobody has seen before", "format"),
     ],
@@ -245,6 +252,25 @@ def test_the_licence_rule_holds_for_listed_videos_too_and_the_words_do_not(shore
     assert [row["platform_id"] for row in found["videos"]] == ["free"]
     assert [row["reason"] for row in found["drops"]] == ["licence is not Creative Commons"]
     assert shore.media() == ["/media/free/big.mp4"]
+
+
+def test_cookies_are_sent_and_their_file_is_only_read(shore: Shore, tmp_path: Path) -> None:
+    text = "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tkey\t42\n"
+    (tmp_path / "cookies.txt").write_text(text)
+    download = {"cookies": tmp_path / "cookies.txt", "backoff_s": 0}
+    acquire(tmp_path / "w", inputs=[shore.put("one")], download=download)
+    assert len(tables(tmp_path / "w")["videos"]) == 1
+    assert shore.server.cookies == ["key=42"] * 2  # the page and the pictures
+    assert (tmp_path / "cookies.txt").read_text() == text
+    source = {"kind": "playlist", "location": shore.server.url("/list/coast")}
+    acquire(tmp_path / "w2", inputs=[], sources=[source], download={"cookies": tmp_path / "none.txt"})
+    (error,) = tables(tmp_path / "w2")["errors"]
+    assert "none.txt cannot be read as cookies" in error["message"]
+
+
+def test_cookies_of_a_browser_that_is_not_there(shore: Shore, tmp_path: Path) -> None:
+    acquire(tmp_path, inputs=[shore.put("one")], download={"cookies_from_browser": "netscape:old"})
+    assert list(kinds(tmp_path).values()) == ["login"]
 
 
 def test_a_live_stream_is_dropped(shore: Shore, tmp_path: Path) -> None:

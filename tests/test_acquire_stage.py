@@ -6,17 +6,20 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from acquire_world import acquire, kinds, make_video, tables
-from flythrough.acquire.config import AcquireConfig
+from flythrough.acquire.budget import OverBudget, Purse
+from flythrough.acquire.config import AcquireConfig, Budget
 from flythrough.acquire.sources import entries
 from flythrough.acquire.urls import url_id
 from http_server import Page, Server, serve
 
 from flythrough.catalog import Workspace
+from flythrough.errors import InputError
 from flythrough.executor import LocalExecutor
 from flythrough.video import OPTIONS, ffmpeg_path, open_video
 
@@ -253,6 +256,68 @@ def test_budget(tmp_path: Path, server: Server, budget: dict[str, float], reason
     acquire(tmp_path / "w", inputs=inputs)
     assert len(tables(tmp_path / "w")["videos"]) == 4
     assert all(server.hits(f"/{seed}.mp4") <= 2 for seed in range(4))
+
+
+def test_the_budget_counts_what_was_not_announced_and_what_was_fetched_in_vain(tmp_path: Path, server: Server) -> None:
+    inputs = []
+    for seed in range(4):
+        size = (64, 96) if seed == 0 else (96, 64)
+        data = make_video(tmp_path / "src.mp4", seed=seed, frames=12, size=size).read_bytes()
+        data += (10**6).to_bytes(4, "big") + b"free" + bytes(10**6 - 8)
+        server.pages[f"/{seed}.mp4"] = Page(data, chunked=True)  # without a Content-Length
+        inputs.append(server.url(f"/{seed}.mp4"))
+    rules = {"apply_to": "all", "min_duration_s": 0, "min_width_px": 0, "min_height_px": 0}
+    acquire(tmp_path / "w", inputs=inputs, rules=rules, budget={"gigabytes": 2.5e-3})
+    found = tables(tmp_path / "w")
+    assert [row["reason"] for row in found["drops"]] == ["not landscape", "budget: bytes"]  # at 1, 2 and 3 megabytes
+    assert len(found["videos"]) == 2
+    acquire(tmp_path / "w2", inputs=inputs, rules=rules, budget={"videos": 2})
+    assert [row["reason"] for row in tables(tmp_path / "w2")["drops"]] == ["not landscape", "budget: videos"]
+
+
+def test_workers_do_not_overspend_the_budget_together(tmp_path: Path) -> None:
+    def spend(n: int) -> bool:
+        try:
+            Purse(tmp_path, Budget(videos=5)).spend(f"v{n}", 1000, 10)
+        except OverBudget:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(spend, range(40))) == 5
+
+
+def test_nothing_to_acquire_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing to acquire.*--input"):
+        acquire(tmp_path)
+
+
+def test_a_movie_that_refers_to_another_file_reads_only_itself(films: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.mov"
+    ffmpeg(tmp_path, "-i", str(films / "good.mp4"), "-c", "copy", str(secret))
+    (tmp_path / "sly.mov").write_bytes(without_pictures(secret.read_bytes(), secret))
+    acquire(tmp_path / "w", inputs=[str(tmp_path / "sly.mov")])
+    assert list(kinds(tmp_path / "w").values()) == ["format"]
+    # It does refer to the other file: whoever lets libav follow references gets all pictures from it.
+    options = ["-xerror", "-enable_drefs", "1", "-use_absolute_path", "1"]
+    ffmpeg(tmp_path, *options, "-i", "sly.mov", "out.mp4")
+    with open_video(tmp_path / "out.mp4") as (_, stream):
+        assert stream.frames == 30
+
+
+def without_pictures(movie: bytes, target: Path) -> bytes:
+    """A QuickTime movie whose pictures are zeros, and whose index says (box ``dref``) that they are in ``target``."""
+    path = str(target).encode() + b" " * (len(str(target)) % 2)
+    alias = bytes(150) + b"\x00\x02" + len(path).to_bytes(2, "big") + path + b"\xff\xff\x00\x00"
+    entry = (12 + len(alias)).to_bytes(4, "big") + b"alis\x00\x00\x00\x00" + alias
+    data, index = bytearray(movie), movie.rindex(b"moov")
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):  # each holds the next
+        at = movie.index(name, index) - 4
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + len(entry) - 12).to_bytes(4, "big")
+    data[at + 16 : at + 28] = entry  # in place of the entry that says: in this file
+    pictures = movie.index(b"mdat") + 4
+    data[pictures : index - 4] = bytes(index - 4 - pictures)
+    return bytes(data)
 
 
 def test_playlists_in_disguise_read_nothing(tmp_path: Path, server: Server) -> None:
