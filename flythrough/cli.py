@@ -96,8 +96,9 @@ def _run(
     until: str = "leaderboard",
 ) -> None:
     from .catalog import Workspace
-    from .config import load_config
+    from .config import TEMPLATE, describe, load_config
     from .executor import make_executor
+    from .files import write_text
     from .pipeline import run_stages
 
     if config_file is not None and not config_file.is_file():
@@ -108,6 +109,9 @@ def _run(
         settings = [*settings, *([f"acquire.inputs={json.dumps(known)}"] if known else [])]
         config = load_config(config_file or workspace.config_file, settings)
         chosen = make_executor(executor, workers=workers, ray_address=ray_address)
+        if not workspace.config_file.exists():
+            write_text(workspace.config_file, TEMPLATE)
+        write_text(workspace / "logs" / "config.toml", describe(config))
         reports: list[Report] = []
         try:
             for report in run_stages(workspace, config, chosen, only=only, until=until, retry_errors=retry_errors):

@@ -17,6 +17,12 @@ from .stage import STAGES, Section, load_stage
 
 Values = dict[str, Any]
 
+# What a new workspace's flythrough.toml says: nothing yet, so that defaults hold, but where to look.
+TEMPLATE = """\
+# Settings of this workspace. `flythrough config -w WORKSPACE` prints every key with its help and its value;
+# logs/config.toml has those of the last run.
+""" + "".join(f"\n[{stage}]\n" for stage in STAGES)
+
 
 def load_config(file: Path | None = None, settings: Iterable[str] = ()) -> dict[str, Section]:
     """The effective config: defaults, then the file, then ``section.key=value`` settings.

@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from flythrough import config as config_module
-from flythrough.config import describe, load_config
+from flythrough.config import TEMPLATE, describe, load_config
 from flythrough.errors import ConfigError
 from flythrough.stage import STAGES, Outcome, Section, Stage
 
@@ -83,3 +83,7 @@ def test_the_printed_config_explains_itself_and_reads_back(tmp_path: Path) -> No
     assert "# Which one. (one of: cheap, dear)" in text
     assert load_config(write(tmp_path, text)) == config
     assert set(config) == set(STAGES)
+
+
+def test_a_new_workspaces_file_changes_nothing(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, TEMPLATE)) == load_config(None)
