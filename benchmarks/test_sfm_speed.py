@@ -1,6 +1,6 @@
 """Poses of whole shots: sfm/ against COLMAP with its defaults, on the same frames and cores, in one run.
 
-make bench, or: pytest benchmarks/test_sfm_speed.py --benchmark-only -q -s; writes docs/data/sfm_speed.md.
+make bench, or: pytest benchmarks/test_sfm_speed.py --benchmark-only -q -s; writes the table in docs/sfm.md.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from flythrough.sfm.keyframes import choose_keyframes, picture_motion
 from flythrough.sfm.mapping import map_keyframes
 from flythrough.sfm.matching import match_keyframes
 from flythrough.sfm.shot import pose_all
+from sfm_tables import align, write_table
 
-from flythrough.files import write_text
 from flythrough.geometry import camera_center
 from flythrough.sample_film import Film, film, frame_times_us
 
 SECONDS = float(os.environ.get("SFM_BENCH_SECONDS", "2"))
 TAKES = [(1, "forward"), (1, "orbit"), (1, "sideways")]
-TABLE = Path(__file__).parents[1] / "docs" / "data" / "sfm_speed.md"
 
 
 @dataclass(frozen=True)
@@ -38,16 +37,6 @@ class Result:
     posed: int
     error_percent: float
     focal_percent: float
-
-
-def path_error(found: np.ndarray, true: np.ndarray) -> float:
-    """RMS distance after similarity alignment, percent of the path's length."""
-    a, b = found - found.mean(0), true - true.mean(0)
-    u, s, vt = np.linalg.svd(b.T @ a)
-    sign = np.diag([1, 1, np.linalg.det(u @ vt)])
-    scale = np.trace(np.diag(s) @ sign) / (a**2).sum()
-    distance = np.sqrt(((scale * a @ (u @ sign @ vt).T - b) ** 2).sum(-1).mean())
-    return float(100 * distance / np.linalg.norm(np.diff(true, axis=0), axis=-1).sum())
 
 
 def ours(take: Film) -> Result:
@@ -61,7 +50,7 @@ def ours(take: Film) -> Result:
     scene = pose_all(footage, best.models, keyframes, config)[0]
     seconds = time.perf_counter() - start
     focal = scene.lens.intrinsics[0] / take.intrinsics[0, 0]
-    error = path_error(camera_center(scene.poses), camera_center(take.poses[scene.frames]))
+    *_, error = align(camera_center(scene.poses), camera_center(take.poses[scene.frames]))
     return Result(seconds, len(scene.frames), error, 100 * abs(focal - 1))
 
 
@@ -79,7 +68,7 @@ def plain(take: Film, folder: Path) -> Result:
     model = max(models.values(), key=lambda m: m.num_reg_images())
     images = sorted((model.image(i) for i in model.reg_image_ids()), key=lambda image: image.name)
     places = [int(image.name[:6]) for image in images]
-    error = path_error(np.array([image.projection_center() for image in images]), camera_center(take.poses[places]))
+    *_, error = align(np.array([image.projection_center() for image in images]), camera_center(take.poses[places]))
     camera = images[0].camera
     return Result(seconds, len(images), error, 100 * abs(camera.params[0] / camera.width / take.intrinsics[0, 0] - 1))
 
@@ -111,7 +100,7 @@ def test_posing_a_shot(benchmark, tmp_path):
         )
     total = [sum(pair[i].seconds for pair in rows.values()) for i in (0, 1)]
     lines.append(f"| all | {total[0]:.1f} | {total[1]:.1f} | {total[1] / total[0]:.1f} | | | | | | |")
-    write_text(TABLE, "\n".join(lines) + "\n")
+    write_table("speed", lines)
     print("\n" + "\n".join(lines))
     assert total[1] > 2 * total[0]
     assert np.mean([a.error_percent - b.error_percent for a, b in rows.values()]) <= 0.01

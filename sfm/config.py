@@ -29,7 +29,7 @@ class KeyframesConfig(Section):
 
     motion: float = Field(default=0.04, gt=0, description="median motion of the picture between keyframes, widths")
     least: int = Field(default=16, ge=3, description="keyframes a shot at least, where it has as many frames")
-    most: int = Field(default=64, ge=3, description="keyframes a shot at most")
+    most: int = Field(default=64, ge=3, description="keyframes a shot at most, unless too little would overlap")
     max_fps: float = Field(default=8.0, gt=0, description="keyframes a second at most (a cap)")
     min_fps: float = Field(default=1.0, gt=0, description="keyframes a second at least (a floor)")
 
@@ -63,7 +63,7 @@ class MappingConfig(Section):
         le=1,
         description="try the incremental mapper too if the global one poses a smaller share of the keyframes",
     )
-    track_points: int = Field(default=250, ge=50, description="points tracked into each frame between keyframes")
+    track_points: int = Field(default=600, ge=50, description="points tracked into each frame between keyframes")
 
 
 class QualityConfig(Section):

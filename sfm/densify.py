@@ -15,6 +15,7 @@ _ROWS = 192  # disparity is solved at this height
 _ROUNDS = 3
 _NEIGHBOURS = 10  # that a point is compared with
 _BELOW = 0.25  # share of the points that may lie below the ground's plane
+_LONELY = 3  # points near each other that make something solid; fewer are a cloud's edge
 _FADE = 1e-4  # how little a point's influence gets before the plane takes over
 
 
@@ -106,10 +107,12 @@ def confirmed_sky(
     if not sky.any() or (ground is None and far > 0.6 * near):
         return np.zeros((height, width), bool)
     at = (xy * [width, height]).astype(int)
-    solid = np.zeros((height, width), np.uint8)
+    points = np.zeros((height, width), np.float32)
     close = disparity > 0.03 * near
-    solid[at[close, 1], at[close, 0]] = 1
+    np.add.at(points, (at[close, 1], at[close, 0]), 1.0)
     reach = height // 36 | 1
+    company = cv2.boxFilter(points, -1, (4 * reach, 4 * reach), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    solid = ((points > 0) & (company > _LONELY - 0.5)).astype(np.uint8)
     solid = cv2.dilate(solid, np.ones((reach, reach), np.uint8))
     sky &= np.maximum.accumulate(solid, axis=0) == 0  # under something solid there is no sky
     if ground is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,7 @@ from flythrough.errors import InputError
 
 from .config import FramesConfig
 
-PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+MIN_ROWS, MIN_COLUMNS = 160, 256  # training's picture must fit into a clip's
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Footage:
         color: RGB at the size that the clip stores.
         overlay: burnt-in graphics at working size, True where they are; None if there are none.
         focal: focal length from metadata, widths of the picture; None if it says nothing.
+        film: whether the frames follow each other in time, as a video's do; photos need not.
     """
 
     times_us: Int64[np.ndarray, "n"]
@@ -37,6 +38,7 @@ class Footage:
     color: UInt8[np.ndarray, "n h w 3"]
     overlay: Bool[np.ndarray, "H W"] | None = None
     focal: float | None = None
+    film: bool = True
 
     def __len__(self) -> int:
         return len(self.times_us)
@@ -61,7 +63,7 @@ def read_shot(path: Path, shot: dict[str, Any], overlay_file: Path | None, confi
                 sizes.add(frame.image.shape[:2])
                 yield frame.time_us, frame.image[top:bottom, left:right]
 
-    footage = _gather(pictures(), config)
+    footage = gather(pictures(), config)
     if overlay_file is None:
         return footage
     overlay = cv2.imread(str(overlay_file), cv2.IMREAD_GRAYSCALE)
@@ -74,7 +76,7 @@ def read_shot(path: Path, shot: dict[str, Any], overlay_file: Path | None, confi
 
 
 def read_times(
-    path: Path, wanted_us: Int64[np.ndarray, "m"], shot: dict[str, Any], config: FramesConfig
+    path: Path, wanted_us: Int64[np.ndarray, "m"], crop: dict[str, int], config: FramesConfig
 ) -> tuple[Footage, Int64[np.ndarray, "n"]]:
     """Decode the frames nearest to given times, within half a frame; also tells which of the times were found.
 
@@ -82,16 +84,17 @@ def read_times(
         InputError: there is no frame near any of the times.
     """
     index: list[int] = []
-    left, top, right, bottom = (shot[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
+    left, top, right, bottom = (crop[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
     pictures = ((time, image[top:bottom, left:right]) for time, image in _nearest(path, wanted_us, index))
-    footage = _gather(pictures, config)
+    footage = gather(pictures, config)
     return footage, np.array(index, dtype=np.int64)
 
 
 def _nearest(path: Path, wanted_us: Int64[np.ndarray, "m"], index: list[int]) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the frame nearest to each wanted time; where there is one, its place is appended to ``index``."""
     here, cursor, half = None, 0, 0.0
-    for after in chain(video.frames(path, end_us=int(wanted_us[-1]) + 1_000_000), [None]):
+    start_us, end_us = int(wanted_us[0]) - 1_000_000, int(wanted_us[-1]) + 1_000_000
+    for after in chain(video.frames(path, start_us=start_us, end_us=end_us), [None]):
         if here is not None:
             half = (after.time_us - here.time_us) / 2 if after is not None else half
             while cursor < len(wanted_us) and wanted_us[cursor] < here.time_us - half:
@@ -104,60 +107,14 @@ def _nearest(path: Path, wanted_us: Int64[np.ndarray, "m"], index: list[int]) ->
         here = after
 
 
-def read_photos(folder: Path, config: FramesConfig) -> Footage:
-    """The photos of a folder in the order of their names, one second apart.
-
-    Raises:
-        InputError: no photos, an unreadable one, or photos of different sizes.
-    """
-    files = photo_files(folder)
-    footage = _gather(((i * 1_000_000, _read_photo(file)) for i, file in enumerate(files)), config)
-    return replace(footage, focal=_exif_focal(files[0]))
-
-
-def photo_files(folder: Path) -> list[Path]:
-    """The photos of a folder, by name.
-
-    Raises:
-        InputError: it is no folder, or has no photos.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder", remedy="Name a folder of photos (--images)")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PHOTOS)
-    if not files:
-        raise InputError(f"{folder} has no photos", remedy=f"Name a folder with {', '.join(sorted(PHOTOS))} files")
-    return files
-
-
-def _read_photo(file: Path) -> UInt8[np.ndarray, "h w 3"]:
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)  # upright, by EXIF orientation
-    if image is None:
-        raise InputError(f"{file} is no picture that can be read", remedy="Mend or remove it")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _exif_focal(file: Path) -> float | None:
-    """Focal length over the width, from the 35 mm equivalent."""
-    from PIL import Image
-
-    with Image.open(file) as image:
-        equivalent = image.getexif().get_ifd(0x8769).get(0xA405)  # FocalLengthIn35mmFilm
-        width, height = image.size
-    if not equivalent:
-        return None
-    return float(equivalent) / 43.27 * float(np.hypot(width, height)) / max(width, height)
-
-
-def _gather(pictures: Iterator[tuple[int, np.ndarray]], config: FramesConfig) -> Footage:
+def gather(pictures: Iterable[tuple[int, np.ndarray]], config: FramesConfig) -> Footage:
+    """Timed pictures of one size at working and at stored size; no side gets too small for training."""
     times, gray, color = [], [], []
-    shape: tuple[int, ...] = ()
     for time_us, image in pictures:
-        if shape and image.shape != shape:
-            raise InputError("The pictures differ in size", remedy="Keep pictures of one size together")
-        shape = image.shape
+        height, width = image.shape[:2]
         times.append(time_us)
-        gray.append(cv2.cvtColor(_fit(image, config.work_px / max(shape[:2])), cv2.COLOR_RGB2GRAY))
-        color.append(_fit(image, config.rows / shape[0]))
+        gray.append(cv2.cvtColor(_fit(image, config.work_px / max(height, width)), cv2.COLOR_RGB2GRAY))
+        color.append(_fit(image, max(config.rows / height, MIN_COLUMNS / width)))
     if not times:
         raise InputError("There are no frames where the shot should be", remedy="Run the stages before again")
     return Footage(np.array(times, dtype=np.int64), np.stack(gray), np.stack(color))

@@ -11,6 +11,8 @@ import pycolmap
 from jaxtyping import Float, Int64
 
 from flythrough.cameras import Cameras, read_cameras
+from flythrough.catalog import Row
+from flythrough.geometry import crop_intrinsics
 from flythrough.stage import Job, Outcome
 
 from .config import SfmConfig
@@ -25,13 +27,20 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
     """Add frames and disparity to a given clip; it keeps its id."""
     from .shot import Context, drop, too_poor
 
-    shot = job.task.inputs["shot"]
+    video, shot = job.task.inputs["video"], job.task.inputs["shot"]
     cameras = read_cameras(job.workspace / shot["camera_file"])
-    path = job.workspace / job.task.inputs["video"]["path"]
-    footage, found = read_times(path, cameras.timestamps_us, shot, config.frames)
+    crop = centered_crop(shot, video["width"], video["height"])
+    footage, found = read_times(job.workspace / video["path"], cameras.timestamps_us, crop, config.frames)
     if reason := too_poor(footage, config):
         return drop(job, reason, frames=len(footage), width=footage.color.shape[2], height=footage.color.shape[1])
-    cameras = Cameras(url, cameras.timestamps_us[found], cameras.intrinsics[found], cameras.poses[found])
+    intrinsics = crop_intrinsics(
+        cameras.intrinsics[found],
+        left=crop["crop_left"] / video["width"],
+        top=crop["crop_top"] / video["height"],
+        width=(crop["crop_right"] - crop["crop_left"]) / video["width"],
+        height=(crop["crop_bottom"] - crop["crop_top"]) / video["height"],
+    )
+    cameras = Cameras(url, cameras.timestamps_us[found], intrinsics, cameras.poses[found])
     keyframes = choose_keyframes(picture_motion(footage), footage.times_us, config.keyframes)
     scene = triangulate(footage, cameras, keyframes, config)
     figures = {"frames": len(footage), "keyframes": len(keyframes), "route": "given"}
@@ -39,6 +48,13 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
         return drop(job, "cameras_do_not_fit", **figures)
     context = Context(job, footage, shot["video_id"], url, figures)
     return context.publish([scene], config, clip_id=job.task.inputs["clip"])
+
+
+def centered_crop(shot: Row, width: int, height: int) -> dict[str, int]:
+    """The largest box inside a shot's crop around the middle of the frame, where given cameras have their centre."""
+    across = max(shot["crop_left"], width - shot["crop_right"])
+    down = max(shot["crop_top"], height - shot["crop_bottom"])
+    return {"crop_left": across, "crop_top": down, "crop_right": width - across, "crop_bottom": height - down}
 
 
 def triangulate(

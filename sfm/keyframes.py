@@ -13,6 +13,7 @@ from .config import KeyframesConfig
 from .footage import Footage
 
 TRACKING_PX = 480  # longer side of the pictures that motion is measured on
+_WIDEST = 0.2  # between neighbouring keyframes, widths, where the cap of their rate allows
 _LK: dict[str, Any] = {"winSize": (15, 15), "maxLevel": 3}
 
 
@@ -43,13 +44,15 @@ def choose_keyframes(
     """Indices of the keyframes, ascending; the first and the last frame are among them.
 
     They lie at equal steps of the path that the picture travels, ``config.motion`` apart, within a floor and a cap
-    of their number and of their rate. Where the picture could not be followed it is taken to have moved far.
+    of their number and of their rate; a long or fast flight may exceed their number so that neighbours overlap. Where
+    the picture could not be followed it is taken to have moved far.
     """
     count = len(times_us)
     seconds = (times_us[-1] - times_us[0]) / 1e6
-    least = max(config.least, round(config.min_fps * seconds))
-    most = max(least, min(config.most, round(config.max_fps * seconds)))
     path = np.concatenate([[0.0], np.cumsum(np.where(np.isnan(motion), config.motion, motion))])
+    least = max(config.least, round(config.min_fps * seconds))
+    overlapping = round(path[-1] / _WIDEST)
+    most = max(least, min(max(config.most, overlapping), round(config.max_fps * seconds)))
     wanted = int(np.clip(round(path[-1] / config.motion) + 1, least, min(most, count)))
     if wanted > 0.6 * count:
         return np.arange(count)

@@ -59,7 +59,6 @@ class Route:
 
 def map_keyframes(graph: MatchGraph, config: MappingConfig, seed: int) -> tuple[Route, list[Route]]:
     """The better route and all that were tried. A route without models has ``registered == 0``."""
-    pycolmap.logging.minloglevel = max(2, pycolmap.logging.minloglevel)
     with tempfile.TemporaryDirectory(prefix="flythrough-sfm-") as scratch:
         folder = Path(scratch)
         write_database(folder / "start.db", graph)

@@ -13,19 +13,18 @@ from flythrough.catalog import Row, to_json
 from flythrough.stage import Job, Outcome
 
 from .config import SfmConfig
-from .footage import Footage, read_photos, read_shot
+from .footage import MIN_COLUMNS, MIN_ROWS, Footage, read_shot
+from .photos import read_photos
 from .scene import Scene
 
 logger = logging.getLogger(__name__)
-MIN_ROWS, MIN_COLUMNS = 160, 256  # training's picture must fit into a clip's
 
 
 def process(job: Job, config: SfmConfig) -> Outcome:
     """Reconstruct the shot of a task: a row a clip, or a drop with its reason."""
     inputs = job.task.inputs
     if "shot" not in inputs:
-        footage = read_photos(Path(job.task.hints["folder"]), config.frames)
-        return _reconstruct(Context(job, footage, inputs["video_id"], inputs["video_id"], {}), config)
+        return _reconstruct_photos(job, config)
     shot, video = inputs["shot"], inputs["video"]
     url = video["url"] or video["path"]
     if shot["camera_file"]:
@@ -75,7 +74,7 @@ class Context:
             smoothed = smooth(scene.poses, self.footage.times_us[scene.frames])
             quality = measure_quality(scene, smoothed)
             measures = {**self.figures, "registered": registered, **quality.figures()}
-            if reason := reject_trajectory(quality, config.quality):
+            if reason := reject_trajectory(quality, config.quality, film=self.footage.film):
                 logger.info("%s dropped: %s", id, reason)
                 outcome.drops.append({"id": id, "reason": reason, "values": measures})
                 continue
@@ -84,6 +83,16 @@ class Context:
             row |= {"shot_id": job.task.id, "video_id": self.video_id, "measures": to_json(measures)}
             outcome.rows.append(row)
         return outcome
+
+
+def _reconstruct_photos(job: Job, config: SfmConfig) -> Outcome:
+    """Photos that cannot be used are accounted for one by one; the others are one shot."""
+    photos = read_photos(Path(job.task.hints["folder"]), config.frames)
+    video = job.task.inputs["video_id"]
+    outcome = _reconstruct(Context(job, photos.footage, video, video, {}), config)
+    outcome.drops += photos.drops
+    outcome.errors += photos.errors
+    return outcome
 
 
 def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
@@ -131,5 +140,5 @@ def pose_all(footage: Footage, models: list[Any], keyframes: np.ndarray, config:
         scene = adjust(scene)
         scene = scene.keep_frames(np.bincount(scene.seen_frame, minlength=len(scene.frames)) >= MIN_POINTS)
         taken[scene.frames] = True
-        scenes += runs(scene, config.frames.min_frames)
+        scenes += runs(scene, config.frames.min_frames) if footage.film else [scene]
     return scenes

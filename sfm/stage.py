@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
         video = videos[shot["video_id"]]
         inputs: dict[str, Any] = {
             "shot": {name: value for name, value in shot.items() if name != "measures"},
-            "video": {name: video[name] for name in ("id", "path", "sha256", "url")},
+            "video": {name: video[name] for name in ("id", "path", "sha256", "url", "width", "height")},
         }
         for name in ("overlay_file", "camera_file"):
             if shot[name]:
@@ -35,7 +37,7 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
 
 def photo_task(folder: Path) -> Task:
     """The task for a folder of photos; its ids follow from what the photos hold."""
-    from .footage import photo_files
+    from .photos import photo_files
 
     files = photo_files(folder)
     video = "photos-" + content_key([(file.name, sha256_of(file)) for file in files])[:16]
@@ -44,9 +46,24 @@ def photo_task(folder: Path) -> Task:
 
 def run(job: Job, config: SfmConfig) -> Outcome:
     """Reconstruct one shot."""
+    load_colmap()
     from .shot import process
 
     return process(job, config)
+
+
+def load_colmap() -> None:
+    """Import pycolmap to work quietly.
+
+    A model that cannot be built is no error: the shot is dropped with the reason. And a worker that is told to stop has
+    not crashed, so pycolmap's handler of SIGTERM is taken off.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    import pycolmap
+
+    pycolmap.logging.minloglevel = 3
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome:

@@ -96,12 +96,14 @@ def reject_jump(quality: Quality, config: QualityConfig) -> str | None:
     return "jump" if quality.jump > config.max_jump else None
 
 
-RULES = (reject_points, reject_track, reject_angle, reject_focal, reject_error, reject_jump)
+RULES = (reject_points, reject_track, reject_angle, reject_focal, reject_error)
+FILM_RULES = (*RULES, reject_jump)  # photos need not follow a path
 
 
-def reject_trajectory(quality: Quality, config: QualityConfig) -> str | None:
+def reject_trajectory(quality: Quality, config: QualityConfig, *, film: bool = True) -> str | None:
     """The first reason to drop the piece, or None to keep it."""
-    return next((reason for rule in RULES if (reason := rule(quality, config))), None)
+    rules = FILM_RULES if film else RULES
+    return next((reason for rule in rules if (reason := rule(quality, config))), None)
 
 
 def smooth(poses: Float[np.ndarray, "m 3 4"], times_us: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m 3 4"]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from markupsafe import Markup
 
 from flythrough.catalog import Row, Workspace
@@ -17,7 +17,7 @@ from flythrough.geometry import camera_center
 from flythrough.page import jpeg_uri, page, svg, table
 
 from .publish import TRAJECTORY
-from .trajectory import gravity
+from .view_scene import level_axes, near_points, turnable_scene
 
 _FRAMES = 8  # shown with their disparity
 
@@ -51,21 +51,29 @@ def render(clip: Clip, row: Row) -> str:
         "every": f"{clip.steps} frames a training step",
         "scale": f"{row['scale']:.4g} SfM units a unit",
         "disparity": row["disparity"],
-        **{name: value for name, value in measures.items() if not isinstance(value, dict)},
+        "fx fy cx cy": ", ".join(f"{value:.5g}" for value in clip.cameras.intrinsics[0]),
+        **{name: value for name, value in measures.items() if name != "routes"},
+        **{f"{name} mapping": _listed(found) for name, found in measures.get("routes", {}).items()},
     }
+    frames = np.unique(np.linspace(0, len(clip) - 1, _FRAMES).round().astype(int))
     body = Markup("").join(
         [
             Markup("<h2>Camera path and points</h2>"),
+            turnable_scene(clip, trajectory, frames),
             Markup(_paths(clip, trajectory)),
             Markup("<h2>Frames and disparity</h2>"),
-            _frames(clip),
+            _frames(clip, frames),
             Markup("<h2>Errors</h2>"),
             Markup(_errors(clip, trajectory)),
             Markup("<h2>Figures</h2>"),
-            Markup(table(["figure", "value"], [[name, str(value)] for name, value in facts.items()])),
+            Markup(table(["figure", "value"], list(facts.items()))),
         ]
     )
     return page(f"Clip {clip.id}", str(body))
+
+
+def _listed(figures: Row) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
 def turbo(disparity: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -77,11 +85,11 @@ def turbo(disparity: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
     return colors
 
 
-def _frames(clip: Clip) -> Markup:
+def _frames(clip: Clip, frames: Int64[np.ndarray, "k"]) -> Markup:
     import cv2
 
     shown = []
-    for index in np.unique(np.linspace(0, len(clip) - 1, _FRAMES).round().astype(int)):
+    for index in frames:
         pair = np.concatenate([clip.frame(index), turbo(clip.disparity(index))], 1)
         small = cv2.resize(pair, (960, round(960 * pair.shape[0] / pair.shape[1])), interpolation=cv2.INTER_AREA)
         time_s = (clip.cameras.timestamps_us[index] - clip.cameras.timestamps_us[0]) / 1e6
@@ -97,19 +105,16 @@ def _paths(clip: Clip, trajectory: dict[str, np.ndarray]) -> str:
     from matplotlib.figure import Figure
 
     poses = clip.cameras.poses
-    axes_of_view = _level_axes(poses)
+    axes_of_view = level_axes(poses)
+    near, near_colors = near_points(trajectory, camera_center(poses), 2500)
+    points, colors = near @ axes_of_view.T, near_colors / 255
     raw = camera_center(poses) @ axes_of_view.T
     smoothed = camera_center(trajectory["smoothed"]) @ axes_of_view.T
     ahead = poses[:, 2, :3] @ axes_of_view.T
-    points = trajectory["points"] @ axes_of_view.T
-    near = np.linalg.norm(points - raw.mean(0), axis=-1)
-    shown = np.flatnonzero(near <= np.percentile(near, 90))
-    shown = shown[:: max(1, len(shown) // 2500)]
-    colors = trajectory["colors"][shown] / 255
     figure = Figure(figsize=(11, 5.5), layout="constrained")
     for place, (title, across, up, sign) in enumerate([("from above", 0, 2, 1), ("from the side", 2, 1, -1)]):
         ax = figure.add_subplot(1, 2, place + 1)
-        ax.scatter(points[shown, across], sign * points[shown, up], c=colors, s=2, linewidths=0, rasterized=True)
+        ax.scatter(points[:, across], sign * points[:, up], c=colors, s=2, linewidths=0, rasterized=True)
         ax.plot(raw[:, across], sign * raw[:, up], color="#d62728", lw=2, label="raw")
         ax.plot(smoothed[:, across], sign * smoothed[:, up], color="#1f77b4", lw=1, ls="--", label="smoothed")
         some = slice(None, None, clip.steps)
@@ -123,18 +128,6 @@ def _paths(clip: Clip, trajectory: dict[str, np.ndarray]) -> str:
         ax.grid(alpha=0.3)
     figure.axes[0].legend(loc="best", fontsize=8)
     return str(svg(figure))
-
-
-def _level_axes(poses: Float[np.ndarray, "n 3 4"]) -> Float[np.ndarray, "3 3"]:
-    """Rows: right, down, ahead of a level observer who looks where the first camera does."""
-    down = gravity(poses)
-    ahead = poses[0, 2, :3] - (poses[0, 2, :3] @ down) * down
-    if np.linalg.norm(ahead) < 0.2:  # it looks straight down
-        ahead = -poses[0, 1, :3] + (poses[0, 1, :3] @ down) * down
-    if np.linalg.norm(ahead) < 0.2:
-        down, ahead = poses[0, 1, :3], poses[0, 2, :3]
-    ahead = ahead / np.linalg.norm(ahead)
-    return np.stack([np.cross(down, ahead), down, ahead])
 
 
 def _errors(clip: Clip, trajectory: dict[str, np.ndarray]) -> str:

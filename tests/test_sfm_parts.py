@@ -137,6 +137,8 @@ def test_keyframes_follow_motion_and_not_time():
     assert chosen[0] == 0
     assert chosen[-1] == 120
     assert (chosen > 60).sum() > 4 * (chosen < 60).sum()
+    fast = choose_keyframes(np.full(599, 0.09), np.arange(600) * 100_000, KeyframesConfig())
+    assert np.diff(fast).max() * 0.09 < 0.3  # neighbours overlap
     few = choose_keyframes(np.full(9, 0.3), np.arange(10) * SECOND, KeyframesConfig())
     assert few.tolist() == list(range(10))
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+from flythrough.sfm.view import write_view
 
 from flythrough import video
 from flythrough.cameras import write_cameras
 from flythrough.catalog import Row, Workspace
 from flythrough.clips import load_clips
 from flythrough.config import load_config
+from flythrough.errors import InputError
 from flythrough.executor import InlineExecutor, LocalExecutor
 from flythrough.files import sha256_of
 from flythrough.geometry import camera_center, rotation_angle_deg
@@ -52,9 +62,18 @@ def add_shots(workspace: Workspace, path: Path, spans: list[tuple[int, int]] | N
     return id
 
 
-def run(workspace: Workspace, *settings: str, executor=None) -> Report:
+def copy_of(workspace: Workspace, folder: Path) -> Workspace:
+    """A workspace with the same videos and shots, not yet reconstructed."""
+    copy = Workspace(folder)
+    for table in ("videos", "shots"):
+        copy.write(table, workspace.rows(table))
+    shutil.copytree(workspace / "acquire", copy / "acquire")
+    return copy
+
+
+def run(workspace: Workspace, *settings: str, executor=None, retry_errors: bool = False) -> Report:
     config = load_config(settings=settings)["sfm"]
-    return run_stage(load_stage("sfm"), workspace, config, executor or InlineExecutor())
+    return run_stage(load_stage("sfm"), workspace, config, executor or InlineExecutor(), retry_errors=retry_errors)
 
 
 def align(found: np.ndarray, true: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -116,6 +135,21 @@ def test_scale_steps_and_frames_fit_together(done: Workspace, take: Film):
     assert measures["warp_disparity"] < 0.1
 
 
+def test_the_page_of_a_clip_holds_everything_in_itself(done: Workspace, tmp_path: Path):
+    (clip,) = load_clips(done)
+    text = write_view(done, clip.id, tmp_path / "view.html").read_text()
+    scene = json.loads(text.split('id="scene-data">')[1].split("</script>")[0])
+    assert len(scene["raw"]) == len(scene["smoothed"]) == len(clip)
+    assert len(scene["subsampled"]) == -(-len(clip) // clip.steps)
+    assert len(scene["points"]) == len(scene["colors"]) > 100
+    heights = np.array(scene["points"])[:, 1] - np.mean(scene["raw"], axis=0)[1]
+    assert (heights > 0).mean() > 0.5  # +y is down, and the land lies below the camera
+    assert text.count("data:image/jpeg") == len(scene["cameras"]) == 8
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
+    with pytest.raises(InputError, match="no clip 'nowhere'"):
+        write_view(done, "nowhere")
+
+
 def test_two_frames_are_dropped_with_the_reason(done: Workspace):
     (drop,) = done.rows("drops")
     assert drop["reason"] == "too_few_frames"
@@ -123,12 +157,7 @@ def test_two_frames_are_dropped_with_the_reason(done: Workspace):
 
 
 def test_same_seed_same_tables(done: Workspace, tmp_path: Path):
-    again = Workspace(tmp_path)
-    for table in ("videos", "shots"):
-        again.write(table, done.rows(table))
-    (again / "acquire").mkdir()
-    for file in (done / "acquire").iterdir():
-        (again / "acquire" / file.name).write_bytes(file.read_bytes())
+    again = copy_of(done, tmp_path)
     run(again)
     for table in ("clips", "drops"):
         assert again.table_file(table).read_bytes() == done.table_file(table).read_bytes()
@@ -139,11 +168,7 @@ def test_splits_do_not_reconstruct_again(done: Workspace):
 
 
 def test_given_cameras_are_taken_as_given(take: Film, done: Workspace, tmp_path: Path):
-    workspace = Workspace(tmp_path)
-    workspace.write("videos", done.rows("videos"))
-    (workspace / "acquire").mkdir()
-    for file in (done / "acquire").iterdir():
-        (workspace / "acquire" / file.name).write_bytes(file.read_bytes())
+    workspace = copy_of(done, tmp_path)
     shot = done.rows("shots")[0]
     given = take.cameras("https://example.org/video")
     first = next(video.frames(done / done.rows("videos")[0]["path"])).time_us
@@ -152,7 +177,9 @@ def test_given_cameras_are_taken_as_given(take: Film, done: Workspace, tmp_path:
         workspace / "acquire" / "0123456789abcdef.txt",
         type(given)(given.url, times, given.intrinsics[3:33], given.poses[3:33]),
     )
-    workspace.write("shots", [{**shot, "camera_file": "acquire/0123456789abcdef.txt"}])
+    # Bars below alone: the crop that is used leaves as much out above, for the camera's centre is the frame's middle.
+    cropped = {**shot, "camera_file": "acquire/0123456789abcdef.txt", "crop_bottom": HEIGHT - 8}
+    workspace.write("shots", [cropped])
     run(workspace)
     (row,) = workspace.rows("clips")
     (clip,) = load_clips(workspace)
@@ -160,8 +187,9 @@ def test_given_cameras_are_taken_as_given(take: Film, done: Workspace, tmp_path:
     poses = clip.cameras.poses.copy()
     poses[:, :, 3] *= row["scale"]
     np.testing.assert_allclose(poses, take.poses[3:33], atol=1e-9)
-    np.testing.assert_allclose(clip.cameras.intrinsics[0], take.intrinsics[0], atol=1e-12)
-    real = take.disparity[13].astype(float) * row["scale"]
+    expected = take.intrinsics[0] * [1, HEIGHT / (HEIGHT - 16), 1, 1]
+    np.testing.assert_allclose(clip.cameras.intrinsics[0], expected, atol=1e-12)
+    real = take.disparity[13, 8:-8].astype(float) * row["scale"]
     land = real > 0
     assert np.median(np.abs(clip.disparity(10) - real)[land] / real[land]) < 0.1
 
@@ -177,17 +205,36 @@ def test_no_geometry_is_dropped_with_the_reason(kind: str, reasons: set[str], tm
     assert not workspace.rows("errors")
 
 
-def test_a_shot_over_its_time_is_an_error_of_that_shot(done: Workspace, tmp_path: Path):
-    workspace = Workspace(tmp_path)
-    for table in ("videos", "shots"):
-        workspace.write(table, done.rows(table)[:1])
-    (workspace / "acquire").mkdir()
-    for file in (done / "acquire").iterdir():
-        (workspace / "acquire" / file.name).write_bytes(file.read_bytes())
+def test_a_hang_and_a_crash_are_errors_of_their_shot_only(done: Workspace, tmp_path: Path):
+    """One worker: it is killed in the first shot, as COLMAP might be; the other shot is judged all the same."""
+    workspace = copy_of(done, tmp_path)
     report = run(workspace, "sfm.time_limit_s=0.2", executor=LocalExecutor(1))
-    assert report.failed == 1
-    (error,) = workspace.rows("errors")
-    assert error["kind"] == "timeout"
+    assert report.failed == len(workspace.rows("shots"))
+    assert {error["kind"] for error in workspace.rows("errors")} == {"timeout"}
+    long_, short = (shot["id"] for shot in workspace.rows("shots"))
+    log = workspace / "logs" / "sfm" / f"{long_}.log"
+    log.unlink(missing_ok=True)
+    killer = threading.Thread(target=kill_worker_once_it_writes, args=(log,))
+    killer.start()
+    report = run(workspace, retry_errors=True, executor=LocalExecutor(1))
+    killer.join()
+    assert (report.failed, report.dropped) == (1, 1)
+    (error,), (drop,) = workspace.rows("errors"), workspace.rows("drops")
+    assert (error["id"], error["kind"], drop["id"]) == (long_, "crash", short)
+
+
+def kill_worker_once_it_writes(log: Path) -> None:
+    while not log.exists():
+        time.sleep(0.05)
+    for child in psutil.Process().children():
+        if "spawn_main" in " ".join(child.cmdline()):
+            child.send_signal(signal.SIGSEGV)
+
+
+def test_a_worker_that_is_told_to_stop_says_nothing():
+    code = "import os; from flythrough.sfm.stage import load_colmap; load_colmap(); os.kill(os.getpid(), 15)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGTERM, "", "")
 
 
 def test_canyon_is_posed_whole(shared_data: Path, tmp_path: Path):

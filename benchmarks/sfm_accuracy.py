@@ -1,0 +1,145 @@
+"""How near the truth poses, lens and disparity come: takes of the sample world through the whole stage.
+
+    python benchmarks/sfm_accuracy.py [--seeds 6] [--seconds 3] [--workers 2]      # writes the table in docs/sfm.md
+
+For each island a forward, an orbit and a sideways flight, on half of the islands with water over more than half of the
+picture; then takes without geometry, which must be dropped. Errors are taken after the similarity that aligns the
+camera centres.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sfm_tables import align, write_table
+
+from flythrough import video
+from flythrough.catalog import Row, Workspace
+from flythrough.clips import Clip, load_clips
+from flythrough.config import load_config
+from flythrough.executor import LocalExecutor
+from flythrough.files import sha256_of
+from flythrough.geometry import camera_center, rotation_angle_deg
+from flythrough.pipeline import run_stage
+from flythrough.sample_film import Film, film
+from flythrough.stage import load_stage
+
+MOVING, STILL = ("forward", "orbit", "sideways"), ("static", "rotation", "zoom", "sea")
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Of one clip: shares in percent, rotation in degrees."""
+
+    posed: float
+    path: float
+    rotation: float
+    focal: float
+    disparity: float
+
+    def good(self) -> bool:
+        """Whether the clip is as near the truth as the stage promises."""
+        return self.path <= 1 and self.rotation <= 0.5 and abs(self.focal) <= 2 and self.disparity < 10
+
+
+def add_shot(workspace: Workspace, name: str, take: Film) -> tuple[Row, Row]:
+    """Encode a take; its rows as acquire and curate write them."""
+    path = workspace / "acquire" / f"{name}.mp4"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    take.write_video(path)
+    times = [frame.time_us for frame in video.frames(path)]
+    height, width = take.images.shape[1:3]
+    end_us = 2 * times[-1] - times[-2]
+    row = {
+        "id": name, "path": f"acquire/{path.name}", "sha256": sha256_of(path), "bytes": path.stat().st_size,
+        "width": width, "height": height, "fps_num": take.fps.numerator, "fps_den": take.fps.denominator,
+        "time_base_num": 1, "time_base_den": 1000, "frame_count": len(times), "duration_us": end_us, "rotation": 0,
+        "pixel_format": "yuv420p", "variable_frame_rate": False,
+    }  # fmt: skip
+    shot = {
+        "id": name, "video_id": name, "start_frame": 0, "end_frame": len(times), "start_us": times[0],
+        "end_us": end_us, "crop_left": 0, "crop_top": 0, "crop_right": width, "crop_bottom": height, "measures": "{}",
+    }  # fmt: skip
+    return row, shot
+
+
+def compare(clip: Clip, take: Film) -> Errors:
+    """Errors of a clip whose frames are the take's."""
+    first = len(take) - len(clip)  # of a shorter clip the start is not known; whole takes are the rule
+    true_poses, poses = take.poses[first:], clip.cameras.poses
+    scale, rotation, path = align(camera_center(poses), camera_center(true_poses))
+    turned = np.concatenate([poses[:, :, :3] @ rotation.T, poses[:, :, 3:]], -1)
+    relative = []
+    for index in range(0, len(clip), 10):
+        real = take.disparity[first + index].astype(float) * scale
+        land = real > 0
+        relative.append(np.median(np.abs(clip.disparity(index) - real)[land] / real[land]))
+    return Errors(
+        posed=100 * len(clip) / len(take),
+        path=path,
+        rotation=float(np.median(rotation_angle_deg(turned, true_poses))),
+        focal=float(100 * (clip.cameras.intrinsics[0, 0] / take.intrinsics[0, 0] - 1)),
+        disparity=float(100 * np.median(relative)),
+    )
+
+
+def measure(takes: dict[str, Film], workers: int, folder: Path) -> list[str]:
+    """Run the stage on all takes; the lines of the table."""
+    workspace = Workspace(folder)
+    rows = [add_shot(workspace, name, take) for name, take in takes.items()]
+    workspace.write("videos", [row for row, _ in rows])
+    workspace.write("shots", [shot for _, shot in rows])
+    report = run_stage(load_stage("sfm"), workspace, load_config()["sfm"], LocalExecutor(workers))
+    clips: dict[str, list[Clip]] = {name: [] for name in takes}
+    for clip in load_clips(workspace):
+        clips[clip.video_id].append(clip)
+    ends = {row["id"]: row["reason"] for row in workspace.rows("drops")}
+    ends |= {row["id"]: f"error: {row['message']}" for row in workspace.rows("errors")}
+    lines = [
+        "| take | posed, % | ATE, % of path | rotation, deg | focal, % | disparity, median error, % |",
+        "|---|---|---|---|---|---|",
+    ]
+    errors = []
+    for name, take in takes.items():
+        if not clips[name]:
+            lines.append(f"| {name} | {ends.get(name, '?')} | | | | |")
+            continue
+        e = compare(max(clips[name], key=len), take)
+        errors.append(e)
+        figures = f"{e.path:.3f} | {e.rotation:.2f} | {e.focal:+.2f} | {e.disparity:.1f}"
+        lines.append(f"| {name} | {e.posed:.0f} | {figures} |")
+    moving = sum(take.kind in MOVING for take in takes.values())
+    worst = [max(abs(getattr(e, name)) for e in errors) for name in ("path", "rotation", "focal", "disparity")]
+    summary = (
+        f"{len(errors)} of {moving} moving takes gave a clip, {sum(e.good() for e in errors)} within the bounds. "
+        f"Worst: ATE {worst[0]:.3f} %, rotation {worst[1]:.2f} deg, focal {worst[2]:.2f} %, "
+        f"disparity {worst[3]:.1f} %. {report.seconds:.0f} s of work."
+    )
+    return [summary, "", *lines]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    takes = {}
+    for seed in range(1, args.seeds + 1):
+        for kind in MOVING:
+            water = seed % 2 == 0
+            takes[f"{kind}-{seed}{'-water' if water else ''}"] = film(seed, kind, args.seconds, water=water)
+    for number, kind in enumerate(STILL):
+        takes[f"{kind}-{number + 1}"] = film(number + 1, kind, args.seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        lines = measure(takes, args.workers, Path(folder))
+    print("\n".join(lines))
+    write_table("accuracy", lines)
+
+
+if __name__ == "__main__":
+    main()

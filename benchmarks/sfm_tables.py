@@ -1,0 +1,40 @@
+"""What the benchmarks of sfm/ share: errors against the truth, and their tables in docs/sfm.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from flythrough.files import write_text
+
+PAGE = Path(__file__).parents[1] / "docs" / "sfm.md"
+
+
+def align(
+    found: Float[np.ndarray, "n 3"], true: Float[np.ndarray, "n 3"]
+) -> tuple[float, Float[np.ndarray, "3 3"], float]:
+    """Similarity that takes found positions to true ones (Umeyama).
+
+    Returns:
+        Scale, rotation, and the RMS distance that is left, percent of the true path's length.
+    """
+    a, b = found - found.mean(0), true - true.mean(0)
+    u, s, vt = np.linalg.svd(b.T @ a)
+    sign = np.diag([1, 1, np.linalg.det(u @ vt)])
+    rotation = u @ sign @ vt
+    scale = float(np.trace(np.diag(s) @ sign) / (a**2).sum())
+    distance = np.sqrt(((scale * a @ rotation.T - b) ** 2).sum(-1).mean())
+    return scale, rotation, float(100 * distance / np.linalg.norm(np.diff(true, axis=0), axis=-1).sum())
+
+
+def write_table(name: str, lines: list[str]) -> None:
+    """Replace what stands in docs/sfm.md between the comments ``<!-- name -->`` and ``<!-- end of name -->``."""
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    text = PAGE.read_text(encoding="utf-8")
+    assert begin in text, f"{PAGE} has no place for the table {name}"
+    table = "\n".join(lines)
+    pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
+    write_text(PAGE, re.sub(pattern, lambda _: begin + table + end, text, flags=re.DOTALL))

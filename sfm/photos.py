@@ -1,0 +1,136 @@
+"""A folder of photos as one shot: in the order of their names, one second apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from flythrough.catalog import Row
+from flythrough.errors import InputError
+
+from .config import FramesConfig
+from .footage import Footage, gather
+
+PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+_ORIENTATION, _EXIF, _FOCAL_35MM = 0x0112, 0x8769, 0xA405  # EXIF tags
+_SIDEWAYS = (5, 6, 7, 8)
+_FOCAL_MM, _PIXELS_ACROSS, _PIXELS_PER_UNIT, _UNIT = 0x920A, 0xA002, 0xA20E, 0xA210
+_UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0}
+
+
+@dataclass(frozen=True)
+class Photos:
+    """What a folder holds.
+
+    Attributes:
+        footage: the photos that can be used together.
+        drops: photos of another size than most, with the reason.
+        errors: files that cannot be read.
+    """
+
+    footage: Footage
+    drops: list[Row]
+    errors: list[Row]
+
+
+def photo_files(folder: Path) -> list[Path]:
+    """The photos of a folder, by name.
+
+    Raises:
+        InputError: it is no folder, or has no photos.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", remedy="Name a folder of photos (--images)")
+    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in PHOTOS and f.name[0] != "." and f.is_file())
+    if not files:
+        raise InputError(f"{folder} has no photos", remedy=f"Name a folder with {', '.join(sorted(PHOTOS))} files")
+    return files
+
+
+def read_photos(folder: Path, config: FramesConfig) -> Photos:
+    """Decode a folder; one camera took all that is used, so photos of another size than most are left out.
+
+    Raises:
+        InputError: no photo can be read.
+    """
+    files = photo_files(folder)
+    headers: dict[Path, _Header] = {}
+    drops: list[Row] = []
+    errors: list[Row] = []
+    for file in files:
+        with _noted(file, errors):
+            headers[file] = _read_header(file)
+    sizes = Counter(header.size for header in headers.values())
+    size = max(sizes, key=lambda size: sizes[size], default=(0, 0))
+    for file, header in headers.items():
+        if header.size != size:
+            values = {"width": header.size[0], "height": header.size[1], "most_are": list(size)}
+            drops.append({"id": file.name, "reason": "other_size", "values": values})
+
+    def pictures() -> Iterator[tuple[int, np.ndarray]]:
+        for i, file in enumerate(files):
+            if file in headers and headers[file].size == size:
+                with _noted(file, errors):
+                    yield i * 1_000_000, _read_pixels(file, config.work_px)
+        if len(errors) + len(drops) == len(files):
+            raise InputError(f"None of the photos in {folder} can be read", remedy=errors[0]["message"])
+
+    footage = gather(pictures(), config)
+    focals = [header.focal for header in headers.values() if header.size == size and header.focal]
+    return Photos(replace(footage, focal=float(np.median(focals)) if focals else None, film=False), drops, errors)
+
+
+@contextmanager
+def _noted(file: Path, errors: list[Row]) -> Iterator[None]:
+    """A broken file is an error of its own; the others go on."""
+    try:
+        yield
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
+        message = f"{file} cannot be read as a picture ({' '.join(str(error).split())})"
+        errors.append({"id": file.name, "kind": "input", "message": message, "remedy": "Mend or remove it"})
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Width and height of a photo held upright; its focal length in widths, if it says."""
+
+    size: tuple[int, int]
+    focal: float | None
+
+
+def _read_header(file: Path) -> _Header:
+    with Image.open(file) as image:
+        width, height = image.size
+        tags = image.getexif()
+        if tags.get(_ORIENTATION) in _SIDEWAYS:
+            width, height = height, width
+        longer = focal_in_longer_sides(tags.get_ifd(_EXIF))
+    return _Header((width, height), longer and longer * max(width, height) / width)
+
+
+def focal_in_longer_sides(exif: Mapping[int, Any]) -> float | None:
+    """From the sensor's resolution or else the 35 mm equivalent (as COLMAP reads it); None if neither is told."""
+    focal_mm, density, across, equivalent = (
+        float(value) if isinstance(value := exif.get(tag), Real) else 0.0
+        for tag in (_FOCAL_MM, _PIXELS_PER_UNIT, _PIXELS_ACROSS, _FOCAL_35MM)
+    )
+    unit_mm = _UNITS_MM.get(exif.get(_UNIT, 2))
+    if focal_mm > 0 and density > 0 and across > 0 and unit_mm:
+        return focal_mm * density / unit_mm / across
+    return equivalent / 35 if equivalent > 0 else None
+
+
+def _read_pixels(file: Path, least_px: int) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB, upright; a large JPEG is decoded at a fraction of its size, never below ``least_px``."""
+    with Image.open(file) as image:
+        image.draft("RGB", (least_px, least_px))
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
