@@ -27,6 +27,7 @@ class Choices(Section):
     speed: float = Field(default=0.2, gt=0, description="distance a step of the autopilot, scene units")
     flight: str = Field(default="autopilot", pattern="^(autopilot|plan)$", description="who steers: autopilot or plan")
     real_frames: int = Field(default=50_000, ge=2, description="most real frames a side of set distances")
+    sfm_flights: int = Field(default=10, ge=0, description="flights whose camera structure from motion looks for")
     seed: int = Field(default=0, description="of the draw of real frames and of the methods' seeds")
 
 
@@ -49,7 +50,12 @@ def build_from_workspace(workspace: Workspace, choices: Choices, name: str = "wo
         width=choices.width or clips[0].width,
         seed=choices.seed,
         view_synthesis=ViewSynthesis(steps=choices.view_steps),
-        generation=Generation(steps=choices.steps, speed=choices.speed, flight=choices.flight),  # type: ignore[arg-type]
+        generation=Generation(
+            steps=choices.steps,
+            speed=choices.speed,
+            flight=choices.flight,  # type: ignore[arg-type]
+            sfm_flights=choices.sfm_flights,
+        ),
         sets=Sets(reference_frames=choices.real_frames, floor_frames=choices.real_frames),
     )
     starts = [start for clip in clips for start in _starts_of(clip, hashes[clip.id], choices)]

@@ -189,8 +189,8 @@ def score(
     from .handed_in import keep, score_loose
     from .methods import BUILT_IN, Spec
     from .results import write_result
-    from .score import Settings
     from .score import score as run
+    from .tally import Settings
 
     if name in BUILT_IN:
         raise InputError(f"{name} is the name of a baseline", remedy="Choose another --name")

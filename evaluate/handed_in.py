@@ -12,10 +12,11 @@ from flythrough.catalog import Row, Workspace
 from .cache import Rows, cached_features
 from .frames import check_png, loose_frames
 from .methods import Spec
-from .results import Result, Value, provenance, read_result, rows_of, write_result
-from .score import Settings, Tally, describe_protocol, extractors_of
+from .results import Result, read_result, rows_of, write_result
+from .score import extractors_of, result_of
 from .sets import RealSide, distances
 from .source import Source
+from .tally import Settings, Tally
 
 FOLDER = "evaluate/handed_in"
 FLIGHT_FRAMES = 100  # frames counted as one flight where frames come without any
@@ -58,29 +59,10 @@ def score_loose(spec: Spec, source: Source, folder: Path, settings: Settings) ->
     frames = loose_frames(folder)
     for file in frames.files:
         check_png(file, header.height, header.width, str(file.relative_to(folder)))
-    tally = Tally()
+    tally = Tally(settings, follow_note="frames handed in without starts")
     sha256 = frames.sha256()
-    values = []
-    for extractor in extractors_of(protocol, settings, tally):
+    for extractor in extractors_of(protocol, tally):
         features = cached_features(extractor, sha256, frames.__getitem__, len(frames))
         made = Rows(np.array_split(features, max(1, len(frames) // FLIGHT_FRAMES)))
-        for found in distances(RealSide.of(source, extractor), made, header, settings.set_replicates):
-            low, high = found.interval or (None, None)
-            values.append(
-                Value(
-                    metric=found.metric, value=found.value, low=low, high=high, n=found.n, floor=found.floor,
-                    note="frames handed in without starts: no camera to follow, so not ranked",
-                )
-            )  # fmt: skip
-    return Result(
-        status="scored",
-        protocol=describe_protocol(protocol),
-        method=spec.model_dump(mode="json", exclude={"trusted"}),
-        weights=tally.weights,
-        frames_sha256={frames.id: sha256},
-        follow_note="frames handed in without starts",
-        values=tuple(values),
-        not_measured=tally.not_measured,
-        settings={"set_replicates": settings.set_replicates, "seed": header.seed},
-        **provenance(settings.device),
-    )
+        tally.values += distances(RealSide.of(source, extractor), made, header, settings.set_replicates)
+    return result_of(spec, protocol, tally, {frames.id: frames})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 Image = UInt8[np.ndarray, "h w 3"]
 Seen = Bool[np.ndarray, "h w"]
@@ -35,6 +35,23 @@ def ssim(frame: Image, real: Image, seen: Seen | None = None) -> float:
         gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True,
     )  # fmt: skip
     return float(value if seen is None else whole[seen].mean())
+
+
+def seen_from_start(
+    rgbd: Float[np.ndarray, "4 h w"],
+    start: Float[np.ndarray, "3 4"],
+    pose: Float[np.ndarray, "3 4"],
+    intrinsics: Float[np.ndarray, 4],
+) -> Seen:
+    """Pixels of a view from ``pose`` that the start frame shows: where its warped mesh covers them."""
+    import torch
+
+    from flythrough.render import max_sobel_at, render
+
+    image, here, there, camera = (torch.as_tensor(np.asarray(a, np.float32)) for a in (rgbd, start, pose, intrinsics))
+    with torch.inference_mode():
+        _, coverage = render(image[None], here, camera, there, camera, max_sobel=max_sobel_at(rgbd.shape[1]))
+    return (coverage[0, 0] >= 0.5).numpy()
 
 
 class Lpips:

@@ -26,6 +26,10 @@ class ViewSynthesis(Section):
         default=(5, 10), description="steps after the start frame at which frames are compared"
     )
 
+    seen: bool = Field(
+        default=False, description="also over only those pixels that the start frame shows (psnr_seen, ssim_seen, ...)"
+    )
+
     @property
     def longest(self) -> int:
         return max(self.steps, default=0)
@@ -42,6 +46,9 @@ class Generation(Section):
     speed: float = Field(default=0.2, gt=0, description="distance a step, scene units")
     window: int = Field(default=20, ge=1, description="steps a sliding window (FID_sw)")
     style_steps: int = Field(default=50, ge=1, description="steps over which the style distance to the start is taken")
+    sfm_flights: int = Field(
+        default=10, ge=0, description="flights, the first ones, whose camera structure from motion looks for"
+    )
     marks: tuple[int, ...] = Field(default=(1, 10, 25, 50, 100), description="steps shown in grids")
 
 

@@ -28,8 +28,6 @@ LIBRARIES = (
     "opencv-python-headless",
     "pycolmap",
 )
-HIGHER_IS_BETTER = ("psnr", "ssim", "follow_correlation", "sfm_registered")
-NEITHER = ("follow_gain",)  # best at 1
 
 
 class Value(Section):

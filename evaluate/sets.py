@@ -15,23 +15,13 @@ from .cache import Rows, cached_features
 from .features import Extractor, Image
 from .fid import Kernels, Reference, kid, mmd
 from .protocol import Header
+from .results import Value
 from .source import RealFrame, Source
 from .windows import sliding_distances
 
 NAMES = {"inception": ("fid", "kid"), "lite0": ("fd_lite0", "kd_lite0")}  # never "fid" for other features
 REAL_CHUNK = 256  # real frames a cached file
 KERNEL_ROWS = 2000  # most images a side behind the interval of a kernel distance
-
-
-@dataclass(frozen=True)
-class Distance:
-    """One distance: its value, interval, images behind it, and the real-against-real floor."""
-
-    metric: str
-    value: float
-    interval: Interval | None
-    n: int
-    floor: float
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ def _reader(source: Source, frames: list[RealFrame]) -> Callable[[int], Image]:
     return lambda index: source.frame(frames[index])
 
 
-def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> list[Distance]:
+def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> list[Value]:
     """Frechet and kernel distance of all frames to the real side, with floors and intervals over flights."""
     frechet, kernel = NAMES[real.extractor.name]
     flight = made.flight_of_row()
@@ -79,14 +69,14 @@ def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> li
     )
     floor = real.reference.distance_of(real.floor_features)  # type: ignore[arg-type]
     return [
-        Distance(frechet, value, interval, len(made), floor),
+        _value(frechet, value, interval, len(made), floor),
         _kernel(kernel, real, made, flight, header, replicates),
     ]
 
 
 def _kernel(
     metric: str, real: RealSide, made: Rows, flight: Int[np.ndarray, "n"], header: Header, replicates: int
-) -> Distance:
+) -> Value:
     size = min(header.sets.kid_subset_size, len(made), len(real.features), len(real.floor_features))
     choices = {"subsets": header.sets.kid_subsets, "subset_size": size, "seed": header.sets.kid_seed}
     value = kid(made, real.features, **choices).mean  # type: ignore[arg-type]
@@ -97,7 +87,12 @@ def _kernel(
     interval = centred_interval(
         value, len(made.parts), lambda draw: mmd(kernels, draw[flight[some]]), replicates=replicates, seed=header.seed
     )
-    return Distance(metric, value, interval, len(made), floor)
+    return _value(metric, value, interval, len(made), floor)
+
+
+def _value(metric: str, value: float, interval: Interval | None, n: int, floor: float) -> Value:
+    low, high = interval or (None, None)
+    return Value(metric=metric, value=value, low=low, high=high, n=n, floor=floor)
 
 
 def over_steps(real: RealSide, made: Rows, window: int) -> list[tuple[int, float]]:

@@ -49,6 +49,9 @@ class EvaluateConfig(Section):
         default=4 * 3600, gt=0, description="seconds for all flights of a method; then it hangs"
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, mps; for feature networks and methods")
+    sfm_flights: int = Field(
+        default=2, ge=0, description="flights whose camera structure from motion looks for; 0: none (workspace)"
+    )
     seed: int = Field(default=0, ge=0, description="of the protocol that is frozen (workspace)")
 
 
@@ -59,7 +62,7 @@ def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
 
     if config.protocol != "workspace":
         return load_protocol(config.protocol)
-    names = ("steps", "view_steps", "starts_per_clip", "speed", "real_frames", "seed")
+    names = ("steps", "view_steps", "starts_per_clip", "speed", "real_frames", "sfm_flights", "seed")
     chosen: dict[str, Any] = {name: getattr(config, name) for name in names}
     height, width = default_size(workspace)
     chosen |= {"height": config.height or height, "width": config.width or width}
@@ -114,8 +117,9 @@ def run(job: Job, config: EvaluateConfig) -> Outcome:
     from .methods import MethodFailure, find_specs
     from .protocol import save_protocol
     from .results import rows_of, write_result
-    from .score import Settings, failed
+    from .score import failed
     from .source import Source
+    from .tally import Settings
 
     workspace = Workspace(job.workspace)
     protocol = make_protocol(workspace, config)
@@ -172,7 +176,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Ou
 
 STAGE = Stage(
     name="evaluate",
-    version=1,
+    version=2,
     table="results",
     config=EvaluateConfig,
     tasks=tasks,

@@ -168,6 +168,18 @@ def test_image_metrics_have_known_values_and_do_not_wrap() -> None:
         images.mse(dark, bright / 255)
 
 
+def test_what_the_start_frame_does_not_show_is_left_out_of_the_mask() -> None:
+    rgbd = np.full((4, 48, 64), 0.5, np.float32)
+    here = np.eye(4)[:3]
+    lens = np.array([0.8, 1.07, 0.5, 0.5])
+    assert images.seen_from_start(rgbd, here, here, lens).mean() > 0.9  # but for the mesh's rim
+    c, s = np.cos(0.4), np.sin(0.4)
+    right = np.array([[c, 0, -s, 0], [0, 1, 0, 0], [s, 0, c, 0]])  # turned to the right
+    seen = images.seen_from_start(rgbd, here, right, lens)
+    assert seen[24, :24].all()
+    assert not seen[:, -16:].any()
+
+
 @pytest.mark.parametrize("net", ["alex", "vgg"])
 def test_lpips_agrees_with_the_package_on_images_in_minus_one_to_one(net: str, tmp_path: Path) -> None:
     import torchvision

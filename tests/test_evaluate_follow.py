@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from clip_factory import SPEED, camera_path, make_world, view
 from flythrough.evaluate.follow import Follow, compare_motion, expected_flow, follow, optical_flow, warp_error
+from flythrough.evaluate.reconstruct import Recovered, deviation, recover
 
 from flythrough.geometry import default_intrinsics, identity_pose
 
@@ -101,6 +102,46 @@ def test_black_frames_show_nothing_to_judge_by(flight: tuple[list[np.ndarray], n
     still = follow(frames, np.repeat(poses[:1], len(poses), 0), INTRINSICS, disparity)
     assert still.commanded == 0
     assert Follow(1.0, 1.0, 0, 0).reason == still.reason
+
+
+def test_a_recorded_path_is_recovered_twice_alike_and_a_still_gives_none(
+    flight: tuple[list[np.ndarray], np.ndarray, np.ndarray],
+) -> None:
+    frames, poses, _ = flight
+    found = recover(frames, poses, INTRINSICS)
+    assert found.registered == 1
+    assert found.deviation is not None
+    assert found.deviation < 0.03
+    assert recover(frames, poses, INTRINSICS) == found
+    backwards = recover(frames[::-1], poses, INTRINSICS)
+    assert backwards.deviation is not None
+    assert backwards.deviation > 0.2
+    assert recover([frames[0]] * len(frames), poses, INTRINSICS) == Recovered(0.0, None)
+
+
+def test_looking_for_a_path_ends_in_time(flight: tuple[list[np.ndarray], np.ndarray, np.ndarray]) -> None:
+    frames, poses, _ = flight
+    assert recover(frames, poses, INTRINSICS, time_limit_s=0.01) == Recovered(0.0, None)
+
+
+def test_deviation_knows_no_scale_or_origin_but_direction() -> None:
+    """A camera that flies 10 units ahead, in 10 steps, while it turns about its own axis."""
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    turn *= np.linalg.det(turn)
+    angles = 0.1 * np.arange(11)
+    rotations = np.array([[[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]] for a in angles])
+
+    def poses(ahead: np.ndarray, aside: float = 0.0) -> np.ndarray:
+        centers = np.stack([aside * np.sin(ahead * np.pi / 10), 0 * ahead, ahead], 1)
+        return np.concatenate([rotations, -rotations @ centers[:, :, None]], 2)
+
+    commanded = poses(np.arange(11.0))
+    elsewhere = np.concatenate([rotations @ turn, 7 * commanded[:, :, 3:] + rotations @ np.ones((3, 1))], 2)
+    assert deviation(elsewhere, commanded) == pytest.approx(0, abs=1e-9)
+    spread = np.sqrt(10.0) / 10  # RMS distance of 0 .. 10 from their middle, over the path of 10
+    assert deviation(poses(-np.arange(11.0)), commanded) == pytest.approx(spread)
+    assert 0.02 < (deviation(poses(np.arange(11.0), aside=1.0), commanded) or 0) < 0.05
+    assert deviation(commanded[:2], commanded[:2]) is None
 
 
 def test_warp_error_forgives_motion_and_sees_flicker(flight: tuple[list[np.ndarray], np.ndarray, np.ndarray]) -> None:

@@ -16,9 +16,10 @@ from flythrough.evaluate.generate import generate
 from flythrough.evaluate.methods import MethodFailure, Spec, find_specs, read_spec
 from flythrough.evaluate.protocol import load_protocol, save_protocol
 from flythrough.evaluate.results import read_result
-from flythrough.evaluate.score import Settings, score
+from flythrough.evaluate.score import score
 from flythrough.evaluate.source import Source
 from flythrough.evaluate.stage import STAGE, EvaluateConfig
+from flythrough.evaluate.tally import Settings
 
 from flythrough.catalog import Workspace
 from flythrough.errors import InputError
@@ -27,7 +28,7 @@ from flythrough.methods import Setting
 from flythrough.pipeline import run_stage
 
 STEPS = 6
-CHOICES = Choices(steps=STEPS, view_steps=(2, 4), starts_per_clip=2)
+CHOICES = Choices(steps=STEPS, view_steps=(2, 4), starts_per_clip=2, sfm_flights=0)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -240,6 +241,22 @@ def test_psnr_is_the_mean_over_starts(source: Source, layered: Path) -> None:
     raw = [starts["psnr@2"] for starts in result.starts.values()]
     assert value.value == pytest.approx(np.mean(raw))  # type: ignore[arg-type]
     assert value.n == len(raw) == 4
+
+
+def test_seen_pixels_and_the_recovered_path_are_measured_where_the_protocol_asks(
+    source: Source, layered: Path, workspace: Workspace
+) -> None:
+    header = source.protocol.header
+    view = header.view_synthesis.model_copy(update={"seen": True, "steps": (2,)})
+    generation = header.generation.model_copy(update={"sfm_flights": 1})
+    asked = header.model_copy(update={"view_synthesis": view, "generation": generation})
+    own = Source(source.protocol.model_copy(update={"header": asked}), workspace)
+    spec = find_specs(["layered"])[0]
+    values = {v.metric: v for v in score(spec, own, layered, Settings(replicates=20, set_replicates=10), {}).values}
+    assert values["psnr_seen"].value > values["psnr"].value  # type: ignore[operator]  # what was invented is left out
+    assert values["follow_sfm_registered"].n == STEPS + 1
+    assert values["follow_sfm_deviation"].value < 0.05  # type: ignore[operator]
+    assert not values["follow_sfm_deviation"].ranked
 
 
 def test_frames_and_starts_that_are_missing_are_named(source: Source, layered: Path, tmp_path: Path) -> None:
