@@ -25,7 +25,7 @@ from .options import (
     WorkersOption,
     WorkspaceOption,
 )
-from .printing import interval, number, print_table
+from .standings import standings
 
 if TYPE_CHECKING:
     from .catalog import Workspace
@@ -164,14 +164,9 @@ def _print_report(report: Report) -> None:
 def _print_results(workspace: Workspace, reports: list[Report]) -> None:
     stages = {report.stage for report in reports}
     if "evaluate" in stages or "leaderboard" in stages:
-        rows = [row for row in workspace.rows("results") if row["source"] == "measured" and row["step"] is None]
-        names = ("protocol", "method", "metric")
-        if rows:
-            print()
-            print_table(
-                [*names, "value", "95 % interval", "n", ""],
-                [[*(r[k] for k in names), number(r["value"]), interval(r), r["n"], r["note"]] for r in rows],
-            )
+        print()
+        for line in standings(workspace.rows("results")):
+            print(line)
     page = workspace / "leaderboard" / "index.html"
     if "leaderboard" in stages and page.is_file():
         print(f"\nLeaderboard: {page.absolute()}")
