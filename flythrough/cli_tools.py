@@ -27,8 +27,8 @@ def status(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption = F
     if json_:
         print(json.dumps(found))
         return
-    columns = ("stage", "tasks", "done", "failed", "rows", "dropped", "errors", "seconds")
-    print_table(list(columns), [[row[key] for key in columns] for row in found["stages"]])
+    columns = ("stage", "tasks", "done", "failed", "rows", "dropped", "errors", "seconds", "cpu_seconds")
+    print_table(list(columns), [[row.get(key) for key in columns] for row in found["stages"]])
     for title, counts in (("Dropped", found["drops"]), ("In error", found["errors"])):
         if counts:
             print(f"\n{title}:")

@@ -14,7 +14,8 @@ from .stage import STAGES
 def funnel(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
     """Counts a stage (tasks = done + failed; items = rows + dropped + errors), drops by reason, errors by kind.
 
-    ``seconds`` is what the finished tasks took, added up: the figure to plan a larger run by.
+    ``seconds`` is what the finished tasks took, added up, and ``cpu_seconds`` what they kept processors busy: the
+    figure to plan a larger run by.
     """
     stages = []
     for name in STAGES:

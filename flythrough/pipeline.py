@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,7 @@ class Report:
     dropped: int = 0
     errors: list[Row] = field(default_factory=list)
     seconds: float = 0.0  # that the finished tasks took, added up
+    cpu_seconds: float = 0.0  # of all their threads and child processes: what a larger run can be planned by
 
 
 def run_stage(
@@ -95,16 +97,24 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, 
         if not stage.resumable and scratch.exists():
             shutil.rmtree(scratch)
         scratch.mkdir(parents=True, exist_ok=True)
-        start = time.monotonic()
+        start, cpu_start = time.monotonic(), _cpu_seconds()
         outcome = stage.run(Job(task, scratch, published, workspace), config)
-        seconds = round(time.monotonic() - start, 3)
+        cost = {
+            "seconds": round(time.monotonic() - start, 3),
+            "cpu_seconds": round(_cpu_seconds() - cpu_start, 3),
+        }
         if not (outcome.rows or outcome.drops or outcome.errors or any(outcome.others.values())):
             raise AssertionError(f"{stage_name} accounted for nothing in {task.id}")
-        record = {"key": key, "attempts": attempt, "seconds": seconds, "outcome": asdict(outcome)}
+        record = {"key": key, "attempts": attempt, **cost, "outcome": asdict(outcome)}
         text = json.dumps(record, allow_nan=False, default=_plain, indent=1)
         (scratch / TASK_FILE).write_text(text, encoding="utf-8")
         publish_folder(scratch, workspace / published)
         _error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
+
+
+def _cpu_seconds() -> float:
+    """User and system time of this process so far, its ended children among it."""
+    return sum(os.times()[:4])
 
 
 def published_folder(stage_name: str, task_id: str, key: str) -> str:
@@ -174,6 +184,7 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
             found = Outcome(**record["outcome"])
             report.done += 1
             report.seconds += record.get("seconds", 0.0)
+            report.cpu_seconds += record.get("cpu_seconds", 0.0)
             outcome.rows += found.rows
             outcome.drops += found.drops
             errors += [{"exception": "", **row, "attempts": record["attempts"]} for row in found.errors]
@@ -199,7 +210,8 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
     workspace.replace_stage("drops", stage.name, drops)
     workspace.replace_stage("errors", stage.name, errors)
     report.rows, report.dropped, report.errors = len(outcome.rows), len(drops), errors
-    summary = {**vars(report), "errors": len(errors), "seconds": round(report.seconds, 3)}
+    report.seconds, report.cpu_seconds = round(report.seconds, 3), round(report.cpu_seconds, 3)
+    summary = {**vars(report), "errors": len(errors)}
     write_json(workspace / stage.name / "summary.json", summary)
     return report
 
