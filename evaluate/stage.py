@@ -182,6 +182,6 @@ STAGE = Stage(
     tasks=tasks,
     run=run,
     finish=finish,
-    resources=lambda config: Resources(cpus=1, memory_gb=2.0),
+    resources=lambda config: Resources(gpus=float(config.device == "cuda"), memory_gb=2.0),
     resumable=True,
 )

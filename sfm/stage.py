@@ -85,5 +85,7 @@ STAGE = Stage(
     tasks=tasks,
     run=run,
     finish=finish,
-    resources=lambda config: Resources(cpus=1, memory_gb=1.5, time_limit_s=config.time_limit_s),
+    resources=lambda config: Resources(
+        gpus=float(config.disparity.device == "cuda"), memory_gb=1.5, time_limit_s=config.time_limit_s
+    ),
 )
