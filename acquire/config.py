@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -53,8 +54,16 @@ class Rules(Section):
     license: Literal["any", "creative-commons"] = Field(
         default="any", description="licence that the platform states; of every URL"
     )
-    uploaded_from: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="first day, YYYY-MM-DD")
-    uploaded_to: str | None = Field(default=None, pattern=r"^\d{4}-\d\d-\d\d$", description="last day, YYYY-MM-DD")
+    uploaded_from: date | None = Field(default=None, description="first day, YYYY-MM-DD; of every URL")
+    uploaded_to: date | None = Field(default=None, description="last day, YYYY-MM-DD; of every URL")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Rules:
+        if self.min_duration_s > self.max_duration_s:
+            raise ValueError("min_duration_s is above max_duration_s")
+        if self.uploaded_from and self.uploaded_to and self.uploaded_from > self.uploaded_to:
+            raise ValueError("uploaded_from is after uploaded_to")
+        return self
 
 
 class Download(Section):
@@ -121,8 +130,3 @@ class AcquireConfig(Section):
     budget: Budget = Budget()
     verify: Verify = Verify()
     frames: Frames = Frames()
-
-    # Where entries come from is in each task's inputs, and how they are fetched changes no result: neither
-    # is part of a task's key, so that a longer list or a slower rate runs nothing again.
-    OUTSIDE_KEY: ClassVar[frozenset[str]] = frozenset({"inputs", "camera_files", "sources"})
-    DOWNLOAD_IN_KEY: ClassVar[frozenset[str]] = frozenset({"max_height_px"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from .config import Rules
@@ -19,7 +20,7 @@ class Candidate:
     width: int | None = None
     height: int | None = None
     license: str | None = None
-    uploaded: str | None = None
+    uploaded: str | None = None  # YYYY-MM-DD
 
 
 class Rejected(Exception):
@@ -108,9 +109,10 @@ def reject_date(video: Candidate, rules: Rules, final: bool = True) -> str | Non
         return None
     if video.uploaded is None:
         return "upload date not known" if final else None
-    if rules.uploaded_from is not None and video.uploaded < rules.uploaded_from:
+    day = date.fromisoformat(video.uploaded)
+    if rules.uploaded_from is not None and day < rules.uploaded_from:
         return "uploaded too early"
-    return "uploaded too late" if rules.uploaded_to is not None and video.uploaded > rules.uploaded_to else None
+    return "uploaded too late" if rules.uploaded_to is not None and day > rules.uploaded_to else None
 
 
 def has_word(text: str, word: str) -> bool:

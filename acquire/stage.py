@@ -19,11 +19,20 @@ if TYPE_CHECKING:
 
 class _Acquire(Stage):
     def key(self, task: Task, config: Section) -> str:
-        """As any stage's, less the settings that say where entries come from and how to fetch them."""
+        """As any stage's, over the settings that this task's result depends on.
+
+        Where an entry was listed and how it is fetched change no result, so a longer list or a slower rate runs
+        nothing again; nor do rules run a file again that they do not apply to.
+        """
         assert isinstance(config, AcquireConfig)
-        values = config.model_dump(mode="json", exclude=set(config.OUTSIDE_KEY))
-        values["download"] = {name: values["download"][name] for name in sorted(config.DOWNLOAD_IN_KEY)}
-        return content_key(self.name, self.version, values, task.id, task.inputs)
+        rules, kind = _rules(task, config), task.inputs["kind"]
+        values: dict[str, Section | int | None] = {"verify": config.verify, "rules": rules}
+        if kind != "file":
+            values |= {"budget": config.budget, "max_height_px": config.download.max_height_px}
+        if kind == "cameras":
+            values["frames"] = config.frames
+        plain = {name: value.keyed() if isinstance(value, Section) else value for name, value in values.items()}
+        return content_key(self.name, self.version, plain, task.id, task.inputs)
 
 
 def tasks(workspace: Workspace, config: AcquireConfig) -> Iterator[Task]:
@@ -104,7 +113,7 @@ def _remote(job: Job, config: AcquireConfig) -> Outcome:
     from .store import Shelf, place
 
     url = job.task.inputs["url"]
-    rules = _rules(job, config)
+    rules = _rules(job.task, config)
     if rules and job.task.hints.get("title"):  # what a list said of it may do to drop it unasked
         check(Candidate(job.task.hints["title"], duration_s=job.task.hints["duration_s"]), rules, final=False)
     shelf, purse = Shelf(job.workspace, job.task.id), Purse(job.workspace, config.budget)
@@ -136,22 +145,22 @@ def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenanc
 
     from .examine import examine
 
-    facts, provenance = examine(video, name, provenance, config.verify, _rules(job, config))
+    facts, provenance = examine(video, name, provenance, config.verify, _rules(job.task, config))
     row = {"id": job.task.id, "path": job.path_of(video), **facts, **provenance.columns(), "camera_folder": None}
     write_json(job.folder / "provenance.json", row)
     return Outcome(rows=[row])
 
 
-def _rules(job: Job, config: AcquireConfig) -> Rules | None:
+def _rules(task: Task, config: AcquireConfig) -> Rules | None:
     """The rules that apply to a task's video; to those of camera files none do."""
     from .rules import for_listed
 
-    inputs = job.task.inputs
-    if inputs["kind"] == "cameras":
+    kind = task.inputs["kind"]
+    if kind == "cameras":
         return None
-    if inputs.get("found") or config.rules.apply_to == "all":
+    if task.inputs.get("found") or config.rules.apply_to == "all":
         return config.rules
-    return for_listed(config.rules) if inputs["kind"] == "url" else None
+    return for_listed(config.rules) if kind == "url" else None
 
 
 def _drop(job: Job, reason: str, values: dict[str, object]) -> Outcome:

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from flythrough.acquire.urls import url_id
 from http_server import Page, Server, serve
 
 from flythrough.catalog import Workspace
-from flythrough.errors import InputError
+from flythrough.config import describe, load_config
+from flythrough.errors import ConfigError, InputError
 from flythrough.executor import LocalExecutor
 from flythrough.video import OPTIONS, ffmpeg_path, open_video
 
@@ -227,6 +229,46 @@ def test_unfinished_downloads_go_on_and_finished_ones_are_kept(films: Path, tmp_
     changed = {**one_try, "verify": {"full_decode_max_s": 0}}  # another key: examined again, not fetched again
     acquire(tmp_path, inputs=inputs, **changed)
     assert server.hits("/b.mp4") == 1
+
+
+def test_a_changed_setting_runs_again_only_what_it_touches(films: Path, tmp_path: Path, server: Server) -> None:
+    server.pages["/a.mp4"] = Page((films / "good.mp4").read_bytes())
+    inputs = [str(films / "good.mp4"), server.url("/a.mp4")]
+    changes: list[tuple[dict[str, object], int]] = [
+        ({}, 2),
+        ({"download": {"per_host": 1}}, 0),  # how it is fetched
+        ({"rules": {"skip_words": ["storm"]}}, 0),  # rules for what is found by searches
+        ({"rules": {"uploaded_from": "2020-01-01"}}, 1),  # for every URL
+        ({"budget": {"videos": 9}}, 1),  # for what is fetched
+        ({"verify": {"full_decode_max_s": 0}}, 2),
+        ({"frames": {"height_px": 90}}, 0),  # for camera files
+        ({}, 0),
+    ]
+    for settings, ran in changes:
+        assert acquire(tmp_path / "w", inputs=inputs, **settings).ran == ran
+    assert server.hits("/a.mp4") == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("rules.uploaded_from=2020-13-01", r"uploaded_from = '2020-13-01' is refused"),
+        ("rules.uploaded_to=soon", r"uploaded_to = 'soon' is refused"),
+        ("rules={uploaded_from=2021-01-01, uploaded_to=2020-01-01}", "uploaded_from is after uploaded_to"),
+        ("rules.max_duration_s=1", "min_duration_s is above max_duration_s"),
+        ('sources=[{kind="channel"}]', "needs a location"),
+    ],
+)
+def test_impossible_settings_are_refused(tmp_path: Path, setting: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_config(tmp_path / "none.toml", [f"acquire.{setting}"])
+
+
+def test_days_are_written_as_anybody_would(tmp_path: Path) -> None:
+    config = load_config(tmp_path / "none.toml", ["acquire.rules.uploaded_from=2020-01-31"])
+    again = tmp_path / "flythrough.toml"
+    again.write_text(describe(config))
+    assert load_config(again, [])["acquire"].rules.uploaded_from == date(2020, 1, 31)
 
 
 def test_a_video_that_turned_out_broken_is_fetched_anew(films: Path, tmp_path: Path, server: Server) -> None:
