@@ -127,8 +127,8 @@ def with_plans(protocol: Protocol, workspace: Workspace) -> Protocol:
 ACID_NULL = "null in the public index: the clip has no pair of frames with the overlap it asks for"
 
 
-def build_from_acid_index(file: Path, *, generation_starts: int = 700, seed: int = 0) -> Protocol:
-    """Freeze acid-v1 from the public evaluation index over ACID's test clips (pixelSplat's, MIT).
+def build_from_acid_index(file: Path, *, generation_starts: int = 700, steps: int = 100, seed: int = 0) -> Protocol:
+    """Freeze acid-v1 (with other ``steps`` than 100: acid-v1-STEPS) from the public evaluation index over ACID's test clips (pixelSplat's, MIT).
 
     A start is the first context frame of a clip; clips that are null there stay, as explicit nulls.
     """
@@ -145,12 +145,12 @@ def build_from_acid_index(file: Path, *, generation_starts: int = 700, seed: int
         for key in sorted(index)
     ]
     header = Header(
-        name="acid-v1",
+        name="acid-v1" if steps == 100 else f"acid-v1-{steps}",
         about=f"ACID's public test index: {len(usable)} clips; {len(flown)} starts for flights",
         held_out=True,
         height=128,
         width=128,
         seed=seed,
-        generation=Generation(steps=100),
+        generation=Generation(steps=steps),
     )
     return Protocol(header=header, index=Index(starts=tuple(starts), reference=None, floor=None))

@@ -37,7 +37,7 @@ def protocol_build(
     acid_index: Annotated[Path | None, typer.Option(help="Freeze this public ACID index instead (acid-v1).")] = None,
     height: Annotated[int | None, typer.Option(help="Pixels; by default the first clip's.")] = None,
     width: Annotated[int | None, typer.Option(help="Pixels; by default the first clip's.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of a generation flight.")] = 30,
+    steps: Annotated[int | None, typer.Option(help="Steps of a generation flight [default: 30; ACID's 100].")] = None,
     starts_per_clip: Annotated[int, typer.Option(help="Most starts a clip.")] = 4,
     flight: Annotated[str, typer.Option(help="autopilot, or plan (poses frozen in the index).")] = "autopilot",
     seed: Annotated[int, typer.Option(help="Of draws and of the methods' seeds.")] = 0,
@@ -49,10 +49,10 @@ def protocol_build(
     from .protocol import save_protocol
 
     if acid_index is not None:
-        built = build_from_acid_index(acid_index, seed=seed)
+        built = build_from_acid_index(acid_index, steps=steps or 100, seed=seed)
     else:
         choices = Choices(
-            height=height, width=width, steps=steps, starts_per_clip=starts_per_clip, flight=flight, seed=seed
+            height=height, width=width, steps=steps or 30, starts_per_clip=starts_per_clip, flight=flight, seed=seed
         )
         built = build_from_workspace(Workspace(workspace), choices, name)
     print(save_protocol(built, out))

@@ -110,6 +110,8 @@ def describe_protocol(protocol: Protocol) -> dict[str, Any]:
         "height": header.height,
         "width": header.width,
         "starts": len(protocol.starts),
+        "flights": len(protocol.generation_starts()),
+        "steps": header.generation.steps,
         "left_out": {start.clip: start.why for start in protocol.index.starts if start.frame is None},
     }
 

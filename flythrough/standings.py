@@ -37,8 +37,11 @@ def _of_protocol(rows: list[dict[str, Any]]) -> Iterator[str]:
 
     ordered = sorted(methods, key=place)
     lines = [[m, _spread(methods[m].get(primary)), *(_value(methods[m].get(c)) for c in columns)] for m in ordered]
-    counts = ", ".join(str(n) for n in sorted({row["n"] for row in rows if row["metric"] == primary and row["ranked"]}))
-    yield f"Scores on {rows[0]['protocol']}, best first by {primary} (less is better, 95 % interval, N = {counts or 0})"
+    counts = ", ".join(
+        str(n) for n in sorted({row["n"] for row in rows if row["metric"] == primary and row["method"] != FLOOR})
+    )
+    basis = f"less is better, 95 % interval{counts and ', N = '}{counts}"
+    yield f"Scores on {rows[0]['protocol']}, best first by {primary} ({basis})"
     yield from table_lines(["method", primary, *columns], lines)
     for method in ordered:
         cell = methods[method].get(primary)

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from flythrough.catalog import Row
 
 FLOOR_METHOD = "real"  # recorded frames against recorded frames: a floor, not a method
-HIGHER_IS_BETTER = ("psnr", "ssim", "follow_correlation", "sfm_registered")
-VIEW_METRICS = ("lpips_alex", "lpips_vgg", "psnr", "ssim", "mse")
+HIGHER_IS_BETTER = ("psnr", "ssim", "psnr_seen", "ssim_seen", "follow_correlation", "follow_sfm_registered")
+VIEW_METRICS = ("lpips_alex", "lpips_vgg", "psnr", "ssim", "mse", "psnr_seen", "ssim_seen", "mse_seen")
 # Distances of one feature network are never ranked against another's, so each network has its own board.
 NETWORKS = {
     "Inception": ("fid", "kid", "fid_sw", "kid_sw"),
     "EfficientNet-Lite0": ("fd_lite0", "kd_lite0", "fd_lite0_sw", "kd_lite0_sw"),
 }
-BESIDE = ("style_lite0", "style", "style_vgg19", "warp_error", "follow_correlation", "follow_gain", "sfm_registered")
+BESIDE = (
+    "style_lite0", "warp_error", "follow_correlation", "follow_gain", "follow_sfm_registered", "follow_sfm_deviation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def build_boards(rows: Iterable[Row]) -> list[ProtocolBoards]:
 
 
 def _boards(rows: list[Row]) -> list[Board]:
-    metrics = {row["metric"] for row in rows}
+    metrics = {row["metric"] for row in rows if row["value"] is not None} or {row["metric"] for row in rows}
     found = []
     for network, family in NETWORKS.items():
         if family[0] in metrics:

@@ -13,6 +13,7 @@ from flythrough.page import jpeg_uri, page, svg
 from . import pictures
 from .boards import FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards, is_higher_better
 from .gather import Standing
+from .submissions import Submission
 
 if TYPE_CHECKING:
     from .stage import LeaderboardConfig
@@ -29,12 +30,17 @@ MEANINGS = {
     "warp_error": "how much neighbouring frames differ after warping by optical flow",
     "follow_correlation": "agreement of the seen motion with the commanded camera's, 1 at best",
     "follow_gain": "seen motion over commanded motion, 1 at best",
-    "sfm_registered": "share of frames that structure from motion can place",
+    "follow_sfm_registered": "share of frames that structure from motion can place",
+    "follow_sfm_deviation": "distance of the camera that structure from motion finds from the commanded one, RMS, "
+    "as a share of the path",
     "lpips_alex": "learned perceptual distance, AlexNet",
     "lpips_vgg": "learned perceptual distance, VGG",
     "psnr": "peak signal-to-noise ratio, dB, mean over images",
     "ssim": "structural similarity, Gaussian window of sigma 1.5",
     "mse": "mean squared error, RGB in [0, 1]",
+    "psnr_seen": "psnr of the pixels that the start frame shows",
+    "ssim_seen": "ssim of the pixels that the start frame shows",
+    "mse_seen": "mse of the pixels that the start frame shows",
 }
 
 
@@ -46,9 +52,15 @@ def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
         report=standing.report,
         meanings=MEANINGS,
         number=number,
-        arrow=lambda metric: "higher is better" if is_higher_better(metric) else "lower is better",
+        arrow=_arrow,
     )
     return page(config.title, body, subtitle="Measured under frozen protocols, with 95 % bootstrap intervals")
+
+
+def _arrow(metric: str) -> str:
+    if metric == "follow_gain":
+        return "1 is best"
+    return "higher is better" if is_higher_better(metric) else "lower is better"
 
 
 def _template(name: str) -> Any:
@@ -58,9 +70,9 @@ def _template(name: str) -> Any:
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)
 
 
-def number(value: float | None) -> str:
-    """Four figures, or a dash."""
-    return "–" if value is None else f"{value:.4g}"
+def number(value: float | None, figures: int = 4) -> str:
+    """So many figures, or a dash."""
+    return "–" if value is None else f"{value:.{figures}g}"
 
 
 def _protocol(each: ProtocolBoards, standing: Standing, config: LeaderboardConfig) -> dict[str, Any]:
@@ -68,11 +80,21 @@ def _protocol(each: ProtocolBoards, standing: Standing, config: LeaderboardConfi
     return {
         "name": each.name,
         "hash": each.hash,
+        "facts": _facts(standing.results.get(each.hash, [])),
+        "metrics": list(dict.fromkeys(metric for board in each.boards for metric in board.columns)),
         "boards": [_board(board) for board in each.boards],
         "held_out": not _note_everywhere(each, "not held out"),
         "plots": list(_plots(each, standing)),
         "starts": list(_starts(flights, config)),
     }
+
+
+def _facts(results: list[Submission]) -> str:
+    """What was flown, as the first results file that says so tells it."""
+    known = next((r.protocol for r in results if r.protocol.steps is not None), None)
+    if known is None:
+        return ""
+    return f"{known.flights} flights of {known.steps} steps, {known.width} x {known.height} pixels"
 
 
 def _note_everywhere(each: ProtocolBoards, text: str) -> bool:

@@ -75,7 +75,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
 
 STAGE = Stage(
     name="leaderboard",
-    version=1,
+    version=2,
     table=None,
     config=LeaderboardConfig,
     tasks=tasks,

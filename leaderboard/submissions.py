@@ -33,6 +33,10 @@ class _Part(BaseModel):
 class _ProtocolPart(_Part):
     name: str
     hash: str
+    flights: int | None = None
+    steps: int | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 class _MethodPart(_Part):
