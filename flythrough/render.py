@@ -3,7 +3,8 @@
 Every pixel becomes a vertex of a mesh; the mesh is rasterised in the target view with perspective-correct
 interpolation; stretched parts are masked out (arXiv 2012.09855, section 4.1, and the authors' release). The order
 of the floating-point operations is the release's, because its depth buffer (near 1e-5, far 1e4, float32)
-resolves so little that rounding decides which of two surfaces is seen.
+resolves so little that rounding decides which of two surfaces is seen. Of equal depths the later triangle wins, as
+there; unless double precision says that it is farther by over an epsilon, which is rounding gone too far.
 
 Two paths give the same picture: :mod:`.render_numba`, compiled for CPU, and :mod:`.render_torch`, any device.
 """

@@ -163,9 +163,12 @@ def rasterise(clip: Any, columns: Any, rows: Any, start: int, end: int, nearest:
                 total = u0 + u1 + u2
                 t0, t1, t2 = u0 / total, u1 / total, u2 / total
                 depth = (t0 * z0 + t1 * z1 + t2 * z2) / (t0 * w0 + t1 * w1 + t2 * w2)
-                if -one <= depth <= nearest[row, column]:  # on equal depth the later triangle is seen
-                    nearest[row, column] = depth
-                    winner[row, column] = triangle
+                if not -one <= depth <= nearest[row, column]:
+                    continue
+                if depth == nearest[row, column] and _hidden(clip, triangle, winner[row, column], px, py, width):
+                    continue
+                nearest[row, column] = depth
+                winner[row, column] = triangle
 
 
 @compiled
@@ -174,14 +177,40 @@ def _beyond(a0: Any, a1: Any, a2: Any, w0: Any, w1: Any, w2: Any) -> bool:
 
 
 @compiled
-def merge(nearest: Any, winner: Any, start: int, end: int) -> None:
+def _hidden(clip: Any, later: int, earlier: int, px: Any, py: Any, width: int) -> bool:
+    """Whether, of two triangles of equal rounded depth, the later is really the farther one, by over an epsilon."""
+    if earlier < 0:
+        return False
+    beyond = _depth(clip, later, px, py, width) - _depth(clip, earlier, px, py, width)
+    return beyond > np.finfo(clip.dtype).eps
+
+
+@compiled
+def _depth(clip: Any, triangle: int, px: Any, py: Any, width: int) -> float:
+    v0, v1, v2 = _corners(triangle, width)
+    x0, y0, z0, w0 = np.float64(clip[v0, 0]), np.float64(clip[v0, 1]), np.float64(clip[v0, 2]), np.float64(clip[v0, 3])
+    x1, y1, z1, w1 = np.float64(clip[v1, 0]), np.float64(clip[v1, 1]), np.float64(clip[v1, 2]), np.float64(clip[v1, 3])
+    x2, y2, z2, w2 = np.float64(clip[v2, 0]), np.float64(clip[v2, 1]), np.float64(clip[v2, 2]), np.float64(clip[v2, 3])
+    t0, t1, t2 = _weights(x0, x1, x2, y0, y1, y2, w0, w1, w2, np.float64(px), np.float64(py))
+    return (t0 * z0 + t1 * z1 + t2 * z2) / (t0 * w0 + t1 * w1 + t2 * w2)
+
+
+@compiled
+def merge(clip: Any, columns: Any, rows: Any, nearest: Any, winner: Any, start: int, end: int) -> None:
     """Join the buffers ``[part, h, w]`` of consecutive parts into the first, for rows ``start`` to ``end``."""
+    width = winner.shape[2]
     for part in range(1, len(winner)):
         for row in range(start, end):
-            for column in range(winner.shape[2]):
-                if winner[part, row, column] >= 0 and nearest[part, row, column] <= nearest[0, row, column]:
-                    nearest[0, row, column] = nearest[part, row, column]
-                    winner[0, row, column] = winner[part, row, column]
+            for column in range(width):
+                triangle, depth = winner[part, row, column], nearest[part, row, column]
+                if triangle < 0 or depth > nearest[0, row, column]:
+                    continue
+                if depth == nearest[0, row, column] and _hidden(
+                    clip, triangle, winner[0, row, column], columns[column], rows[row], width
+                ):
+                    continue
+                nearest[0, row, column] = depth
+                winner[0, row, column] = triangle
 
 
 @compiled

@@ -58,7 +58,7 @@ class _RenderMesh(torch.autograd.Function):
             kernels.rasterise(clip[b], columns, rows, start, end, nearest[b, part], winner[b, part])
 
         def shade(b: int, part: int, start: int, end: int) -> None:
-            kernels.merge(nearest[b], winner[b], start, end)
+            kernels.merge(clip[b], columns, rows, nearest[b], winner[b], start, end)
             kernels.shade(image[b], clip[b], reliable[b], columns, rows, winner[b, 0], start, end, out[b], mask[b, 0])
 
         _run(project, _bands(batch, parts, height))

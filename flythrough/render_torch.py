@@ -134,7 +134,10 @@ class _Weights(torch.autograd.Function):
 
 
 def _visible_triangles(vertices: Float[Tensor, "b hw 4"], height: int, width: int) -> Int[Tensor, "bhw"]:
-    """The nearest triangle at every pixel (the later of two equally near), -1 where there is none."""
+    """The nearest triangle at every pixel, -1 where there is none.
+
+    Of equal rounded depths the later is seen, unless it is really farther by over an epsilon.
+    """
     grid = vertices.unflatten(1, (height, width))
     tl, tr, bl, br = grid[:, :-1, :-1], grid[:, :-1, 1:], grid[:, 1:, :-1], grid[:, 1:, 1:]
     mesh = torch.stack([torch.stack([tl, bl, tr], -2), torch.stack([br, tr, bl], -2)], 3).flatten(1, 3)
@@ -152,6 +155,7 @@ def _visible_triangles(vertices: Float[Tensor, "b hw 4"], height: int, width: in
     columns, rows = _pixel_centers(height, width, x)
 
     nearest = x.new_full((len(vertices) * height * width,), 1.0)
+    exact = torch.full_like(nearest, torch.inf, dtype=torch.float64)
     winner = torch.full_like(nearest, -1, dtype=torch.long)
     for part, line in _expand(bottom - top):
         line = line + top[part]
@@ -167,15 +171,34 @@ def _visible_triangles(vertices: Float[Tensor, "b hw 4"], height: int, width: in
                 columns[column],
                 rows[line[row]],
             )
-            triangle, depth = triangle[inside], depth[inside]
+            triangle, depth, column, row = triangle[inside], depth[inside], column[inside], line[row][inside]
             number = kept[triangle]
-            pixel = (number // per_image * height + line[row][inside]) * width + column[inside]
-            before = nearest.clone()
-            nearest.scatter_reduce_(0, pixel, depth, "amin")
-            winner[nearest < before] = -1
-            best = depth == nearest[pixel]
-            winner.scatter_reduce_(0, pixel[best], number[best] % per_image, "amax")
+            pixel = (number // per_image * height + row) * width + column
+            _lower(nearest, pixel, depth, (exact, torch.inf), (winner, -1))
+            tied = depth == nearest[pixel]
+            triangle, pixel, column, row = triangle[tied], pixel[tied], column[tied], row[tied]
+            depth = _exact_depth(x[triangle], y[triangle], z[triangle], w[triangle], columns[column], rows[row])
+            _lower(exact, pixel, depth, (winner, -1))
+            last = depth <= exact[pixel] + torch.finfo(x.dtype).eps
+            winner.scatter_reduce_(0, pixel[last], kept[triangle[last]] % per_image, "amax")
     return winner
+
+
+def _lower(buffer: Tensor, pixel: Tensor, value: Tensor, *below: tuple[Tensor, float]) -> None:
+    """Keep the least value a pixel; where it fell, start the buffers ``below`` afresh."""
+    before = buffer.clone()
+    buffer.scatter_reduce_(0, pixel, value, "amin")
+    for other, start in below:
+        other[buffer < before] = start
+
+
+def _exact_depth(x: Tensor, y: Tensor, z: Tensor, w: Tensor, px: Tensor, py: Tensor) -> Tensor:
+    """How deep pixels lie in triangles ``[n, 3]``, in double precision; decides between equal depths."""
+    x, y, z, w, px, py = (v.double() for v in (x, y, z, w, px, py))
+    u0, u1, u2 = _edges(_cofactors(x, y, w), px, py)
+    total = u0 + u1 + u2
+    t0, t1, t2 = u0 / total, u1 / total, u2 / total
+    return (t0 * z[:, 0] + t1 * z[:, 1] + t2 * z[:, 2]) / (t0 * w[:, 0] + t1 * w[:, 1] + t2 * w[:, 2])
 
 
 def _boxes(x: Tensor, y: Tensor, w: Tensor, height: int, width: int) -> list[Tensor]:

@@ -64,6 +64,14 @@ def test_the_release_renders_the_same(path: str, seed: int) -> None:
         assert (off <= 1e-3).mean() >= 0.999
 
 
+@pytest.mark.parametrize("seed", range(3, 8))
+def test_the_paths_agree_on_other_scenes_of_the_recipe(seed: int) -> None:
+    target = moved(x=0.02 * seed, y=-0.01 * seed, z=0.1 * seed - 0.3, yaw=0.03 * (seed - 5))
+    rgbd = recipe.tensor(recipe.rgbd(seed))
+    numba, plain = (render(rgbd, HOME, LENS, target, LENS, path=path) for path in PATHS)
+    torch.testing.assert_close(numba, plain, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_the_gradient_is_the_releases(path: str) -> None:
     golden = recipe.golden("render_grad")

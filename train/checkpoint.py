@@ -5,7 +5,7 @@ Our own checkpoints, safetensors and JSON, are in :mod:`.native`; both ways in a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from flythrough.errors import InputError, MissingDependency
 from .model import InfiniteNature
 from .native import load_checkpoint, save_checkpoint
 
-__all__ = ["Report", "import_tensorflow", "load_checkpoint", "read_tensorflow", "save_checkpoint"]
+__all__ = ["Report", "assemble", "import_tensorflow", "load_checkpoint", "read_tensorflow", "save_checkpoint"]
 
 ENCODER = "generator/spade_encoder"
 GENERATOR = "generator/spade_network_noenc/spade_generator"
@@ -76,6 +76,22 @@ def read_tensorflow(prefix: Path | str) -> tuple[InfiniteNature | None, Report]:
         MissingDependency, InputError: as there.
     """
     reader, shapes = _open(Path(prefix))
+    return assemble(shapes, reader.get_tensor, str(prefix))
+
+
+def assemble(
+    shapes: Mapping[str, list[int]], get: Callable[[str], np.ndarray], origin: str
+) -> tuple[InfiniteNature | None, Report]:
+    """The release's model from its variables, wherever they are; ``None`` if some are missing.
+
+    Args:
+        shapes: of every variable there is, by name.
+        get: a variable's value.
+        origin: where they are from, for messages.
+
+    Raises:
+        InputError: a variable has another shape, or values that are not finite.
+    """
     model = InfiniteNature()
     state = model.state_dict()
     wanted = {key: tensorflow_names(key) for key in state}
@@ -90,14 +106,14 @@ def read_tensorflow(prefix: Path | str) -> tuple[InfiniteNature | None, Report]:
     wrong = [problem for key, group in wanted.items() for problem in _misfits(group, state[key], shapes)]
     if wrong:
         raise InputError(
-            f"{prefix} is of another model: {len(wrong)} of its variables have another shape, such as {_some(wrong)}",
+            f"{origin} is of another model: {len(wrong)} of its variables have another shape, such as {_some(wrong)}",
             remedy="Give the checkpoint of the 160 x 256 release",
         )
     for key, group in wanted.items():
-        values = [np.asarray(reader.get_tensor(name)) for name in group]
+        values = [np.asarray(get(name)) for name in group]
         broken = [name for name, value in zip(group, values, strict=True) if not _is_number(value)]
         if broken:
-            raise InputError(f"{prefix}: {broken[0]} has values that are not finite", remedy="Fetch it again")
+            raise InputError(f"{origin}: {broken[0]} has values that are not finite", remedy="Fetch it again")
         state[key] = torch.cat([_to_torch(value, key) for value in values])
     model.load_state_dict(state)
     return model.eval(), report
@@ -126,7 +142,7 @@ def _to_torch(value: np.ndarray, key: str) -> Tensor:
     return tensor.permute(3, 2, 0, 1) if tensor.ndim == 4 else tensor.T if tensor.ndim == 2 else tensor
 
 
-def _misfits(names: list[str], ours: Tensor, shapes: dict[str, list[int]]) -> Iterator[str]:
+def _misfits(names: list[str], ours: Tensor, shapes: Mapping[str, list[int]]) -> Iterator[str]:
     for name in names:
         shape = list(ours.shape)
         shape[0] //= len(names)
