@@ -14,9 +14,10 @@ from flythrough.options import WorkspaceOption
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
-    """Add ``flythrough fly`` and ``flythrough train report``."""
+    """Add ``flythrough fly``, ``flythrough train report`` and ``flythrough train import``."""
     app.command()(fly)
     stage.command()(report)
+    stage.command("import")(import_release)
 
 
 def fly(
@@ -81,3 +82,15 @@ def report(
     from .report import write_report
 
     print(write_report(Workspace(workspace), output).absolute())
+
+
+def import_release(
+    prefix: Annotated[Path, typer.Argument(help="Of the TensorFlow checkpoint, such as ckpt/model.ckpt-6935893.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")] = Path("release"),
+) -> None:
+    """Turn the authors' TensorFlow checkpoint into one of ours; says what became of every variable."""
+    from .checkpoint import import_tensorflow, save_checkpoint
+
+    model = import_tensorflow(prefix, tell=print)
+    save_checkpoint(output, model, {"source": prefix.name})
+    print(output.absolute())
