@@ -128,8 +128,9 @@ ACID_NULL = "null in the public index: the clip has no pair of frames with the o
 
 
 def build_from_acid_index(file: Path, *, generation_starts: int = 700, steps: int = 100, seed: int = 0) -> Protocol:
-    """Freeze acid-v1 (with other ``steps`` than 100: acid-v1-STEPS) from the public evaluation index over ACID's test clips (pixelSplat's, MIT).
+    """Freeze acid-v1 from the public evaluation index over ACID's test clips (pixelSplat's, MIT).
 
+    With other ``steps`` than 100 its name is acid-v1-STEPS.
     A start is the first context frame of a clip; clips that are null there stay, as explicit nulls.
     """
     index = read_json(file)

@@ -37,10 +37,8 @@ def _of_protocol(rows: list[dict[str, Any]]) -> Iterator[str]:
 
     ordered = sorted(methods, key=place)
     lines = [[m, _spread(methods[m].get(primary)), *(_value(methods[m].get(c)) for c in columns)] for m in ordered]
-    counts = ", ".join(
-        str(n) for n in sorted({row["n"] for row in rows if row["metric"] == primary and row["method"] != FLOOR})
-    )
-    basis = f"less is better, 95 % interval{counts and ', N = '}{counts}"
+    images = {values[primary]["n"] for method, values in methods.items() if method != FLOOR and primary in values}
+    basis = ", ".join(["less is better", "95 % interval", *(f"N = {n}" for n in sorted(images - {0}))])
     yield f"Scores on {rows[0]['protocol']}, best first by {primary} ({basis})"
     yield from table_lines(["method", primary, *columns], lines)
     for method in ordered:
