@@ -50,9 +50,6 @@ class Index:
     clips: dict[str, GivenClip]
     refused: tuple[tuple[str, str, FlythroughError], ...]
 
-    def of_video(self, video_id: str) -> list[GivenClip]:
-        return [clip for clip in self.clips.values() if clip.video_id == video_id]
-
 
 _latest: dict[Path, Index] = {}  # tasks() reads a folder, finish() wants it again
 

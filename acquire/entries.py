@@ -63,8 +63,11 @@ def url_entry(url: str, where: str, *, found: bool = False) -> Entry:
 def file_entry(path: Path, where: str) -> Entry:
     """An entry for a local file; its id is from its name and content, so it is the same on every machine."""
     path = Path(os.path.abspath(path))
+    if (name := _readable(str(path))) != str(path):
+        problem = InputError(f"{name} has a name that is no UTF-8", remedy="Rename it, then give it again")
+        return failed_entry(name, where, problem)
     try:
-        mark = _fingerprint(path)
+        mark = _fingerprint(path) if path.is_file() else None  # a pipe would keep us waiting
     except OSError:
         mark = None  # the task will say what is wrong with it
     id = f"{slug(path.stem)}-{(mark or digest(str(path)))[:12]}"
@@ -89,15 +92,21 @@ def folder_entries(folder: Path, where: str, *, besides: Path) -> Iterator[Entry
                 found += 1
                 yield file_entry(Path(root) / name, where)
     for fault in faults:
+        name = _readable(str(fault.filename))
         problem = InputError(
-            f"{fault.filename} cannot be read ({fault.strerror})",
+            f"{name} cannot be read ({fault.strerror})",
             remedy="Give yourself rights to it (chmod, chown), or remove it from the input",
         )
-        yield failed_entry(str(fault.filename), where, problem)
+        yield failed_entry(name, where, problem)
     if not found and not faults:
         names = " ".join(sorted(VIDEO_SUFFIXES))
         problem = InputError(f"{folder} holds no video file", remedy=f"Videos end in one of: {names}")
         yield failed_entry(str(folder), where, problem)
+
+
+def _readable(path: str) -> str:
+    """The path itself, or where its bytes are no text something that can be printed and stored."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _fingerprint(path: Path) -> str:

@@ -139,6 +139,26 @@ def test_content_length_too_long_without_ranges_is_an_error(server: Server, tmp_
     assert not (tmp_path / "got").exists()
 
 
+def test_content_length_too_short_is_taken_at_its_word(server: Server, tmp_path: Path) -> None:
+    """That the file is not whole, verifying finds out (``test_a_wrong_content_length``)."""
+    server.pages["/a.mp4"] = Page(BODY, extra_length=-500)
+    assert fetch(server, tmp_path).read_bytes() == BODY[:-500]
+
+
+def test_a_server_that_only_trickles_stalls(server: Server, tmp_path: Path) -> None:
+    server.pages["/a.mp4"] = Page(BODY, block=10, delay_s=0.05)
+    with pytest.raises(FetchError, match="stalls after") as caught:
+        fetch(server, tmp_path, settings=FAST.model_copy(update={"attempts": 1}))
+    assert caught.value.kind == "network"
+
+
+def test_a_proxy_is_asked_for_everything(server: Server, tmp_path: Path) -> None:
+    server.pages["http://films.invalid/a.mp4"] = Page(BODY)
+    settings = FAST.model_copy(update={"proxy": server.url("")})
+    Fetcher(settings, tmp_path / "hosts").fetch("http://films.invalid/a.mp4", tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == BODY
+
+
 @pytest.mark.parametrize(
     "page",
     [

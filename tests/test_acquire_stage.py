@@ -76,6 +76,22 @@ def test_bad_input_is_an_error_for_that_item_alone(films: Path, tmp_path: Path) 
     assert report.tasks == 7 == report.done + report.failed
 
 
+def test_files_that_are_none_and_names_that_are_no_text(films: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in (b"-o.mp4", b"new\nline.mp4", b"no\xfftext.mp4"):
+        (folder / os.fsdecode(name)).write_bytes((films / "good.mp4").read_bytes())
+    os.mkfifo(folder / "pipe.mp4")
+    (folder / "broken.mp4").symlink_to("nowhere")
+    acquire(tmp_path / "w", inputs=[str(folder)])
+    found = tables(tmp_path / "w")
+    assert (len(found["videos"]), len(found["drops"])) == (1, 1)
+    assert {row["kind"] for row in found["errors"]} == {"input"}
+    messages = "\n".join(row["message"] for row in found["errors"])
+    assert messages.count("is not a file") == 2
+    assert "has a name that is no UTF-8" in messages
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_without_rights(films: Path, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
@@ -181,6 +197,16 @@ def test_lists_refuse_what_is_no_web_address(films: Path, tmp_path: Path, server
     assert all("list.txt:" in row["message"] for row in refused)
     assert [row["kind"] for row in found["errors"] if row not in refused] == ["removed"]
     assert server.hits("/%C3%A4%20b.mp4") == 1
+
+
+def test_a_wrong_content_length(films: Path, tmp_path: Path, server: Server) -> None:
+    """A server that announces too little sends a file without its end: no video, also where that would play."""
+    data = (films / "good.mp4").read_bytes()
+    server.pages["/a.mp4"] = Page(data, extra_length=-len(data) // 3)
+    acquire(tmp_path, inputs=[server.url("/a.mp4")])
+    (error,) = tables(tmp_path)["errors"]
+    assert error["kind"] == "format"
+    assert "cut short" in error["message"]
 
 
 def test_csv_lists(tmp_path: Path) -> None:
