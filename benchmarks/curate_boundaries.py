@@ -136,14 +136,17 @@ def scenedetect(name: str) -> Callable[[Path], Found]:
 
 
 def transnet(path: Path) -> Found:
-    """TransNetV2 alone, at its own threshold 0.5; runs of over two frames are gradual."""
+    """TransNetV2 alone, at its own threshold 0.5; runs of over two frames are gradual. Predictions are kept."""
     import cv2
     from flythrough.curate.transnet import probabilities
 
     from flythrough.video import frames
 
-    tiny = np.array([cv2.resize(f.image, (48, 27), interpolation=cv2.INTER_AREA) for f in frames(path)])
-    high = probabilities(tiny) > 0.5
+    known = path.with_suffix(".transnet.npy")  # 20 frames a second on two cores: asked once a file
+    if not known.exists():
+        tiny = np.array([cv2.resize(f.image, (48, 27), interpolation=cv2.INTER_AREA) for f in frames(path)])
+        np.save(known, probabilities(tiny))
+    high = np.load(known) > 0.5
     edges = np.flatnonzero(np.diff(np.concatenate([[0], high.astype(np.int8), [0]])))
     runs = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
     return [a + 1 for a, b in runs if b - a <= 2], [(a, b) for a, b in runs if b - a > 2]
@@ -181,7 +184,10 @@ def main() -> None:
     made = edits(
         takes(options.cache), real_takes(options.data) if real else [], fast_pans(options.data) if real else []
     )
-    videos = [(name, edit, edit.write(options.cache / f"{name}.mp4")) for name, edit in made]
+    videos = []
+    for name, edit in made:
+        path = options.cache / f"{name}.mp4"
+        videos.append((name, edit, path if path.exists() else edit.write(path)))
     detectors: dict[str, tuple[Callable[[Path], Found], bool]] = {
         "ours, cheap": (ours("cheap"), True),
         "ours, cascade": (ours("cascade"), True),

@@ -62,7 +62,7 @@ class ParallaxRule(Rule):
     """Pure rotation or zoom: no geometry can be had."""
 
     min_parallax: float = Field(
-        default=0.04, ge=0, le=1, description="least part of the motion that no homography explains"
+        default=0.13, ge=0, le=1, description="least share of points that no one homography carries along"
     )
 
 
@@ -109,10 +109,12 @@ class SkyRule(Rule):
 
 
 class WaterRule(Rule):
-    """Hardly anything but water."""
+    """Open water: hardly any land, and much that moves by itself."""
 
-    mode: Mode = Field(default="score", description=MODES)
-    max_water: float = Field(default=0.85, ge=0, le=1, description="greatest share of water")
+    min_land: float = Field(default=0.2, ge=0, le=1, description="least share that is neither sky nor water")
+    max_moving_area: float = Field(
+        default=0.12, ge=0, le=1, description="greatest share of points off the epipolar geometry where land is less"
+    )
 
 
 class PeopleRule(Rule):

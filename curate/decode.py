@@ -1,4 +1,4 @@
-"""The one decode pass: every frame small, some frames' luma at full size, all with exact times."""
+"""The one decode pass: every frame small, some frames also larger, all with exact times."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from flythrough.video import open_video
 
 T = TypeVar("T")
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
+VIEW = 224  # pixels a side that EfficientNet-Lite0 sees
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Glimpse:
         end_us: when it ends if no other frame follows.
         small: RGB, upright, at the working width.
         luma: full-size luma, upright, on sampled frames; None on the others.
+        view: RGB, upright, with ``VIEW`` pixels on the shorter side, on the same frames.
     """
 
     index: int
@@ -38,6 +40,7 @@ class Glimpse:
     end_us: int
     small: UInt8[np.ndarray, "h w 3"]
     luma: UInt8[np.ndarray, "full_h full_w"] | None
+    view: UInt8[np.ndarray, "view_h view_w 3"] | None
 
 
 def working_size(width: int, height: int, longest: int) -> tuple[int, int]:
@@ -81,12 +84,13 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
                 previous = pts
                 time_us = round(pts * base * 10**6)
                 length = Fraction(frame.duration) * base if frame.duration else usual
-                luma = None
+                luma = view = None
                 if next_sample_us is None or time_us >= next_sample_us:
                     next_sample_us = time_us + step_us
                     luma = upright(frame, "gray")
+                    view = upright(frame, "rgb24", round(VIEW * max(luma.shape) / min(luma.shape)))
                 small = upright(frame, "rgb24", longest)
-                yield Glimpse(index, time_us, round((pts * base + length) * 10**6), small, luma)
+                yield Glimpse(index, time_us, round((pts * base + length) * 10**6), small, luma, view)
                 index += 1
         if index == 0:
             raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from .links import far_link, link
+from .links import carry, corners, far_link, link
 from .strips import LINKED, UNLINKED, Arbiter, Strip, Transition, detail_of
 
 DOUBTFUL, MIXED = 1.05, 0.95  # scores of a mixture, see _mixtures: below the first perhaps, the second surely
@@ -27,7 +27,8 @@ def find_dissolves(strip: Strip, arbiter: Arbiter | None, known: list[Transition
             continue
         ends = True if _swept(strip, before, after) else _same_scene_far(strip, before, after)
         sure = ends is False and score < MIXED
-        if not sure and (ends is True or arbiter is None or (arbiter(strip, before, after) or 0.0) <= 0.5):
+        doubted = not sure and (ends is True or arbiter is None or (arbiter(strip, before, after) or 0.0) <= 0.5)
+        if doubted or _one_flight(strip, before, centre, after):
             reach = max(1, (after - before) // 6)
             refused.append((centre - reach, centre + reach))
             continue
@@ -44,6 +45,23 @@ def _swept(strip: Strip, before: int, after: int) -> bool:
             return False
         steps.append(hop.shift)
     return min(steps) > 0.02 and float(np.mean(steps)) * (after - before) > 0.7
+
+
+def _one_flight(strip: Strip, before: int, centre: int, after: int) -> bool:
+    """Whether points of the middle frame can be followed to both ends and look the same there.
+
+    A camera that flies on shows a scene's parts for long, even where the view as a whole soon differs; of a mixture's
+    points, none is there before and after.
+    """
+    points = corners(strip.gray[centre])
+    gap_s = float(strip.times_s[after] - strip.times_s[before]) / (after - before)
+    stride = max(1, round(1 / 15 / max(gap_s, 1e-3)))
+    ways = ([*range(centre, end, stride if end > centre else -stride), end] for end in (before, after))
+    alike = np.minimum(*(carry([strip.gray[i] for i in way], points) for way in ways))
+    arrived = alike[alike > -1]
+    if len(arrived) < 8:
+        return False
+    return float((alike > 0.7).mean()) > 0.09 and float(np.median(arrived)) > 0.55
 
 
 def _same_scene_far(strip: Strip, a: int, b: int) -> bool | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,6 +119,35 @@ def far_link(before: Gray, after: Gray) -> Link:
         return Link(0.0, 0.0)
     shift = float(np.median(np.linalg.norm(end[kept] - start[kept], axis=1))) / before.shape[1]
     return Link(float(kept.mean()), shift)
+
+
+def carry(frames: Sequence[Gray], points: Points) -> Float[np.ndarray, "n"]:
+    """Follow points of the first frame through all frames to the last.
+
+    Returns:
+        How alike each point's surroundings are at both ends (normalised cross-correlation); -1 where it was lost.
+    """
+    alike = np.full(len(points), -1.0)
+    here, alive = points.copy(), np.arange(len(points))
+    for before, after in pairwise(frames):
+        if len(alive) < 4:
+            return alike
+        there, good = follow(before, after, here[alive])
+        alive = alive[good]
+        here[alive] = there[good]
+    first, last = _patches(frames[0], points[alive]), _patches(frames[-1], here[alive])
+    alike[alive] = (first * last).sum(1)
+    return alike
+
+
+def _patches(gray: Gray, points: Points, size: int = 11) -> Float[np.ndarray, "n pixels"]:
+    """Surroundings of points, as vectors of mean 0 and length 1."""
+    import cv2
+
+    cut = [cv2.getRectSubPix(gray, (size, size), (float(x), float(y))).ravel() for x, y in points]
+    found = np.array(cut, np.float32).reshape(len(points), size * size)
+    found -= found.mean(1, keepdims=True)
+    return found / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-6)
 
 
 def _even(gray: Gray) -> Gray:

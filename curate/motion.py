@@ -12,9 +12,11 @@ from jaxtyping import Float, UInt8
 from .links import corners, follow
 
 FEW = 40  # points; with fewer the anchor is given up and new ones are sought
-WINDOW_SHIFT = 0.06  # picture widths the anchor's points move before parallax is read off
-WINDOW_S = (1.0, 4.0)  # after the first a half of that shift will do; after the second the window is given up
+WINDOW_SHIFT = 0.09  # picture widths the anchor's points move before a window closes
+HALF_S = 1.5  # age after which half of that will do
+READ_S = (1.0, 2.0, 4.0, 8.0)  # ages at which a slow window is read all the same; after the last it closes
 LEAST_SHIFT = 0.015  # picture widths; below, parallax drowns in tracking noise
+OFF_PLANE = 0.006  # picture widths a point lies from where a homography has it; tracking errs by less than half of it
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Window:
 
     before_s: float
     after_s: float
-    parallax: float  # part of the motion that no homography explains, 0..1
+    shift: float  # median length of the points' paths, picture widths
+    parallax: float  # share of the points on the epipolar geometry that no one homography carries along
     movers: float  # points off the epipolar geometry, 0..1
     small_movers: int  # those that move alone, among points that do not: people, cars, birds
 
@@ -53,6 +56,7 @@ class Tracker:
         self._points = np.zeros((0, 2), np.float32)
         self._anchor = np.zeros((0, 2), np.float32)  # where the points were when the window opened
         self._opened_s = 0.0
+        self._reads = 0  # how many of READ_S the open window has passed
 
     def add(self, gray: UInt8[np.ndarray, "h w"], time_s: float) -> None:
         """The next frame to follow points into."""
@@ -64,7 +68,7 @@ class Tracker:
 
     def _open(self, gray: UInt8[np.ndarray, "h w"], time_s: float) -> None:
         self._points = corners(gray)
-        self._anchor, self._opened_s = self._points, time_s
+        self._anchor, self._opened_s, self._reads = self._points, time_s, 0
 
     def _advance(self, before: UInt8[np.ndarray, "h w"], gray: UInt8[np.ndarray, "h w"], time_s: float) -> None:
         points, anchor = self._points, self._anchor
@@ -74,11 +78,14 @@ class Tracker:
         self._points, self._anchor = there[good], anchor[good]
         shift = float(np.median(np.linalg.norm(self._points - self._anchor, axis=1))) / width if good.any() else 0.0
         lost = len(self._points) < max(FEW, 0.4 * len(points))
-        open_s = time_s - self._opened_s
-        moved = shift >= WINDOW_SHIFT or (open_s >= WINDOW_S[0] and shift >= WINDOW_SHIFT / 2)
-        if moved or lost or open_s >= WINDOW_S[1]:
-            if len(self._points) >= 20 and shift >= LEAST_SHIFT:
-                self.windows.append(_window(self._anchor, self._points, self._opened_s, time_s))
+        age_s = time_s - self._opened_s
+        moved = shift >= WINDOW_SHIFT or (age_s >= HALF_S and shift >= WINDOW_SHIFT / 2)
+        closes = moved or lost or age_s >= READ_S[-1]
+        due = age_s >= READ_S[min(self._reads, len(READ_S) - 1)]
+        if (closes or due) and len(self._points) >= 20 and shift >= LEAST_SHIFT:
+            self.windows.append(_window(self._anchor, self._points, gray.shape, self._opened_s, time_s))
+        self._reads = sum(age_s >= read_s for read_s in READ_S)
+        if closes:
             self._points = self._points[:0]  # a new window opens with the next frame
 
 
@@ -117,23 +124,27 @@ def _step(
     return Step(before_s, after_s, float(dx), float(dy), zoom, roll, flow, float(inliers.sum()) / len(points))
 
 
-def _window(anchor: np.ndarray, points: np.ndarray, before_s: float, after_s: float) -> Window:
-    """Fit a fundamental matrix and, to what agrees with it, a homography; see what each leaves over."""
+def _window(anchor: np.ndarray, points: np.ndarray, shape: tuple[int, ...], before_s: float, after_s: float) -> Window:
+    """Fit a fundamental matrix and, to what agrees with it, a homography; count what the homography leaves out.
+
+    A turn or a zoom moves everything by one homography, whatever its depth; a flight over land does not.
+    """
     import cv2
 
+    size = max(shape)
+    shift = float(np.median(np.linalg.norm(points - anchor, axis=1))) / size
+    nothing = Window(before_s, after_s, shift, 0.0, 1.0, 0)
     _, inliers = cv2.findFundamentalMat(anchor, points, cv2.FM_RANSAC, 1.5, 0.99)
     kept = np.ones(len(points), bool) if inliers is None else inliers.ravel().astype(bool)
     if kept.sum() < 12:
-        return Window(before_s, after_s, 0.0, 1.0, 0)
+        return nothing
     near, far = anchor[kept], points[kept]
-    homography, _ = cv2.findHomography(near, far, 0)
-    shift = float(np.median(np.linalg.norm(far - near, axis=1)))
+    homography, _ = cv2.findHomography(near, far, cv2.RANSAC, OFF_PLANE * size)
     if homography is None:
-        return Window(before_s, after_s, 0.0, 1.0, 0)
+        return nothing
     mapped = cv2.perspectiveTransform(near[:, None].astype(np.float64), homography)[:, 0]
-    left = np.linalg.norm(mapped - far, axis=1)
-    parallax = float(np.sqrt(np.mean(np.minimum(left, shift) ** 2))) / max(shift, 1e-6)
-    return Window(before_s, after_s, parallax, 1 - float(kept.mean()), _alone(anchor, kept))
+    off = np.linalg.norm(mapped - far, axis=1) > OFF_PLANE * size
+    return Window(before_s, after_s, shift, float(off.mean()), 1 - float(kept.mean()), _alone(anchor, kept))
 
 
 def _alone(points: np.ndarray, kept: np.ndarray) -> int:
@@ -164,10 +175,11 @@ def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[st
     length_s = steps[-1].after_s - steps[0].before_s
     measures["travel_widths"] = measures["speed_widths_s"] * length_s
     measures["windows"] = float(len(windows))
-    if windows:
-        measures["parallax"] = float(np.median([w.parallax for w in windows]))
-        measures["small_movers"] = float(np.mean([w.small_movers for w in windows]))
-        measures["moving_area"] = float(np.median([w.movers for w in windows]))
+    longest = max((w.shift for w in windows), default=0.0)
+    if telling := [w for w in windows if w.shift >= longest / 2]:
+        measures["parallax"] = float(np.median([w.parallax for w in telling]))
+        measures["small_movers"] = float(np.mean([w.small_movers for w in telling]))
+        measures["moving_area"] = float(np.median([w.movers for w in telling]))
     return measures
 
 

@@ -97,8 +97,10 @@ def reject_sky(measures: Measures, rule: c.SkyRule) -> str | None:
 
 
 def reject_water(measures: Measures, rule: c.WaterRule) -> str | None:
-    """Hardly anything but water."""
-    return "water" if _get(measures, "water") > rule.max_water else None
+    """Open water; without the motion, snow in the shade would look the same."""
+    if _get(measures, "land") >= rule.min_land:
+        return None
+    return "water" if _get(measures, "moving_area") > rule.max_moving_area else None
 
 
 def reject_people(measures: Measures, rule: c.PeopleRule) -> str | None:
@@ -149,7 +151,7 @@ LIMITS = (
     Limit("moving", "moving_area", "max_moving_area", False),
     Limit("overlay", "overlay_area", "max_overlay_area", False),
     Limit("sky", "sky", "max_sky", False),
-    Limit("water", "water", "max_water", False),
+    Limit("water", "land", "min_land", True),
     Limit("people", "small_movers", "max_small_movers", False),
     Limit("not_nature", "nature", "min_nature", True),
 )

@@ -37,6 +37,7 @@ class Shot:
     size: tuple[int, int]  # height and width of the displayed frame
     measures: dict[str, Any]
     pictures: list[UInt8[np.ndarray, "h w 3"]]
+    views: list[UInt8[np.ndarray, "h w 3"]] = field(default_factory=list)  # larger, a few a second
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))  # as picture.Look, over the shot
     columns: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -68,6 +69,7 @@ class _Seen:
     windows: list[Window]
     looks: list[Look]
     lumas: list[np.ndarray]  # as overlays.shrink makes them
+    views: list[np.ndarray]
     pictures: list[np.ndarray]
 
 
@@ -77,7 +79,7 @@ class _Collector:
 
     config: CurateConfig
     tracker: Tracker = field(default_factory=Tracker)
-    looks: list[tuple[int, Look, np.ndarray]] = field(default_factory=list)
+    looks: list[tuple[int, Look, np.ndarray, np.ndarray]] = field(default_factory=list)
     pictures: list[tuple[int, np.ndarray]] = field(default_factory=list)
     times_us: dict[int, int] = field(default_factory=dict)
     size: tuple[int, int] = (1, 1)
@@ -92,9 +94,9 @@ class _Collector:
         if self._next_picture_us is None or glimpse.time_us >= self._next_picture_us:
             self._next_picture_us = glimpse.time_us + round(PICTURES_EVERY_S * 1e6)
             self.pictures.append((glimpse.time_us, glimpse.small))
-        if glimpse.luma is not None:
+        if glimpse.luma is not None and glimpse.view is not None:
             self.size = (glimpse.luma.shape[0], glimpse.luma.shape[1])
-            self.looks.append((glimpse.time_us, look(glimpse.luma), shrink(glimpse.luma)))
+            self.looks.append((glimpse.time_us, look(glimpse.luma), shrink(glimpse.luma), glimpse.view))
 
     def within(self, start_us: int, end_us: int) -> _Seen:
         """What was measured of frames within [start, end)."""
@@ -107,8 +109,9 @@ class _Collector:
         return _Seen(
             steps=[s for s in self.tracker.steps if inside(s)],
             windows=[w for w in self.tracker.windows if inside(w)],
-            looks=[one for _, one, _ in looks],
-            lumas=[luma for _, _, luma in looks],
+            looks=[one for _, one, _, _ in looks],
+            lumas=[luma for _, _, luma, _ in looks],
+            views=[view for _, _, _, view in looks],
             pictures=pictures,
         )
 
@@ -198,7 +201,7 @@ def _measure(span: Span, segmenter: Segmenter, collector: _Collector, config: Cu
     seen = collector.within(start_us, stop_us)
     measures: dict[str, Any] = {"length_s": (stop_us - start_us) / 1e6, "frames": span.end - span.start}
     measures |= motion_measures(seen.steps, seen.windows)
-    shot = Shot(span.start, span.end, start_us, stop_us, collector.size, measures, seen.pictures)
+    shot = Shot(span.start, span.end, start_us, stop_us, collector.size, measures, seen.pictures, seen.views)
     if seen.looks:
         measures |= picture_measures(seen.looks)
         shot.rows = np.max([one.rows for one in seen.looks], axis=0)
@@ -207,10 +210,12 @@ def _measure(span: Span, segmenter: Segmenter, collector: _Collector, config: Cu
         _overlay(shot, seen.lumas)
     if seen.pictures:
         measures["hash"] = shot_hash(seen.pictures)
-        shares = [sky_and_water(view) for view in _views(shot, 3)]
+        shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
         measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
+        measures["land"] = 1 - measures["sky"] - measures["water"]
         if _still_in(measures, config):
-            measures["nature"] = float(np.mean(nature_probability(_views(shot, config.nature_frames))))
+            views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
+            measures["nature"] = float(np.mean(nature_probability(views)))
     return shot
 
 
@@ -236,16 +241,16 @@ def _still_in(measures: dict[str, Any], config: CurateConfig) -> bool:
         return True
 
 
-def _views(shot: Shot, count: int) -> list[np.ndarray]:
+def _inside(shot: Shot, pictures: list[np.ndarray], count: int) -> list[np.ndarray]:
     """Pictures spread over the inside of a shot, without its bars."""
-    chosen = np.linspace(0, len(shot.pictures) - 1, min(count, len(shot.pictures)) + 2).round().astype(int)[1:-1]
-    height, width = shot.pictures[0].shape[:2]
+    chosen = np.linspace(0, len(pictures) - 1, min(count, len(pictures)) + 2).round().astype(int)[1:-1]
+    height, width = pictures[0].shape[:2]
     if not len(shot.rows):
-        return [shot.pictures[i] for i in chosen]
+        return [pictures[i] for i in chosen]
     top, left, bottom, right = shot.box
     y, x = height / len(shot.rows), width / len(shot.columns)
     top, bottom, left, right = round(top * y), round(bottom * y), round(left * x), round(right * x)
-    return [shot.pictures[i][top : max(bottom, top + 8), left : max(right, left + 8)] for i in chosen]
+    return [pictures[i][top : max(bottom, top + 8), left : max(right, left + 8)] for i in chosen]
 
 
 def _set_boxes(shots: list[Shot], size: tuple[int, int]) -> None:

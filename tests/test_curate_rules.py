@@ -19,7 +19,7 @@ from flythrough.stage import Outcome
 GOOD = {
     "length_s": 5.0, "frames": 150, "brightness": 0.45, "picture_area": 1.0, "tracked": 0.8, "speed_widths_s": 0.1,
     "travel_widths": 0.5, "windows": 6.0, "blur": 0.3, "shake_widths_s2": 0.2, "parallax": 0.15, "moving_area": 0.1,
-    "overlay_area": 0.01, "sky": 0.3, "water": 0.3, "small_movers": 1.0, "nature": 0.6, "hash": "1",
+    "overlay_area": 0.01, "sky": 0.3, "water": 0.3, "land": 0.4, "small_movers": 1.0, "nature": 0.6, "hash": "1",
 }  # fmt: skip
 
 
