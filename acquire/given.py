@@ -99,7 +99,7 @@ def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None
             kind="format",
             remedy="It may be another edit of the video that the camera files were made from",
         )
-    width, height = _extract(video, whole, job.folder / "frames", row, config)
+    width, height = _extract(job, video, whole, row, config)
     for clip in whole:
         write_cameras(_camera_file(job, clip), _kept(clip))
     row["camera_folder"] = job.path_of(job.folder / "cameras")
@@ -107,7 +107,7 @@ def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None
     outcome.errors += [_too_few(clip) for clip in clips if clip.here.sum() < MIN_FRAMES]
 
 
-def _extract(video: Path, clips: list[Found], folder: Path, row: Row, config: Frames) -> tuple[int, int]:
+def _extract(job: Job, video: Path, clips: list[Found], row: Row, config: Frames) -> tuple[int, int]:
     """Write every clip's frames; returns their size."""
     import cv2
 
@@ -115,6 +115,7 @@ def _extract(video: Path, clips: list[Found], folder: Path, row: Row, config: Fr
     width, height = round(row["width"] * scale), round(row["height"] * scale)
     if not config.extract:
         return width, height
+    folder = job.folder / "frames"
     places: dict[int, list[Path]] = {}
     for clip in clips:
         (folder / clip.key).mkdir(parents=True)
@@ -130,7 +131,7 @@ def _extract(video: Path, clips: list[Found], folder: Path, row: Row, config: Fr
         raise FetchError(
             f"{len(places)} frames of the video do not decode",
             kind="format",
-            remedy="The video is damaged: run again with --retry-errors to fetch it anew",
+            remedy=f"Delete acquire/.downloads/{job.task.id} in the workspace, then run with --retry-errors",
         )
     return width, height
 
