@@ -224,6 +224,8 @@ def main() -> None:
     except FlythroughError as error:
         print(f"error [{error.kind}] {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as left:
+        if isinstance(left, SystemExit) and left.code != 130:  # typer turns Ctrl-C into an exit with 130
+            raise
         print("Interrupted; what is finished is kept. Run the same command again to go on.", file=sys.stderr)
         sys.exit(130)
