@@ -47,6 +47,7 @@ class FeaturesConfig(Section):
     )
     overlap: int = Field(default=4, ge=1, description="match each keyframe with as many following ones")
     loops: int = Field(default=2, ge=0, description="match each keyframe with as many look-alikes further away")
+    photo_loops: int = Field(default=10, ge=0, description="the same, where the keyframes are photos of a folder")
     ratio: float = Field(default=0.8, gt=0, le=1, description="best over second-best descriptor distance at most")
     min_matches: int = Field(default=16, ge=8, description="verified matches a pair of keyframes at least")
 

@@ -55,7 +55,10 @@ def densify(
     np.add.at(total[1], (at[:, 1], at[:, 0]), 1.0)
     spread = _smooth(total, small, config.smoothing**2, config.edge)
     solved = trend + spread[0] / (spread[1] + _FADE)
-    solved = np.clip(solved, 0, np.percentile(disparity, 99.5) * 1.25)
+    limit = np.percentile(disparity, 99.5) * 1.25
+    if ground is not None:
+        limit = np.maximum(limit, trend)  # open water may be nearer than any point
+    solved = np.clip(solved, 0, limit)
     full = cv2.resize(solved.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     full[confirmed_sky(image, xy, disparity, ground)] = 0
     return full

@@ -85,14 +85,17 @@ def _two_nearest(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     return nearest, best, second, back
 
 
-def pairs_to_match(features: list[Features], config: FeaturesConfig) -> list[tuple[int, int]]:
-    """Which keyframes to match: close ones, a few further ones, look-alikes far away (loops); near first."""
+def pairs_to_match(features: list[Features], config: FeaturesConfig, *, film: bool) -> list[tuple[int, int]]:
+    """Which keyframes to match: close ones, a few further ones, look-alikes far away (loops); near first.
+
+    Photos that are no film have more look-alikes, for their order says less: a survey flies strip beside strip.
+    """
     count = len(features)
     gaps = {*range(1, config.overlap + 1), 2 * config.overlap, 4 * config.overlap}
     if count <= ALL_PAIRS:
         gaps = set(range(1, count))
     pairs = {(i, i + gap) for gap in gaps for i in range(count - gap)}
-    pairs |= _loops(features, 2 * config.overlap, config.loops)
+    pairs |= _loops(features, 2 * config.overlap, config.loops if film else config.photo_loops)
     return sorted(pairs, key=lambda pair: (pair[1] - pair[0], pair[0]))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pycolmap
 from jaxtyping import Int64
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from .config import FeaturesConfig
 from .features import ALL_PAIRS, Features, detect, match, pairs_to_match
@@ -41,6 +43,14 @@ class MatchGraph:
         """Median number of features a keyframe."""
         return int(np.median([len(features) for features in self.features]))
 
+    @property
+    def linked(self) -> int:
+        """Keyframes in the largest group that verified pairs hold together."""
+        first, second = [p.first for p in self.pairs], [p.second for p in self.pairs]
+        links = coo_array((np.ones(len(first)), (first, second)), shape=(len(self.features),) * 2)
+        _, groups = connected_components(links, directed=False)
+        return int(np.bincount(groups).max())
+
     def matched(self) -> list[Matched]:
         """Matched points of each pair, centred, in widths of the picture."""
         width, center = self.camera.width, np.array([self.camera.width, self.camera.height]) / 2
@@ -65,7 +75,7 @@ def match_keyframes(
     votes: list[list[Any]] = [[] for _ in features]
     pairs = []
     lost: set[int] = set()  # keyframes whose view is gone already at a smaller gap
-    for first, second in pairs_to_match(features, config):
+    for first, second in pairs_to_match(features, config, film=footage.film):
         near = len(features) > ALL_PAIRS and second - first <= 4 * config.overlap
         if near and first in lost:
             continue

@@ -19,6 +19,7 @@ _LK: dict[str, Any] = {
     "maxLevel": 3,
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
 }
+_AGREES_PX = 0.7  # between two ways to a point's place, at 640 pixels of width
 _MIN_POINTS = 12  # a frame with fewer inliers gets no pose
 _MAX_ERROR_PX = 2.0  # of an inlier, at 640 pixels of width
 _REACH = 30  # frames beyond the first and the last posed keyframe that tracks may carry to
@@ -77,16 +78,24 @@ def _strongest(scene: Scene, place: int, count: int) -> Sighting:
 
 
 def _follow(footage: Footage, frame: int, start: Sighting, steps: range) -> Iterator[tuple[int, Sighting]]:
-    """Carry points from frame to frame."""
-    points, xy = start.points, start.xy
-    here = footage.gray[frame]
+    """Carry points from frame to frame; each place is then refined against the keyframe itself, so none drifts."""
+    points, key = start.points, footage.gray[frame]
+    anchor = xy = (start.xy - 0.5).astype(np.float32)
+    here = key
     for step in steps:
         if len(points) < _MIN_POINTS:
             return
         there = footage.gray[step]
-        kept, xy = step_tracks(here, there, xy)
-        points = points[kept]
-        yield step, Sighting(points, xy)
+        moved, ok, _ = cv2.calcOpticalFlowPyrLK(here, there, xy, None, **_LK)
+        flags = cv2.OPTFLOW_USE_INITIAL_FLOW
+        refined, also_ok, _ = cv2.calcOpticalFlowPyrLK(
+            key, there, anchor, moved.copy(), flags=flags, **(_LK | {"maxLevel": 0})
+        )
+        kept = (ok[:, 0] == 1) & (also_ok[:, 0] == 1)
+        kept &= _inside(refined, there)
+        kept &= np.linalg.norm(refined - moved, axis=-1) < _AGREES_PX * there.shape[1] / 640
+        points, anchor, xy = points[kept], anchor[kept], refined[kept]
+        yield step, Sighting(points, xy.astype(np.float64) + 0.5)
         here = there
 
 
@@ -98,16 +107,20 @@ def step_tracks(
     Returns:
         Which points are kept, and where these are now.
     """
-    height, width = there.shape
     from_xy = (xy - 0.5).astype(np.float32)
     moved, ok, _ = cv2.calcOpticalFlowPyrLK(here, there, from_xy, None, **_LK)
     back, ok_back, _ = cv2.calcOpticalFlowPyrLK(
         there, here, moved, from_xy.copy(), flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **_LK
     )
-    kept = (ok[:, 0] == 1) & (ok_back[:, 0] == 1)
-    kept &= np.linalg.norm(back - from_xy, axis=-1) < 0.7 * width / 640
-    kept &= ((moved > 2) & (moved < [width - 3, height - 3])).all(-1)
+    kept = (ok[:, 0] == 1) & (ok_back[:, 0] == 1) & _inside(moved, there)
+    kept &= np.linalg.norm(back - from_xy, axis=-1) < _AGREES_PX * there.shape[1] / 640
     return kept, moved[kept].astype(np.float64) + 0.5
+
+
+def _inside(xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "n"]:
+    height, width = image.shape
+    inside: Bool[np.ndarray, "n"] = ((xy > 2) & (xy < [width - 3, height - 3])).all(-1)
+    return inside
 
 
 def _merge(sightings: list[Sighting]) -> Sighting:

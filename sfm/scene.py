@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int64
 from flythrough.geometry import camera_center, transform
 
 LOOSE_PX = 4.0  # observations further off are cut, at 640 pixels of width
+_FINEST_PX = 0.05  # an error below which none is strictly cut, likewise
 
 
 @dataclass(frozen=True)
@@ -132,15 +133,36 @@ def scene_of(model: Any, keyframes: Int64[np.ndarray, "k"]) -> Scene:
     )
 
 
-def adjust(scene: Scene, *, refine_lens: bool = True, fixed_poses: bool = False, iterations: int = 100) -> Scene:
-    """Bundle-adjust all frames and points with a robust loss, then cut the observations that do not fit."""
+def refine(scene: Scene) -> Scene:
+    """Bundle-adjust twice: the second time strictly, by how well this footage fits at all.
+
+    What drifts slowly (waves, foam) fits within pixels, yet bends the path and the focal length.
+    """
+    scene = adjust(scene)
+    typical_px = max(_FINEST_PX * scene.lens.width / 640, float(np.median(scene.errors_px())))
+    strict = scene.keep_observations(scene.errors_px() < 4 * typical_px)
+    return adjust(strict, loss_px=typical_px) if len(strict.points) >= 0.5 * len(scene.points) else scene
+
+
+def adjust(
+    scene: Scene,
+    *,
+    refine_lens: bool = True,
+    fixed_poses: bool = False,
+    loss_px: float | None = None,
+    iterations: int = 100,
+) -> Scene:
+    """Bundle-adjust all frames and points with a robust loss, then cut the observations that do not fit.
+
+    ``loss_px`` is where the loss turns from quadratic to linear; by default a pixel at 640 of width.
+    """
     model = _model_of(scene)
     options = pycolmap.BundleAdjustmentOptions()
     options.refine_focal_length = options.refine_extra_params = refine_lens
     options.refine_rig_from_world = not fixed_poses
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
-    options.ceres.loss_function_scale = scene.lens.width / 640
+    options.ceres.loss_function_scale = loss_px or scene.lens.width / 640
     solver = options.ceres.solver_options
     solver.max_num_iterations, solver.function_tolerance, solver.num_threads = iterations, 1e-8, 1
     config = pycolmap.BundleAdjustmentConfig()

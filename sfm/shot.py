@@ -108,9 +108,10 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
         return drop(job, reason, width=width, height=height, **figures)
     keyframes = choose_keyframes(picture_motion(footage), footage.times_us, config.keyframes)
     graph = match_keyframes(footage, keyframes, footage.focal or config.mapping.focal, config.features, config.seed)
-    figures |= {"keyframes": len(keyframes), "pairs": len(graph.pairs), "features": graph.typical_features}
+    figures |= {"keyframes": len(keyframes), "pairs": len(graph.pairs), "linked": graph.linked}
+    figures["features"] = graph.typical_features
     logger.info("%s", figures)
-    if len(graph.pairs) < 2:
+    if graph.linked < config.frames.min_frames:
         return drop(job, "featureless" if graph.typical_features < 100 else "no_matches", **figures)
     motion = measure_motion(graph.matched())
     figures |= {name: round(value, 5) for name, value in vars(motion).items()}
@@ -127,7 +128,7 @@ def pose_all(footage: Footage, models: list[Any], keyframes: np.ndarray, config:
     """Every model with all the frames it can carry, refined; a frame belongs to the first model that poses it."""
     from .disparity import MIN_POINTS
     from .register import register_frames
-    from .scene import adjust, scene_of
+    from .scene import refine, scene_of
     from .trajectory import runs
 
     taken = np.zeros(len(footage), bool)
@@ -137,7 +138,7 @@ def pose_all(footage: Footage, models: list[Any], keyframes: np.ndarray, config:
         scene = scene.keep_frames(~taken[scene.frames])
         if len(scene.frames) < config.frames.min_frames or len(scene.points) < config.quality.min_points:
             continue
-        scene = adjust(scene)
+        scene = refine(scene)
         scene = scene.keep_frames(np.bincount(scene.seen_frame, minlength=len(scene.frames)) >= MIN_POINTS)
         taken[scene.frames] = True
         scenes += runs(scene, config.frames.min_frames) if footage.film else [scene]
