@@ -52,7 +52,7 @@ def gather(workspace: Workspace) -> Standing:
         found = read_submission(path)
         results.setdefault(found.protocol.hash, []).append(found)
         frames = path.parent / "frames" / "generation"
-        if frames.is_dir():
+        if found.status == "scored" and frames.is_dir():  # a failed method's frames may be of any size
             flights.setdefault(found.protocol.hash, {})[found.method.name] = frames
     for path in submission_files(workspace):
         found = read_submission(path)

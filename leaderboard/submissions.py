@@ -21,6 +21,7 @@ from flythrough.files import read_json, sha256_of, write_json
 from .boards import FLOOR_METHOD, NETWORKS
 
 FOLDER = "leaderboard/submissions"
+METHOD_NAME = "[a-z0-9][a-z0-9._-]{0,79}"  # evaluate writes no other; it becomes a file's name
 REL_TOLERANCE = 1e-6
 FLOOR_TOLERANCE = 1e-3  # a floor is measured anew on each machine
 _GENERATION = ("fid", "kid", "fd", "kd", "style")  # first words of metrics that need a followed camera
@@ -99,8 +100,7 @@ def add_submission(workspace: Workspace, path: Path, *, replace: bool = False) -
     rows = [row for row in workspace.rows("results") if row["source"] == "measured"]
     if reason := reject(submission, rows, _references(workspace, rows)):
         raise InputError(f"{path} is refused: {reason}", remedy="Score the frames again with flythrough evaluate")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", submission.method.name)
-    target = workspace / FOLDER / f"{name}.{submission.protocol.hash[:8]}.json"
+    target = workspace / FOLDER / f"{submission.method.name}.{submission.protocol.hash[:8]}.json"
     if target.exists() and not replace and sha256_of(target) != sha256_of(path):
         raise InputError(f"{submission.method.name} is listed already", remedy="Use --replace, or another name")
     write_json(target, read_json(path))
@@ -129,7 +129,7 @@ def reject(submission: Submission, rows: list[Row], references: list[Submission]
         return f"its protocol {submission.protocol.name} {hash[:12]} is not the one measured here ({ours})"
     if submission.status == "failed":
         return f"its method failed ({submission.failure})"
-    if not re.fullmatch(r"[^\x00-\x1f]{1,80}", submission.method.name) or submission.method.name == FLOOR_METHOD:
+    if not re.fullmatch(METHOD_NAME, submission.method.name) or submission.method.name == FLOOR_METHOD:
         return f"{submission.method.name!r} cannot be a method's name"
     if submission.method.name in {row["method"] for row in rows}:
         return f"{submission.method.name} was measured here; hand it in under another name"

@@ -173,6 +173,18 @@ def test_page_and_data(workspace: Workspace) -> None:
     assert not re.search(r"(src|href)=.?https?:", page)  # self-contained
 
 
+def test_frames_of_a_failed_method_are_not_shown(workspace: Workspace) -> None:
+    import cv2
+
+    file = workspace / "evaluate/render-only.0/results.json"
+    write_json(file, read_json(file) | {"status": "failed", "failure": "wrong size"})
+    for frame in (file.parent / "frames").rglob("*.png"):
+        cv2.imwrite(str(frame), np.zeros((8, 64, 3), np.uint8))
+    page = publish(workspace)
+    assert "render-only, step" not in page
+    assert "ours, step" in page
+
+
 def test_nothing_changes_when_nothing_changed(workspace: Workspace) -> None:
     first = publish(workspace)
     report = run_stage(STAGE, workspace, LeaderboardConfig(), InlineExecutor())
@@ -182,8 +194,11 @@ def test_nothing_changes_when_nothing_changed(workspace: Workspace) -> None:
 
 def test_a_method_name_cannot_carry_markup(workspace: Workspace, tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
-    write_json(tmp_path / "r.json", result(hostile, psnr=(21.0, 22.0), fd=80.0))
-    add_submission(workspace, tmp_path / "r.json")
+    for name in (hostile, "../../elsewhere", "real", "A b"):
+        write_json(tmp_path / "r.json", result(name, psnr=(21.0, 22.0), fd=80.0))
+        with pytest.raises(InputError, match="cannot be a method's name"):
+            add_submission(workspace, tmp_path / "r.json")
+    write_json(workspace / "leaderboard/submissions/smuggled.json", result(hostile, psnr=(21.0, 22.0), fd=80.0))
     page = publish(workspace)
     assert hostile not in page
     assert "&lt;script&gt;alert(1)" in page
