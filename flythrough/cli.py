@@ -142,6 +142,9 @@ def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
         entry if re.match(r"[A-Za-z][\w+.-]+:", entry) and not Path(entry).exists() else str(Path(entry).absolute())
         for entry in inputs
     ]
+    for entry in absolute:
+        if entry != entry.encode("utf-8", "replace").decode("utf-8"):
+            raise InputError(f"{entry!a} has a name that is no UTF-8", remedy="Rename it, then give it again")
     if new := [entry for entry in dict.fromkeys(absolute) if entry not in known]:
         known += new
         write_text(file, "\n".join(known) + "\n")
