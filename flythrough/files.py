@@ -15,9 +15,9 @@ from typing import Any
 from .errors import DiskError
 
 _DISK_ERRNOS = {
-    errno.ENOSPC: "Free some space there, then run the same command again",
-    errno.EDQUOT: "Free some of your quota, then run the same command again",
-    errno.EFBIG: "Raise the limit on file sizes (ulimit -f), then run the same command again",
+    errno.ENOSPC: "Free some space there, then run it again (a stage with --retry-errors)",
+    errno.EDQUOT: "Free some of your quota, then run it again (a stage with --retry-errors)",
+    errno.EFBIG: "Raise the limit on file sizes (ulimit -f), then run it again (a stage with --retry-errors)",
     errno.EEXIST: "A file stands where a folder is wanted: choose another name",
     errno.ENOTDIR: "A file stands where a folder is wanted: choose another name",
     errno.EROFS: "Choose a folder on a writable disk",
