@@ -173,7 +173,6 @@ def _options(settings: Download) -> Info:
         # ffmpeg must never see a URL: yt-dlp reads all streams itself, and is told of no ffmpeg.
         "ffmpeg_location": NO_FFMPEG,
         "external_downloader": {"default": "native"},
-        "hls_prefer_native": True,
         "cookiefile": _cookies(settings.cookies) if settings.cookies else None,
         "cookiesfrombrowser": tuple(browser.split(":", 1)) if (browser := settings.cookies_from_browser) else None,
         "proxy": settings.proxy,
