@@ -119,8 +119,7 @@ def step_tracks(
 
 def _inside(xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "n"]:
     height, width = image.shape
-    inside: Bool[np.ndarray, "n"] = ((xy > 2) & (xy < [width - 3, height - 3])).all(-1)
-    return inside
+    return np.asarray(((xy > 2) & (xy < [width - 3, height - 3])).all(-1))
 
 
 def _merge(sightings: list[Sighting]) -> Sighting:

@@ -12,7 +12,7 @@ from flythrough.sfm.disparity import Fit, fit_scale_and_shift, plane_disparity, 
 from flythrough.sfm.keyframes import choose_keyframes
 from flythrough.sfm.parallax import measure_motion, reject_motion
 from flythrough.sfm.posed import training_steps, undistort
-from flythrough.sfm.scene import Lens, Scene, adjust
+from flythrough.sfm.scene import Lens, Scene, adjust, refine
 from flythrough.sfm.splits import assign_splits, near_duplicates
 from flythrough.sfm.trajectory import gravity, level, measure_quality, reject_trajectory, runs, smooth
 
@@ -70,6 +70,19 @@ def test_bundle_adjustment_finds_the_lens_and_the_path_again():
     again = adjust(wrong)
     assert np.array_equal(found.poses, again.poses)
     assert np.array_equal(found.points, again.points)
+
+
+def test_what_drifts_slowly_hardly_bends_the_lens():
+    """A fifth of the points are waves: some pixels off, each its own way, by the last frame."""
+    true = made_scene(noise_px=0.1)
+    off_once = off_strictly = 0.0
+    for seed in range(3):
+        moves = np.random.default_rng(seed).normal(0, 5, (len(true.points), 2)) * (true.points[:, 1:2] > 1.0)
+        drift = moves[true.seen_point] * (true.seen_frame / len(true.frames))[:, None]
+        watery = replace(true, seen_xy=true.seen_xy + drift, lens=Lens(640, 360, 490.0, 0.0))
+        off_once += abs(adjust(watery).lens.focal - 500)
+        off_strictly += abs(refine(watery).lens.focal - 500)
+    assert off_strictly < 0.5 * off_once
 
 
 def test_given_poses_stay_when_points_are_refined():
@@ -205,6 +218,26 @@ def test_points_become_a_plane_and_a_step_stays_at_the_colour_edge():
     error = np.abs(found - true) / true
     assert np.median(error) < 0.02
     assert np.median(error[:, 195:205]) < 0.1
+
+
+def test_open_water_may_be_nearer_than_any_point():
+    image = np.full((96, 160, 3), (30, 60, 90), np.uint8)
+    xy = np.random.default_rng(2).uniform([0.01, 0.3], [0.99, 0.5], (200, 2))  # the shore, far away
+    found = densify(image, xy, 2 * xy[:, 1] - 0.5, DisparityConfig(), ground=np.array([-0.5, 0.0, 2.0]))
+    assert found[-1].mean() == pytest.approx(1.5, rel=0.03)
+
+
+def test_a_point_alone_in_the_sky_does_not_make_it_solid():
+    random = np.random.default_rng(2)
+    image = np.full((180, 320, 3), (150, 190, 235), np.uint8)
+    image[90:] = random.integers(20, 90, (90, 320, 3))
+    land = random.uniform([0.01, 0.55], [0.99, 0.99], (300, 2))
+    xy = np.concatenate([land, [[0.5, 0.1]]])
+    found = densify(image, xy, np.append(2 * land[:, 1] - 1, 0.2), DisparityConfig())
+    assert not found[:80].any()
+    tower = np.concatenate([land, [[0.5, 0.30], [0.505, 0.31], [0.5, 0.32], [0.495, 0.33]]])
+    found = densify(image, tower, np.append(2 * land[:, 1] - 1, [0.5] * 4), DisparityConfig())
+    assert (found[60:80, 160] > 0).all()
 
 
 def test_disparity_of_a_plane_is_affine_over_the_picture():
