@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -97,6 +97,8 @@ class Budget(Section):
 class Verify(Section):
     """How closely to look at a file before it counts as a video."""
 
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"duplicate_bits"})  # compared anew in every run
+
     full_decode_max_s: float = Field(
         default=180,
         ge=0,
@@ -107,7 +109,7 @@ class Verify(Section):
         default="refuse", description="HDR video (PQ, HLG): drop it, or convert it to SDR H.264"
     )
     duplicate_bits: float = Field(
-        default=6, ge=0, le=32, description="re-uploads differ by at most this many of 64 hash bits"
+        default=10, ge=0, le=32, description="re-uploads differ by at most this many of 64 hash bits"
     )
 
 

@@ -267,6 +267,7 @@ def test_a_changed_setting_runs_again_only_what_it_touches(films: Path, tmp_path
         ({"rules": {"uploaded_from": "2020-01-01"}}, 1),  # for every URL
         ({"budget": {"videos": 9}}, 1),  # for what is fetched
         ({"verify": {"full_decode_max_s": 0}}, 2),
+        ({"verify": {"duplicate_bits": 3}}, 0),  # a rule over all videos, applied in every run
         ({"frames": {"height_px": 90}}, 0),  # for camera files
         ({}, 0),
     ]
