@@ -20,7 +20,7 @@ from .source import Source
 
 REPORT = "evaluate/report.html"
 STYLE = """<style>
-table.scores td, table.scores th { white-space: nowrap; } table.scores td { text-align: right; }
+table.scores td, table.scores small { white-space: nowrap; } table.scores td { text-align: right; }
 table.scores td:first-child { text-align: left; } table.scores th { text-align: right; vertical-align: bottom; }
 table.scores th:first-child { text-align: left; } table.scores small { display: block; color: var(--soft); }
 .unranked { opacity: .55; }
@@ -110,14 +110,17 @@ def _table(results: list[Result], metrics: Sequence[str], step: int | None) -> s
     named = [name for name in sorted(cells, key=place) if cells[name]]
     rows = [[name, *(_cell(cells[name].get(metric)) for metric in metrics)] for name in named]
     heads = [
-        Markup("{}<small>{}</small>").format(m, _basis([cells[name][m] for name in named if m in cells[name]]))
+        Markup("{}<small>{}</small>").format(
+            Markup("_<wbr>").join(m.split("_")),
+            _basis([cells[name][m] for name in named if m in cells[name] and name != REAL]),
+        )
         for m in metrics
     ]
     return page.table(["method", *heads], rows, css="scores")
 
 
 def _basis(values: list[Value]) -> str:
-    counts = [value.n for value in values if value.value is not None]
+    counts = [value.n for value in values if value.value is not None] or [0]
     floor = next((value.floor for value in values if value.floor is not None), None)
     n = f"n {min(counts)}" if len(set(counts)) == 1 else f"n {min(counts)} to {max(counts)}"
     return n if floor is None else f"{n}; floor {floor:.3g}"
