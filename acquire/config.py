@@ -29,7 +29,7 @@ class Source(Section):
     )
     location: str = Field(default="", description="the URL or the path; not used by a search")
     words: tuple[str, ...] = Field(default=SEARCH_WORDS, description="what to search for: one search each")
-    count: int | None = Field(default=50, ge=1, description="most entries of a search, channel or playlist; none: all")
+    count: int = Field(default=50, ge=0, description="most entries of a search, channel or playlist; 0: all")
 
     @model_validator(mode="after")
     def _complete(self) -> Source:
@@ -70,7 +70,7 @@ class Download(Section):
     """How to fetch."""
 
     max_height_px: int = Field(default=1080, ge=1, description="tallest format to take from a platform")
-    attempts: int = Field(default=6, ge=1, description="tries without a new byte before it counts as failed")
+    attempts: int = Field(default=6, ge=1, description="tries in a row that bring no 64 kB before it has failed")
     backoff_s: float = Field(default=1.0, ge=0, description="longest wait before the second try; then doubling")
     backoff_max_s: float = Field(default=120.0, ge=0, description="longest wait, also where a server asks for it")
     connect_timeout_s: float = Field(default=15.0, gt=0, description="longest wait for a connection")
@@ -118,7 +118,7 @@ class Frames(Section):
 
     extract: bool = Field(default=True, description="write frames/CLIP/TIMESTAMP.png beside the video")
     height_px: int = Field(default=360, ge=16, description="height of those frames; never enlarged")
-    format: Literal["png", "jpg"] = Field(default="png", description="png is exact; jpg a fifth of its size")
+    format: Literal["png", "jpg"] = Field(default="png", description="png is exact; jpg takes a quarter of the space")
 
 
 class AcquireConfig(Section):

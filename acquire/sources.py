@@ -59,7 +59,7 @@ def _input(text: str, workspace: Workspace, config: AcquireConfig) -> Iterator[E
     where = "input"
     if match := _SEARCH.fullmatch(text):
         count = None if match[1] == "all" else int(match[1] or 1)
-        yield from _search(match[2], count, workspace, config)
+        yield from _expanded(text, count, f"search {match[2]!r}", workspace, config)
     elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text) and not Path(text).exists():
         yield from _address(text, where, workspace, config)
     else:
@@ -70,9 +70,10 @@ def _source(source: Source, workspace: Workspace, config: AcquireConfig) -> Iter
     where = f"acquire.sources ({source.kind})"
     if source.kind == "search":
         for words in source.words:
-            yield from _search(words, source.count, workspace, config)
+            query = f"ytsearch{source.count or 'all'}:{words}"
+            yield from _expanded(query, source.count or None, f"search {words!r}", workspace, config)
     elif source.kind in ("channel", "playlist"):
-        yield from _expanded(source.location, source.count, where, workspace, config)
+        yield from _expanded(source.location, source.count or None, where, workspace, config)
     elif source.kind == "list":
         yield from read_list(Path(source.location))
     elif source.kind == "path":
@@ -95,10 +96,6 @@ def _address(url: str, where: str, workspace: Workspace, config: AcquireConfig) 
         yield from _expanded(url, None, where, workspace, config)
     else:
         yield url_entry(url, where)
-
-
-def _search(words: str, count: int | None, workspace: Workspace, config: AcquireConfig) -> Iterator[Entry]:
-    yield from _expanded(f"ytsearch{count or 'all'}:{words}", count, f"search {words!r}", workspace, config)
 
 
 def _expanded(

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from acquire_world import acquire, kinds, make_video, tables
-from flythrough.acquire.config import Rules
+from flythrough.acquire import platforms
+from flythrough.acquire.config import SEARCH_WORDS, Download, Rules
 from flythrough.acquire.failures import KINDS
 from flythrough.acquire.platform_failures import failure_of
 from flythrough.acquire.rules import Candidate, has_word, reject
@@ -236,6 +237,28 @@ def test_playlists_become_entries_once_and_rules_apply_to_what_is_found(shore: S
     assert shore.server.hits("/watch/b.json") == 0  # its title in the list was enough
     acquire(tmp_path, **settings)
     assert shore.server.hits("/list/coast.json") == 1
+
+
+def test_searches_ask_for_the_words_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int | None]] = []
+
+    def listing(query: str, count: int | None, settings: Download) -> list[dict[str, Any]]:
+        asked.append((query, count))
+        return [{"url": f"https://www.youtube.com/watch?v={len(asked):011d}", "title": "Unboxing a drone"}]
+
+    monkeypatch.setattr(platforms, "listing", listing)
+    sources = [{"kind": "search", "words": ["sea cliffs", "lagoon"], "count": 7}, {"kind": "search", "count": 0}]
+    inputs = ["ytsearch3:drone coast", "ytsearchdate4:drone", "ytsearchall:reef"]
+    acquire(tmp_path, inputs=inputs, sources=sources)
+    acquire(tmp_path, inputs=inputs, sources=sources)
+    defaults = [(f"ytsearchall:{words}", None) for words in SEARCH_WORDS]
+    assert asked == [
+        ("ytsearch3:drone coast", 3), ("ytsearchdate4:drone", 4), ("ytsearchall:reef", None),
+        ("ytsearch7:sea cliffs", 7), ("ytsearch7:lagoon", 7), *defaults,
+    ]  # fmt: skip
+    drops = tables(tmp_path)["drops"]
+    assert {row["reason"] for row in drops} == {"title has a skip-word"}
+    assert len(drops) == len(asked)
 
 
 def test_a_list_that_cannot_be_had_is_one_error(shore: Shore, tmp_path: Path) -> None:
