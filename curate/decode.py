@@ -58,7 +58,7 @@ def glimpses(path: Path, *, longest: int, sample_every_s: float) -> Iterator[Gli
         sample_every_s: seconds between frames that carry full-size luma (the first frame always does).
 
     Raises:
-        InputError: the file cannot be read, has no frames, or a packet does not decode.
+        InputError: the file cannot be read, has no frames, or a packet does not decode or is damaged.
     """
     return _in_thread(lambda: _decode(path, longest, sample_every_s), ahead=24)
 
@@ -80,6 +80,8 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
                     f"{path} does not decode after frame {index} ({error})", remedy="Fetch it again"
                 ) from error
             for frame in decoded:
+                if frame.is_corrupt:  # the decoder has painted over a damaged packet
+                    raise InputError(f"{path} is damaged at frame {index}", remedy="Fetch it again")
                 pts = frame.pts if frame.pts is not None else previous + 1
                 previous = pts
                 time_us = round(pts * base * 10**6)

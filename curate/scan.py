@@ -212,7 +212,7 @@ def _measure(span: Span, segmenter: Segmenter, collector: _Collector, config: Cu
         measures["hash"] = shot_hash(seen.pictures)
         shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
         measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
-        measures["land"] = 1 - measures["sky"] - measures["water"]
+        measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
         if _still_in(measures, config):
             views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
             measures["nature"] = float(np.mean(nature_probability(views)))

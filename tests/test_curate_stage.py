@@ -223,22 +223,27 @@ def test_one_frame_is_a_short_shot(tmp_path) -> None:
     assert [d["reason"] for d in workspace.rows("drops")] == ["short"]
 
 
+def damage(file: Path) -> None:
+    """Overwrite one byte in forty of the middle of a file."""
+    data = bytearray(file.read_bytes())
+    rng = np.random.default_rng(0)
+    for at in range(2 * len(data) // 5, len(data) // 2, 40):
+        data[at] = int(rng.integers(256))
+    file.write_bytes(data)
+
+
 def test_broken_videos_are_errors_of_their_own(tmp_path) -> None:
     good = Edit(fps=24).cut(flight()).write(tmp_path / "good.mp4")
-    whole = encode(tmp_path / "corrupt.mkv", "-pix_fmt", "yuv420p", "-c:v", "mpeg4", "-g", "3", seconds=3)
-    data = bytearray(whole.read_bytes())
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "cut.mp4").write_bytes(good.read_bytes()[:500])
-    rng = np.random.default_rng(0)
-    for at in range(len(data) // 3, 2 * len(data) // 3, 40):
-        data[at] = int(rng.integers(256))
-    whole.write_bytes(data)
-    names = ["text.mp4", "cut.mp4", "good.mp4", "corrupt.mkv"]
+    for codec, suffix in (("mpeg4", "mkv"), ("libx264", "mp4"), ("libx264", "ts")):
+        damage(encode(tmp_path / f"{codec}-{suffix}.{suffix}", "-pix_fmt", "yuv420p", "-c:v", codec, seconds=3))
+    names = ["text.mp4", "cut.mp4", "good.mp4", "mpeg4-mkv.mkv", "libx264-mp4.mp4", "libx264-ts.ts"]
     workspace = workspace_of(tmp_path / "w", [tmp_path / n for n in names])
     report = curate(workspace)
-    assert report.done + report.failed == 4
     errors = {e["id"]: e for e in workspace.rows("errors")}
-    assert {"text", "cut"} <= set(errors) <= {"text", "cut", "corrupt"}
+    assert set(errors) == {Path(n).stem for n in names} - {"good"}
+    assert (report.done, report.failed) == (1, 5)
     assert all(e["kind"] == "input" and e["remedy"] for e in errors.values())
     assert [s["video_id"] for s in workspace.rows("shots") if s["video_id"] == "good"] == ["good"]
 
