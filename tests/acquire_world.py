@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,7 @@ from flythrough.acquire.stage import STAGE
 from flythrough.catalog import Row, Workspace
 from flythrough.executor import Executor, InlineExecutor
 from flythrough.pipeline import Report, run_stage
-from flythrough.video import VideoWriter
+from flythrough.video import VideoWriter, ffmpeg_path
 
 FAST = Download(backoff_s=0.01, backoff_max_s=2, stall_timeout_s=1, connect_timeout_s=2, attempts=3, per_host=8)
 FPS = Fraction(30000, 1001)
@@ -61,3 +62,8 @@ def tables(root: Path) -> dict[str, list[Row]]:
 def kinds(root: Path) -> dict[str, str]:
     """Kind of error by id."""
     return {row["id"]: row["kind"] for row in Workspace(root).rows("errors")}
+
+
+def ffmpeg(folder: Path, *arguments: str) -> None:
+    """Run the program in a folder; existing files are overwritten."""
+    subprocess.run([ffmpeg_path(), "-loglevel", "error", "-y", *arguments], cwd=folder, check=True)
