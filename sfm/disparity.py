@@ -16,7 +16,7 @@ from .posed import PosedClip
 from .trajectory import level
 
 Disparities = Iterator[Float[np.ndarray, "h w"]]
-_UNDER_PERCENT = 3  # of the points may lie below the sea's plane
+_UNDER_PERCENT = 2  # of the points may lie below the sea's plane
 MIN_POINTS = 8  # that a frame's disparity can be made from or fitted to
 
 
@@ -55,11 +55,14 @@ def _from_points(clip: PosedClip, config: DisparityConfig) -> Disparities:
 
 
 def _sea_plane(clip: PosedClip) -> tuple[Float[np.ndarray, 3], float] | None:
-    """The level plane under nearly all points, as (down, down . x); None where gravity cannot be told."""
+    """The level plane under nearly all points, as (down, down . x); None where gravity cannot be told.
+
+    Only bundle-adjusted points count: others on waves seem to lie below the sea.
+    """
     down = level(clip.poses)
     if down is None:
         return None
-    depth = float(np.percentile(clip.points @ down, 100 - _UNDER_PERCENT))
+    depth = float(np.percentile(clip.points[: clip.adjusted] @ down, 100 - _UNDER_PERCENT))
     return (down, depth) if (depth - camera_center(clip.poses) @ down).min() > 0.05 else None
 
 

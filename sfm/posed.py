@@ -27,7 +27,8 @@ class PosedClip:
         images: undistorted RGB.
         intrinsics: fx fy cx cy, normalised; one camera.
         poses: cam_from_world in the common scale.
-        points: world points in the common scale.
+        points: world points in the common scale, those that were bundle-adjusted first.
+        adjusted: how many these are; the others serve disparity only.
         visible_from, visible_to: first and last (inclusive) place of a frame that saw the point.
         scale: SfM units a unit of the common scale.
     """
@@ -37,6 +38,7 @@ class PosedClip:
     intrinsics: Float[np.ndarray, 4]
     poses: Float[np.ndarray, "n 3 4"]
     points: Float[np.ndarray, "p 3"]
+    adjusted: int
     visible_from: Int64[np.ndarray, "p"]
     visible_to: Int64[np.ndarray, "p"]
     scale: float
@@ -89,6 +91,7 @@ def pose_clip(footage: Footage, scene: Scene) -> PosedClip:
         intrinsics=intrinsics,
         poses=poses,
         points=np.concatenate([scene.points, dense.points]) / unit,
+        adjusted=len(scene.points),
         visible_from=np.concatenate([scene.seen_frame[order[ends[:-1]]], dense.visible_from]),
         visible_to=np.concatenate([scene.seen_frame[order[ends[1:] - 1]], dense.visible_to]),
         scale=unit,

@@ -12,7 +12,7 @@ from flythrough.geometry import camera_center
 from .config import QualityConfig
 from .scene import Scene
 
-_TURNED = 0.004  # spread of the x axes from which gravity can be told: about 13 degrees of yaw in all
+_TURNED = 0.003  # spread of the x axes from which gravity can be told: about 11 degrees of yaw in all
 _NOISE = 0.5  # measurement noise of the smoother, median steps; its process noise is one step a second squared
 
 
