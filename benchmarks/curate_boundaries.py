@@ -178,6 +178,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("/tmp/curate-boundaries"))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", help="run one detector")
+    parser.add_argument("--skip", nargs="*", default=[], help="leave out videos whose name starts with one of these")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     real = options.data.is_dir()
@@ -186,6 +187,8 @@ def main() -> None:
     )
     videos = []
     for name, edit in made:
+        if name.startswith(tuple(options.skip)):
+            continue
         path = options.cache / f"{name}.mp4"
         videos.append((name, edit, path if path.exists() else edit.write(path)))
     detectors: dict[str, tuple[Callable[[Path], Found], bool]] = {

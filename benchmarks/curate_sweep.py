@@ -25,6 +25,7 @@ MEANT = {
     "static": "speed_widths_s",
     "rotation": "parallax",
     "zoom": "parallax",
+    "sea": "land",
     "shaken": "shake_widths_s2",
     "film": "nature",
 }

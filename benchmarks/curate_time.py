@@ -1,6 +1,7 @@
 """Time and memory of the whole stage against ``scenedetect detect-adaptive`` on the same file, turn by turn.
 
 python benchmarks/curate_time.py VIDEO [--repeat 3]
+python benchmarks/curate_time.py VIDEO --repeat 1 --ours      # only our time and memory, for a very long file
 """
 
 from __future__ import annotations
@@ -14,57 +15,73 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-STAGE = """
-import sys
-from flythrough.cli import main
-main()
-"""
+import psutil
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Seconds on the wall and seconds of processor of a command with its children."""
+@dataclass(frozen=True)
+class Cost:
+    """What a command with its children took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float  # resident memory of all its processes together; pages they share count once each
+
+
+def cost_of(command: list[str]) -> Cost:
+    """Run a command to its end."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, resident(process.pid))
+        time.sleep(0.05)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    wall_s, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cost(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak / 2**20)
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process and all below it hold in memory."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for one in [parent, *parent.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                total += one.memory_info().rss
+    return total
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--ours", action="store_true", help="leave scenedetect out")
     options = parser.parse_args()
-    flythrough = [sys.executable, "-c", STAGE]
-    rows = []
+    scenedetect = shutil.which("scenedetect", path=os.path.dirname(sys.executable)) or "scenedetect"
+    theirs = [scenedetect, "-q", "-i", str(options.video), "detect-adaptive"]
+    flythrough = [sys.executable, "-c", "from flythrough.cli import main; main()"]
+    ratios = []
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [*flythrough, "acquire", "-w", folder, "--input", str(options.video)], check=True, stdout=subprocess.DEVNULL
         )
         for _ in range(options.repeat):
-            theirs = timed(
-                [
-                    shutil.which("scenedetect", path=os.path.dirname(sys.executable)) or "scenedetect",
-                    "-q",
-                    "-i",
-                    str(options.video),
-                    "detect-adaptive",
-                ]
-            )
             shutil.rmtree(Path(folder) / "curate", ignore_errors=True)
-            ours = timed([*flythrough, "curate", "-w", folder])
-            rows.append(
-                {
-                    "theirs_s": theirs[0],
-                    "ours_s": ours[0],
-                    "ratio": ours[0] / theirs[0],
-                    "cpu_ratio": ours[1] / theirs[1],
-                }
-            )
-            print(json.dumps({key: round(value, 2) for key, value in rows[-1].items()}), flush=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(json.dumps({"median_ratio": sorted(r["ratio"] for r in rows)[len(rows) // 2], "peak_mb": round(peak)}))
+            other = None if options.ours else cost_of(theirs)
+            ours = cost_of([*flythrough, "curate", "-w", folder])
+            row = {"ours_s": ours.wall_s, "ours_cpu_s": ours.cpu_s, "ours_peak_mb": ours.peak_mb}
+            if other is not None:
+                row |= {"theirs_s": other.wall_s, "theirs_cpu_s": other.cpu_s}
+                row |= {"ratio": ours.wall_s / other.wall_s, "cpu_ratio": ours.cpu_s / other.cpu_s}
+                ratios.append(row["ratio"])
+            print(json.dumps({key: round(value, 2) for key, value in row.items()}), flush=True)
+    if ratios:
+        print(json.dumps({"median_ratio": round(sorted(ratios)[len(ratios) // 2], 2)}))
 
 
 if __name__ == "__main__":

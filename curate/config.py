@@ -130,7 +130,7 @@ class NatureRule(Rule):
     """Not nature seen from outdoors."""
 
     min_nature: float = Field(
-        default=0.12, ge=0, le=1, description="least mean probability of ImageNet's coast, cliff, valley, ... classes"
+        default=0.1, ge=0, le=1, description="least mean probability of ImageNet's coast, cliff, valley, ... classes"
     )
 
 
