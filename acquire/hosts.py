@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .config import Download
+from .failures import FetchError
 
 _POLL_S = 0.02
 
@@ -23,13 +24,18 @@ class Host:
     """
 
     def __init__(self, folder: Path, name: str, settings: Download) -> None:
+        self._name = name
         self._folder = folder / re.sub(r"[^a-z0-9.-]", "_", name)[:100]
         self._folder.mkdir(parents=True, exist_ok=True)
         self._settings = settings
 
     @contextmanager
     def connection(self) -> Iterator[None]:
-        """Hold one of the host's connections; waits until one is free and a request may begin."""
+        """Hold one of the host's connections; waits until one is free and a request may begin.
+
+        Raises:
+            FetchError: the host has asked for a pause that is longer than we wait.
+        """
         slots = list(range(self._settings.per_host))
         random.shuffle(slots)  # so that waiting workers do not all stand before the same slot
         while True:
@@ -52,11 +58,18 @@ class Host:
 
     def _begin(self) -> float:
         """Begin a request, or say how long to wait before asking again."""
+        rate, longest_s = self._settings.requests_per_s, self._settings.backoff_max_s
         with self._next_request() as (at, put):
             now = time.time()
+            if at - now > max(longest_s, 1 / rate if rate else 0):
+                raise FetchError(
+                    f"{self._name} asked for a pause of more than {longest_s:g} s (acquire.download.backoff_max_s)",
+                    kind="rate-limited",
+                    again=False,
+                )
             if at > now:
                 return at - now
-            if rate := self._settings.requests_per_s:
+            if rate:
                 put(now + 1 / rate)
             return 0
 
@@ -77,6 +90,4 @@ class Host:
                 at = float(text)
             except ValueError:
                 at = 0.0  # never set, or its writer was killed
-            settings = self._settings
-            longest = max(settings.backoff_max_s, 1 / settings.requests_per_s if settings.requests_per_s else 0)
-            yield min(at, time.time() + longest), put  # a clock set back must not stop us for long
+            yield at, put

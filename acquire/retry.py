@@ -38,13 +38,12 @@ def persist(
         except FetchError as error:
             here = progress()
             tries, farthest = (1, here) if here >= farthest + _STEP else (tries + 1, farthest)
-            if not error.again or tries >= settings.attempts:
-                raise
-            wait = random.uniform(0.5, 1) * min(settings.backoff_max_s, settings.backoff_s * 2 ** (tries - 1))
-            if error.retry_after_s is not None:
-                if error.retry_after_s > settings.backoff_max_s:
-                    raise  # longer than we are to wait: the user will run again
-                wait = max(wait, error.retry_after_s)
-                pause_host(error.retry_after_s)
+            asked_s = error.retry_after_s or 0.0
+            if asked_s:
+                pause_host(asked_s)
+            if not error.again or tries >= settings.attempts or asked_s > settings.backoff_max_s:
+                raise  # also where we are to wait for longer than we do: the user will run again
+            wait = random.uniform(0.5, 1) * min(settings.backoff_max_s, settings.backoff_s * 2 ** min(tries - 1, 30))
+            wait = max(wait, asked_s)
             log.info("%s; again in %.1f s", error.message, wait)
             time.sleep(wait)

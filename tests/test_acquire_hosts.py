@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from flythrough.acquire.config import Download
 from flythrough.acquire.download import Fetcher
+from flythrough.acquire.failures import FetchError
 from flythrough.acquire.hosts import Host
 from flythrough.acquire.urls import host_name
 from http_server import Page, Server, serve
@@ -85,6 +86,16 @@ def test_a_pause_holds_for_those_who_wait_already(tmp_path: Path) -> None:
     host.pause(0.6)
     waiting.join()
     assert began[1] - paused >= 0.58
+
+
+def test_a_host_that_wants_to_be_left_alone_is_not_asked_for_the_next_file(server: Server, tmp_path: Path) -> None:
+    server.pages["/a.mp4"] = Page(BODY, statuses=[(429, {"Retry-After": "3600"})])
+    server.pages["/b.mp4"] = Page(BODY)
+    for path in ("/a.mp4", "/b.mp4"):
+        with pytest.raises(FetchError) as caught:
+            _child(server.url(path), tmp_path / "hosts", tmp_path / "got")
+        assert caught.value.kind == "rate-limited"
+    assert (server.hits("/a.mp4"), server.hits("/b.mp4")) == (1, 0)
 
 
 @pytest.mark.parametrize(
