@@ -58,10 +58,13 @@ def refresh(workspace: WorkspaceOption = Path("workspace")) -> None:
     import shutil
 
     from flythrough.catalog import Workspace
+    from flythrough.errors import InputError
 
     from .sources import lists_folder
 
     here = Workspace(workspace)
+    if not (here / "acquire").is_dir():
+        raise InputError(f"{workspace} has no acquire to refresh", remedy="Check --workspace")
     with here.locked():
         folder = lists_folder(here)
         count = len(list(folder.glob("*.json")))
