@@ -111,7 +111,7 @@ class SkyRule(Rule):
 class WaterRule(Rule):
     """Open water: hardly any land, and much that moves by itself."""
 
-    min_land: float = Field(default=0.22, ge=0, le=1, description="least share of what is not sky that is not water either")
+    min_land: float = Field(default=0.22, ge=0, le=1, description="least share of land in what is not sky")
     max_moving_area: float = Field(
         default=0.12, ge=0, le=1, description="greatest share of points off the epipolar geometry where land is less"
     )

@@ -14,6 +14,7 @@ from flythrough.curate.scan import find_boundaries
 from flythrough.curate.segment import Segmenter
 
 from flythrough.errors import InputError
+from flythrough.video import frames
 
 SIZE = (192, 108)
 CHEAP = CurateConfig(shots=Shots(detector="cheap"))
@@ -31,8 +32,8 @@ def found(edit: Edit, path: Path, config: CurateConfig = CHEAP) -> tuple[list[in
 
 def test_hard_cuts_are_found_to_the_frame(tmp_path) -> None:
     edit = Edit()
-    for seed, frames in enumerate((31, 17, 40, 24, 29)):
-        edit.cut(take(seed, frames))
+    for seed, length in enumerate((31, 17, 40, 24, 29)):
+        edit.cut(take(seed, length))
     cuts, graduals = found(edit, tmp_path)
     assert cuts == edit.cuts == [31, 48, 88, 112]
     assert graduals == []
@@ -87,6 +88,11 @@ def test_a_file_without_frames_is_an_error(tmp_path) -> None:
     (tmp_path / "empty.mp4").write_bytes(b"")
     with pytest.raises(InputError, match="empty"):
         find_boundaries(tmp_path / "empty.mp4", CHEAP)
+
+
+def test_a_flight_whose_view_changes_and_blurs_is_no_dissolve(shared_data, tmp_path) -> None:
+    flight = list(frames(shared_data / "real/infinite_nature_generated.mp4", end_us=45_000_000))[1230:]
+    assert found(Edit().cut(np.array([frame.image for frame in flight])), tmp_path) == ([], [])
 
 
 def feed(monkeypatch, transitions: list[Transition], frames: int, config: Shots) -> list[tuple[int, int]]:

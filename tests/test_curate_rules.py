@@ -48,6 +48,13 @@ def test_one_bad_figure_gives_its_reason(name: str, value: float, reason: str) -
     assert judge({**GOOD, name: value}, Rules())[0] == reason
 
 
+def test_open_water_is_little_land_and_much_that_moves() -> None:
+    sea = {**GOOD, "land": 0.1, "moving_area": 0.3}
+    assert judge(sea, Rules())[0] == "water"
+    assert judge({**sea, "moving_area": 0.02}, Rules()) == (None, [])  # snow in the shade
+    assert judge({**sea, "land": 0.4}, Rules()) == (None, [])  # a coast
+
+
 def test_score_reports_and_off_is_silent() -> None:
     slow = {**GOOD, "speed_widths_s": 0.0}
     assert judge(slow, Rules(still=StillRule(mode="score"))) == (None, ["still"])

@@ -9,10 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from curate_edits import Edit, pan, scenery
-from flythrough.curate.config import CurateConfig
+from flythrough.curate.config import CurateConfig, Rules
 from flythrough.curate.scan import scan
 from flythrough.curate.stage import STAGE
 from flythrough.curate.verdicts import Verdict, append_verdicts
@@ -129,6 +130,23 @@ def test_motion_is_measured_in_widths_and_seconds(tmp_path) -> None:
     assert slide["speed_widths_s"] == pytest.approx(1.92 * 24 / 192, rel=0.05)
     assert slide["parallax"] < 0.02 < measured(tmp_path, flight())["parallax"]
     assert measured(tmp_path, np.repeat(scenery(1, 192, 108)[None], 48, 0))["speed_widths_s"] < 0.002
+
+
+def test_a_turn_or_a_zoom_shows_no_parallax_and_a_flight_does(tmp_path) -> None:
+    photo = scenery(1, 600, 340)
+    zoom, turn = [], []
+    for i in range(48):
+        inner = photo[i : 340 - i, round(i * 600 / 340) : 600 - round(i * 600 / 340)]
+        zoom.append(cv2.resize(inner, (192, 108), interpolation=cv2.INTER_AREA))
+        angle = 0.01 * (i - 24)  # a camera with a focal length of one width turns about its upright axis
+        focal = np.array([[192, 0, 96], [0, 192, 54], [0, 0, 1.0]])
+        about = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+        whole = np.array([[1, 0, -204], [0, 1, -116], [0, 0, 1.0]])
+        turn.append(cv2.warpPerspective(photo, focal @ about @ np.linalg.inv(focal) @ whole, (192, 108)))
+    least = Rules().no_parallax.min_parallax
+    assert measured(tmp_path, np.array(zoom))["parallax"] < least / 2
+    assert measured(tmp_path, np.array(turn))["parallax"] < least / 2
+    assert measured(tmp_path, flight())["parallax"] > 2 * least
 
 
 def test_shake_is_seen_at_any_frame_rate_and_slow_footage_is_not_called_shaky(tmp_path) -> None:
