@@ -73,7 +73,7 @@ def test_render_backward(benchmark: Any) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_step(benchmark: Any, precision: str) -> None:
-    model = InfiniteNature().eval().requires_grad_(False)
+    model = InfiniteNature().eval().requires_grad_(False).to(memory_format=torch.channels_last)
     rgbd, kernels = recipe.tensor(recipe.rgbd(0)), model.normalise()
     style = model.encode(rgbd, kernels)[0]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32

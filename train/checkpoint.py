@@ -116,7 +116,7 @@ def assemble(
             raise InputError(f"{origin}: {broken[0]} has values that are not finite", remedy="Fetch it again")
         state[key] = torch.cat([_to_torch(value, key) for value in values])
     model.load_state_dict(state)
-    return model.eval(), report
+    return model.eval().to(memory_format=torch.channels_last), report
 
 
 def tensorflow_names(key: str) -> list[str]:

@@ -117,5 +117,5 @@ def _strip(file: Path) -> str:
     if image is None:
         return f"<p>{escape(file.name)} cannot be read</p>"
     source = page.png_uri(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    style = "image-rendering:auto;max-width:100%"
+    style = f"width:min(100%, {max(768, image.shape[1])}px)"  # strips of small pictures are enlarged
     return f'<figure><img src="{source}" style="{style}"><figcaption>Step {int(file.stem)}</figcaption></figure>'
