@@ -1,7 +1,7 @@
 """Times of evaluate (``pytest benchmarks/test_evaluate_speed.py -s``): prints them; asserts ratios and memory.
 
-Wall-clock times need a quiet machine. CPU seconds, printed beside them, say the same on a busy one: two quiet cores take
-between half of them and all of them.
+Wall-clock times need a quiet machine. CPU seconds, printed beside them, say the same on a busy one: two quiet cores
+take between half of them and all of them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def test_frechet_distance_at_2048_with_the_real_side_cached(reference: Reference
     print(f"\nFrechet distance at {DIMENSION}: {wall:.2f} s, CPU {cpu:.2f} s")
 
 
+@pytest.mark.timeout(1200)  # a busy machine takes long
 def test_81_windows_of_100_steps_of_700_flights(reference: Reference) -> None:
     def steps() -> Iterator[np.ndarray]:
         for step in range(100):
@@ -66,7 +67,7 @@ def test_memory_is_flat_in_the_number_of_images(tmp_path: Path, monkeypatch: pyt
         cached_features(extractor, f"{count}", lambda index: images[index % len(images)], count)
         peaks.append(peak_gb())
     print(f"\nfeatures of 64 images: at most {peaks[0]:.3f} GB; of 1024: {peaks[1]:.3f} GB")
-    assert peaks[1] < peaks[0] + 0.05  # 1024 images themselves are 0.12 GB, in float32 0.47 GB
+    assert peaks[1] < peaks[0] + 0.1  # 1024 images at the network's input size are 0.6 GB in float32
 
 
 def test_inception_against_torch_fidelity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

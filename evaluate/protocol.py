@@ -49,7 +49,6 @@ class Generation(Section):
     sfm_flights: int = Field(
         default=10, ge=0, description="flights, the first ones, whose camera structure from motion looks for"
     )
-    marks: tuple[int, ...] = Field(default=(1, 10, 25, 50, 100), description="steps shown in grids")
 
 
 class Sets(Section):

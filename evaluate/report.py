@@ -20,6 +20,7 @@ from .source import Source
 
 REPORT = "evaluate/report.html"
 STYLE = """<style>
+p.subtitle { overflow-wrap: anywhere; }
 table.scores td, table.scores small { white-space: nowrap; } table.scores td { text-align: right; }
 table.scores td:first-child { text-align: left; } table.scores th { text-align: right; vertical-align: bottom; }
 table.scores th:first-child { text-align: left; } table.scores small { display: block; color: var(--soft); }
@@ -27,18 +28,8 @@ table.scores th:first-child { text-align: left; } table.scores small { display: 
 </style>"""
 # Left to right; what ranks comes first. Metrics that are not named follow in the order they were measured in.
 ORDER = (
-    "fid",
-    "fd_lite0",
-    "kid",
-    "kd_lite0",
-    "fid_sw",
-    "fd_lite0_sw",
-    "lpips_alex",
-    "lpips_vgg",
-    "psnr",
-    "ssim",
-    "mse",
-)
+    "fid", "fd_lite0", "kid", "kd_lite0", "fid_sw", "fd_lite0_sw", "lpips_alex", "lpips_vgg", "psnr", "ssim", "mse",
+)  # fmt: skip
 RANKS_BY_MORE = ("psnr",)
 
 
