@@ -325,7 +325,7 @@ def test_the_stage_scores_what_it_can_and_says_what_it_cannot(workspace: Workspa
     assert "<video" in page
     assert "bad</b> failed" in page
     assert page.index("View generation") < page.index("<td>layered") < page.index("<td>real") < page.index("<video")
-    assert page.count(", recorded\"") == 2  # beside the best and the worst case of the one method that has any
+    assert page.count(', recorded"') == 2  # beside the best and the worst case of the one method that has any
     again = run_stage(STAGE, own, config, InlineExecutor())
     assert again.ran == 0
     assert own.rows("results") == rows
