@@ -13,7 +13,7 @@ from flythrough.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
 
-VERSION = 1
+VERSION = 2
 
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
