@@ -28,9 +28,9 @@ POST = {**SAFE, "origin": f"http://{HOST}"}
 # Two kept, one of them just so; three dropped.
 FIGURES = {
     "v-0-2000000": (None, 0.6),
-    "v-2000000-4000000": (None, 0.13),
+    "v-2000000-4000000": (None, 0.11),
     "v-4000000-6000000": ("not_nature", 0.02),
-    "v-6000000-8000000": ("not_nature", 0.10),
+    "v-6000000-8000000": ("not_nature", 0.08),
     "v-8000000-9000000": ("still", 0.5),
 }
 
