@@ -20,6 +20,7 @@ from flythrough.sfm.keyframes import choose_keyframes, picture_motion
 from flythrough.sfm.mapping import map_keyframes
 from flythrough.sfm.matching import match_keyframes
 from flythrough.sfm.shot import pose_all
+from flythrough.sfm.stage import load_colmap
 from sfm_tables import align, write_table
 
 from flythrough.geometry import camera_center
@@ -75,6 +76,7 @@ def plain(take: Film, folder: Path) -> Result:
 
 @pytest.mark.timeout(3600)
 def test_posing_a_shot(benchmark, tmp_path):
+    load_colmap()  # quietly
     takes = {f"{kind}, island {seed}": film(seed, kind, SECONDS) for seed, kind in TAKES}
     ours(film(2, "orbit", 0.6, width=320, height=180, fps=20))  # compile first
     rows = {}
