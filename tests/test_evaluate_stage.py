@@ -304,7 +304,13 @@ def test_the_stage_scores_what_it_can_and_says_what_it_cannot(workspace: Workspa
     (tmp_path / "bad.toml").write_text(f'name = "bad"\ncommand = ["{sys.executable}", "-c", "raise SystemExit(3)"]\n')
     methods = ("infinite-nature", "layered", "real", str(tmp_path / "bad.toml"))
     config = EvaluateConfig(
-        methods=methods, steps=STEPS, view_steps=(2,), starts_per_clip=1, replicates=20, set_replicates=10
+        methods=methods,
+        steps=STEPS,
+        view_steps=(2,),
+        starts_per_clip=1,
+        sfm_flights=0,
+        replicates=20,
+        set_replicates=10,
     )
     report = run_stage(STAGE, own, config, InlineExecutor())
     assert (report.tasks, report.done) == (4, 4)
