@@ -22,7 +22,8 @@ from http_server import Page, Server, serve
 
 from flythrough.errors import FlythroughError, InputError
 
-FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=0.5, attempts=4, per_host=8)
+FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=20, attempts=4, per_host=8)
+IMPATIENT = FAST.model_copy(update={"stall_timeout_s": 0.5})
 
 
 COOKIES = "# Netscape HTTP Cookie File\n"
@@ -87,7 +88,7 @@ def test_always_cut_without_ranges_ends_in_an_error(server: Server, tmp_path: Pa
 
 def test_stall_times_out_and_is_resumed(server: Server, tmp_path: Path) -> None:
     server.pages["/a.mp4"] = Page(BODY, stall_at=0.4)
-    assert fetch(server, tmp_path).read_bytes() == BODY
+    assert fetch(server, tmp_path, settings=IMPATIENT).read_bytes() == BODY
     assert server.sent["/a.mp4"] == len(BODY)
 
 
@@ -153,7 +154,7 @@ def test_content_length_too_short_is_taken_at_its_word(server: Server, tmp_path:
 def test_a_server_that_only_trickles_stalls(server: Server, tmp_path: Path) -> None:
     server.pages["/a.mp4"] = Page(BODY, block=10, delay_s=0.05)
     with pytest.raises(FetchError, match="stalls after") as caught:
-        fetch(server, tmp_path, settings=FAST.model_copy(update={"attempts": 1}))
+        fetch(server, tmp_path, settings=IMPATIENT.model_copy(update={"attempts": 1}))
     assert caught.value.kind == "network"
 
 
