@@ -118,6 +118,9 @@ def _run(
                 reports.append(report)
                 if not as_json:
                     _print_report(report)
+        except KeyboardInterrupt:
+            print("Interrupted; what is finished is kept. Run the same command again to go on.", file=sys.stderr)
+            raise typer.Exit(130) from None
         finally:
             if as_json:
                 print(json.dumps({"workspace": str(root), "stages": [vars(report) for report in reports]}))
@@ -227,8 +230,3 @@ def main() -> None:
     except FlythroughError as error:
         print(f"error [{error.kind}] {error}", file=sys.stderr)
         sys.exit(1)
-    except (KeyboardInterrupt, SystemExit) as left:
-        if isinstance(left, SystemExit) and left.code != 130:  # typer turns Ctrl-C into an exit with 130
-            raise
-        print("Interrupted; what is finished is kept. Run the same command again to go on.", file=sys.stderr)
-        sys.exit(130)

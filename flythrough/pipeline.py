@@ -237,11 +237,16 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a row holds a {type(value).__name__}, which is no JSON value")
 
 
+class _TaskLog(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Nothing: that the disk is full is the task's error to name."""
+
+
 @contextmanager
 def _logged(file: Path) -> Iterator[None]:
     """Send log records, and the traceback of a failure, to the task's own log."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(file, mode="w", encoding="utf-8")
+    handler = _TaskLog(file, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("flythrough")
     before = logger.level

@@ -33,7 +33,7 @@ def start(videos: Path, workspace: Path, *options: str) -> subprocess.Popen[byte
         [*COMMAND, "run", "--until", "curate", "--input", str(videos), "--workspace", str(workspace), *options],
         start_new_session=True,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -67,3 +67,16 @@ def test_ray_makes_the_same_tables(videos: Path, undisturbed: dict[str, bytes], 
     pytest.importorskip("ray", reason="the extra ray is not installed")
     assert start(videos, tmp_path, "--executor", "ray").wait(280) == 1
     assert tables(tmp_path) == undisturbed
+
+
+def test_interrupted_it_says_what_is_kept(videos: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    process = start(videos, tmp_path / "w")
+    while not (tmp_path / "w" / "acquire" / "summary.json").exists():  # the second stage has begun, or is about to
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(100) == 130
+    assert b"what is finished is kept" in process.stderr.read()
+    assert start(videos, tmp_path / "w").wait(200) == 1
+    assert tables(tmp_path / "w") == undisturbed
