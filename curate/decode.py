@@ -60,7 +60,7 @@ def glimpses(path: Path, *, longest: int, sample_every_s: float) -> Iterator[Gli
     Raises:
         InputError: the file cannot be read, has no frames, or a packet does not decode or is damaged.
     """
-    return _in_thread(lambda: _decode(path, longest, sample_every_s), ahead=24)
+    return _in_thread(lambda: _decode(path, longest, sample_every_s), ahead=8)  # at a low rate each carries a full-size luma
 
 
 def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse]:
