@@ -19,6 +19,7 @@ from flythrough.video import open_video
 
 T = TypeVar("T")
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
+AHEAD = 8  # frames that wait to be measured; at a low rate each carries a full-size luma
 VIEW = 224  # pixels a side that EfficientNet-Lite0 sees
 
 
@@ -60,7 +61,7 @@ def glimpses(path: Path, *, longest: int, sample_every_s: float) -> Iterator[Gli
     Raises:
         InputError: the file cannot be read, has no frames, or a packet does not decode or is damaged.
     """
-    return _in_thread(lambda: _decode(path, longest, sample_every_s), ahead=8)  # at a low rate each carries a full-size luma
+    return _in_thread(lambda: _decode(path, longest, sample_every_s), ahead=AHEAD)
 
 
 def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse]:
