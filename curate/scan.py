@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,10 @@ DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its ni
 
 @dataclass
 class Shot:
-    """A shot with its measures; ``box`` is top, left, bottom, right (exclusive) in displayed pixels."""
+    """A shot with its measures; ``box`` is top, left, bottom, right (exclusive) in displayed pixels.
+
+    ``pictures`` and ``views`` are there only while the shot is handed over, so that memory does not grow with length.
+    """
 
     start_frame: int
     end_frame: int
@@ -128,6 +131,7 @@ def scan(
     config: CurateConfig,
     *,
     given_us: Sequence[tuple[int, int]] | None = None,
+    hand_over: Callable[[Shot], None] = lambda shot: None,
 ) -> Scan:
     """Find and measure a video's shots.
 
@@ -135,6 +139,7 @@ def scan(
         path: a local video file.
         config: the stage's settings.
         given_us: first and last presentation time of shots that are known already; boundaries are not sought.
+        hand_over: gets each shot as it ends, with its pictures; its box is not final.
 
     Raises:
         InputError: the video cannot be read to its end.
@@ -149,7 +154,10 @@ def scan(
 
     def finish(spans: Iterator[Span]) -> None:
         for span in spans:
-            shots.append(_measure(span, segmenter, collector, config, end_us))
+            shot = _measure(span, segmenter, collector, config, end_us)
+            hand_over(shot)
+            shot.pictures, shot.views = [], []
+            shots.append(shot)
             if given_us is None:
                 collector.forget(shots[-1].end_us)
 

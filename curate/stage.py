@@ -35,16 +35,22 @@ def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
 def run(job: Job, config: CurateConfig) -> Outcome:
     """Scan one video; every shot found is a row here, ``finish`` decides which are kept."""
     from .pictures import write_pictures
-    from .scan import scan
+    from .scan import Shot, scan
 
     inputs = job.task.inputs
     video = job.workspace / inputs["path"]
     given = _given_clips(job.workspace, inputs["camera_folder"])
-    found = scan(video, config, given_us=None if given is None else [span for _, span in given])
+    spans = None if given is None else [span for _, span in given]
+
+    def id_of(shot: Shot) -> str:
+        return f"{job.task.id}-{shot.start_us}-{shot.end_us}"
+
+    found = scan(
+        video, config, given_us=spans, hand_over=lambda shot: write_pictures(job.folder, id_of(shot), shot.pictures)
+    )
     outcome = Outcome()
     for number, shot in enumerate(found.shots):
-        id = f"{job.task.id}-{shot.start_us}-{shot.end_us}"
-        write_pictures(job.folder, id, shot.pictures)
+        id = id_of(shot)
         top, left, bottom, right = shot.box
         outcome.rows.append(
             {

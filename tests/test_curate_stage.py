@@ -292,3 +292,13 @@ def test_broken_input_is_one_line_with_a_remedy(tmp_path) -> None:
         scan(tmp_path / "text.mp4", NO_NATURE)
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
+
+
+def test_pictures_leave_with_their_shot(edited: Workspace) -> None:
+    """Memory must not grow with the number of shots."""
+    seen: list[int] = []
+    film = edited / edited.rows("videos")[0]["path"]
+    found = scan(film, NO_NATURE, hand_over=lambda shot: seen.append(len(shot.pictures)))
+    assert len(seen) == len(found.shots) > 1
+    assert min(seen) > 0
+    assert not any(shot.pictures or shot.views for shot in found.shots)
