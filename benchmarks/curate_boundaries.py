@@ -138,8 +138,8 @@ def scenedetect(name: str) -> Callable[[Path], Found]:
 def transnet(path: Path) -> Found:
     """TransNetV2 alone, at its own threshold 0.5; runs of over two frames are gradual. Predictions are kept."""
     import cv2
-    from flythrough.curate.transnet import probabilities
 
+    from flythrough.curate.transnet import probabilities
     from flythrough.video import frames
 
     known = path.with_suffix(".transnet.npy")  # 20 frames a second on two cores: asked once a file

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from flythrough.curate.config import CurateConfig
 from flythrough.curate.rules import LIMITS, MissingMeasure, judge
 from flythrough.curate.scan import scan

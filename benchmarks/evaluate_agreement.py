@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from flythrough.evaluate import images
 from flythrough.evaluate.features import Extractor, extract, load_extractor
 from flythrough.evaluate.fid import Moments, frechet_distance, kid

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from flythrough.acquire.camera_files import read_index
 from flythrough.acquire.config import Download
 from flythrough.acquire.download import Fetcher

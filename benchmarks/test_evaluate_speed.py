@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from flythrough.evaluate.fid import Moments, Reference
 from flythrough.evaluate.windows import sliding_distances
 
@@ -72,8 +73,9 @@ def test_memory_is_flat_in_the_number_of_images(tmp_path: Path, monkeypatch: pyt
 
 def test_inception_against_torch_fidelity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
-    from flythrough.evaluate.features import extract, load_extractor
     from torch_fidelity import feature_extractor_inceptionv3 as theirs
+
+    from flythrough.evaluate.features import extract, load_extractor
 
     monkeypatch.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: {})
     load = theirs.FeatureExtractorInceptionV3.load_state_dict

@@ -14,6 +14,10 @@ import cv2
 import numpy as np
 import pycolmap
 import pytest
+from sfm_tables import align, write_table
+
+from flythrough.geometry import camera_center
+from flythrough.sample_film import Film, film, frame_times_us
 from flythrough.sfm.config import SfmConfig
 from flythrough.sfm.footage import Footage
 from flythrough.sfm.keyframes import choose_keyframes, picture_motion
@@ -21,10 +25,6 @@ from flythrough.sfm.mapping import map_keyframes
 from flythrough.sfm.matching import match_keyframes
 from flythrough.sfm.shot import pose_all
 from flythrough.sfm.stage import load_colmap
-from sfm_tables import align, write_table
-
-from flythrough.geometry import camera_center
-from flythrough.sample_film import Film, film, frame_times_us
 
 SECONDS = float(os.environ.get("SFM_BENCH_SECONDS", "2"))
 TAKES = [(1, "forward"), (1, "orbit"), (1, "sideways")]

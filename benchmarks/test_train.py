@@ -20,14 +20,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import golden_recipe as recipe
 from clip_factory import make_workspace
+
+from flythrough.clips import load_clips
+from flythrough.render import render
 from flythrough.train.config import TrainConfig, resolve
 from flythrough.train.crew import Crew
 from flythrough.train.data import Batch, Loader, Sequences
 from flythrough.train.model import InfiniteNature
 from flythrough.train.trainer import Trainer
-
-from flythrough.clips import load_clips
-from flythrough.render import render
 
 REFINE_GFLOP = 73  # of the release's size, 160 x 256
 LENS = torch.from_numpy(recipe.INTRINSICS)[None]

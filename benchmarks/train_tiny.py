@@ -20,6 +20,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+
+from flythrough.autopilot import Autopilot, FixedFlight, Flight
+from flythrough.catalog import Workspace
 from flythrough.evaluate.baselines import RenderInpaint, RenderOnly
 from flythrough.evaluate.build import Choices, build_from_workspace
 from flythrough.evaluate.features import load_extractor
@@ -29,9 +32,6 @@ from flythrough.train.config import TrainConfig, resolve
 from flythrough.train.flight import fly, to_image
 from flythrough.train.native import load_checkpoint
 from flythrough.train.worker import CHECKPOINT, train
-
-from flythrough.autopilot import Autopilot, FixedFlight, Flight
-from flythrough.catalog import Workspace
 
 STEPS, COMPARED, LATE = 30, 10, slice(19, 30)  # of a flight; the step with a recorded frame; steps 20 to 30
 SHOWN = (0, 1, 5, 10, 20, 30)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from flythrough.acquire.config import AcquireConfig, Download
 from flythrough.acquire.stage import STAGE
-
 from flythrough.catalog import Row, Workspace
 from flythrough.executor import Executor, InlineExecutor
 from flythrough.pipeline import Report, run_stage

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from acquire_world import acquire, make_video, tables
+from http_server import Page, Server, serve
+
 from flythrough.acquire.budget import OverBudget, Purse
 from flythrough.acquire.config import Budget
-from http_server import Page, Server, serve
 
 
 @pytest.fixture

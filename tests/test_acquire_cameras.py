@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 from acquire_world import acquire, make_video, tables
-from flythrough.acquire.camera_text import read_camera_text
-from flythrough.acquire.given import nearest_frames
 from http_server import Page, Server, serve
 
+from flythrough.acquire.camera_text import read_camera_text
+from flythrough.acquire.given import nearest_frames
 from flythrough.cameras import Cameras, read_cameras, write_cameras
 from flythrough.video import ffmpeg_path, frame_times
 

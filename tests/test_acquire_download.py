@@ -14,12 +14,12 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from http_server import Page, Server, serve
+
 from flythrough.acquire.config import Download
 from flythrough.acquire.download import Fetcher
 from flythrough.acquire.failures import FetchError
 from flythrough.acquire.web import retry_after_s
-from http_server import Page, Server, serve
-
 from flythrough.errors import FlythroughError, InputError
 
 FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=20, attempts=4, per_host=8)

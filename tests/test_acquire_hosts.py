@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from http_server import Page, Server, serve
+
 from flythrough.acquire.config import Download
 from flythrough.acquire.download import Fetcher
 from flythrough.acquire.failures import FetchError
 from flythrough.acquire.hosts import Host
 from flythrough.acquire.urls import host_name
-from http_server import Page, Server, serve
 
 FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=20, attempts=4, per_host=8)
 BODY = b"\x00\x00\x00\x18ftyp" + random.Random(7).randbytes(1_500_000)

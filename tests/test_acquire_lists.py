@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from acquire_world import acquire, make_video, tables
+from http_server import Page, Server, serve
+
 from flythrough.acquire.config import AcquireConfig
 from flythrough.acquire.sources import entries
 from flythrough.acquire.urls import url_id
-from http_server import Page, Server, serve
-
 from flythrough.catalog import Workspace
 from flythrough.config import describe, load_config
 from flythrough.errors import ConfigError, InputError

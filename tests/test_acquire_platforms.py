@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from acquire_world import acquire, kinds, make_video, tables
+from http_server import Page, Server, serve
+
 from flythrough.acquire import platforms
 from flythrough.acquire.config import SEARCH_WORDS, Download, Rules
 from flythrough.acquire.failures import KINDS
 from flythrough.acquire.platform_failures import failure_of
 from flythrough.acquire.rules import Candidate, has_word, reject
-from http_server import Page, Server, serve
 
 yt_dlp = pytest.importorskip("yt_dlp")
 from yt_dlp.extractor.common import InfoExtractor  # noqa: E402

@@ -17,12 +17,12 @@ from pathlib import Path
 import psutil
 import pytest
 from acquire_world import FAST, acquire, make_video, tables
+from http_server import Page, Server, serve
+
 from flythrough.acquire.download import Fetcher
 from flythrough.acquire.failures import of_status
 from flythrough.acquire.report import report
 from flythrough.acquire.urls import url_id
-from http_server import Page, Server, serve
-
 from flythrough.catalog import Workspace
 
 

@@ -10,11 +10,11 @@ import golden_recipe as recipe
 import numpy as np
 import pytest
 import torch
+
+from flythrough.errors import InputError, MissingDependency
 from flythrough.train.checkpoint import import_tensorflow, read_tensorflow, tensorflow_names
 from flythrough.train.model import InfiniteNature
 from flythrough.train.native import load_checkpoint, save_checkpoint
-
-from flythrough.errors import InputError, MissingDependency
 
 EXTRAS = {
     "global_step": np.array(6935893, np.int64),

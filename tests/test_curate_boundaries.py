@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from curate_edits import Edit, matches, overlaps, pan, scenery
+
 from flythrough.curate.boundaries import Strip, Transition
 from flythrough.curate.config import CurateConfig, Shots
 from flythrough.curate.scan import find_boundaries
 from flythrough.curate.segment import Segmenter
-
 from flythrough.errors import InputError
 from flythrough.video import frames
 

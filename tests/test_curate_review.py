@@ -12,13 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
+
+from flythrough.catalog import Workspace, to_json
 from flythrough.curate.config import CurateConfig
 from flythrough.curate.review import make_app
 from flythrough.curate.review_data import Query, Review
 from flythrough.curate.verdicts import read_verdicts
-from starlette.testclient import TestClient
-
-from flythrough.catalog import Workspace, to_json
 from flythrough.errors import InputError
 
 TOKEN, PORT = "secret-token", 8123

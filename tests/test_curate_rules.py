@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
+
+from flythrough.catalog import Workspace, to_json
 from flythrough.curate.config import CurateConfig, Rules, StillRule
 from flythrough.curate.decide import decide
 from flythrough.curate.duplicates import find_duplicates
 from flythrough.curate.rules import LIMITS, RULES, MissingMeasure, judge
 from flythrough.curate.verdicts import FILE, Verdict, append_verdicts, read_verdicts
-
-from flythrough.catalog import Workspace, to_json
 from flythrough.errors import InputError
 from flythrough.stage import Outcome
 

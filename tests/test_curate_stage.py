@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 import pytest
 from curate_edits import Edit, pan, scenery
+
+from flythrough.cameras import Cameras, write_cameras
+from flythrough.catalog import Workspace
 from flythrough.curate.config import CurateConfig, Rules
 from flythrough.curate.scan import scan
 from flythrough.curate.stage import STAGE
 from flythrough.curate.verdicts import Verdict, append_verdicts
-
-from flythrough.cameras import Cameras, write_cameras
-from flythrough.catalog import Workspace
 from flythrough.errors import InputError
 from flythrough.executor import InlineExecutor
 from flythrough.files import sha256_of

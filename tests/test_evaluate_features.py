@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from flythrough.errors import InputError, MissingWeights
 from flythrough.evaluate import images
 from flythrough.evaluate.features import Extractor, extract, load_extractor, prefetch
 from flythrough.evaluate.fid import Moments, frechet_distance, kid
-
-from flythrough.errors import InputError, MissingWeights
 
 
 def pictures(count: int, height: int = 40, width: int = 56, seed: int = 0) -> np.ndarray:

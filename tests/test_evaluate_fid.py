@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from flythrough.evaluate.fid import Kernels, Moments, Reference, frechet_distance, kid, mmd
 from flythrough.evaluate.windows import sliding_distances
 

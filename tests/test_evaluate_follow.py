@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_factory import SPEED, camera_path, make_world, view
+
 from flythrough.evaluate.follow import Follow, compare_motion, expected_flow, follow, optical_flow, warp_error
 from flythrough.evaluate.reconstruct import Recovered, deviation, recover
-
 from flythrough.geometry import default_intrinsics, identity_pose
 
 HEIGHT, WIDTH = 64, 96

@@ -11,6 +11,9 @@ import cv2
 import numpy as np
 import pytest
 from clip_factory import make_workspace
+
+from flythrough.catalog import Workspace
+from flythrough.errors import InputError
 from flythrough.evaluate.build import Choices, build_from_acid_index, build_from_workspace
 from flythrough.evaluate.generate import generate
 from flythrough.evaluate.methods import MethodFailure, Spec, find_specs, read_spec
@@ -20,9 +23,6 @@ from flythrough.evaluate.score import score
 from flythrough.evaluate.source import Source
 from flythrough.evaluate.stage import STAGE, EvaluateConfig
 from flythrough.evaluate.tally import Settings
-
-from flythrough.catalog import Workspace
-from flythrough.errors import InputError
 from flythrough.executor import InlineExecutor
 from flythrough.methods import Setting
 from flythrough.pipeline import run_stage

@@ -14,6 +14,12 @@ import numpy as np
 import pytest
 import torch
 from clip_factory import camera_path, make_world, view
+
+from flythrough.autopilot import Autopilot, straight
+from flythrough.cameras import Cameras, write_cameras
+from flythrough.errors import InputError, MissingWeights
+from flythrough.geometry import compose, default_intrinsics, identity_pose
+from flythrough.methods import Setting
 from flythrough.train.cli import fly as fly_command
 from flythrough.train.depth import ROUGH, photo_disparity
 from flythrough.train.depth_guess import guess_disparity
@@ -23,12 +29,6 @@ from flythrough.train.method import InfiniteNatureMethod
 from flythrough.train.model import InfiniteNature
 from flythrough.train.native import RECORD, load_checkpoint, save_checkpoint
 from flythrough.train.sky import keep_sky
-
-from flythrough.autopilot import Autopilot, straight
-from flythrough.cameras import Cameras, write_cameras
-from flythrough.errors import InputError, MissingWeights
-from flythrough.geometry import compose, default_intrinsics, identity_pose
-from flythrough.methods import Setting
 from flythrough.video import frames
 
 MAIN = (sys.executable, "-c", "from flythrough.cli import main; main()")

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flythrough.leaderboard.boards import build_boards
-from flythrough.leaderboard.gather import reported_values
-from flythrough.leaderboard.stage import STAGE, LeaderboardConfig
-from flythrough.leaderboard.submissions import add_submission, read_submission
 
 from flythrough.catalog import Workspace
 from flythrough.errors import InputError
 from flythrough.executor import InlineExecutor
 from flythrough.files import read_json, write_json
+from flythrough.leaderboard.boards import build_boards
+from flythrough.leaderboard.gather import reported_values
+from flythrough.leaderboard.stage import STAGE, LeaderboardConfig
+from flythrough.leaderboard.submissions import add_submission, read_submission
 from flythrough.pipeline import run_stage
 
 HASH = "ab" * 32

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_factory import make_workspace
-from flythrough.sfm.export import FORMATS, export
-from flythrough.sfm.export_pixelsplat import cover_box, fit
 
 from flythrough.cameras import read_cameras
 from flythrough.catalog import Workspace
@@ -17,6 +15,8 @@ from flythrough.clips import Clip, load_clips
 from flythrough.errors import InputError
 from flythrough.files import sha256_of_folder
 from flythrough.geometry import crop_intrinsics, invert, project, transform
+from flythrough.sfm.export import FORMATS, export
+from flythrough.sfm.export_pixelsplat import cover_box, fit
 
 POINT = np.array([[1.0, 0.0, 4.0]])  # right of the first camera's axis, world units
 TRAJECTORY = {

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+from flythrough.geometry import camera_center, make_pose, project, transform
 from flythrough.sfm.config import DisparityConfig, KeyframesConfig, QualityConfig, ScaleConfig, SplitsConfig
 from flythrough.sfm.densify import densify
 from flythrough.sfm.disparity import Fit, fit_scale_and_shift, plane_disparity, reject_fit
@@ -15,8 +17,6 @@ from flythrough.sfm.posed import training_steps, undistort
 from flythrough.sfm.scene import Lens, Scene, adjust, refine
 from flythrough.sfm.splits import assign_splits, near_duplicates
 from flythrough.sfm.trajectory import gravity, level, measure_quality, reject_trajectory, runs, smooth
-
-from flythrough.geometry import camera_center, make_pose, project, transform
 
 SECOND = 1_000_000
 

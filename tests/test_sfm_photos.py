@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flythrough.sfm.config import FramesConfig
-from flythrough.sfm.photos import focal_in_longer_sides, read_photos
 from PIL import Image
 
 from flythrough.catalog import Workspace
@@ -15,6 +13,8 @@ from flythrough.config import load_config
 from flythrough.errors import InputError
 from flythrough.executor import InlineExecutor
 from flythrough.pipeline import run_stage
+from flythrough.sfm.config import FramesConfig
+from flythrough.sfm.photos import focal_in_longer_sides, read_photos
 from flythrough.stage import load_stage
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from flythrough.sfm.view import write_view
 
 from flythrough import video
 from flythrough.cameras import write_cameras
@@ -28,6 +27,7 @@ from flythrough.files import sha256_of
 from flythrough.geometry import camera_center, rotation_angle_deg
 from flythrough.pipeline import Report, run_stage
 from flythrough.sample_film import Film, film
+from flythrough.sfm.view import write_view
 from flythrough.stage import load_stage
 
 WIDTH, HEIGHT, FPS = 320, 180, 15

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 from clip_factory import make_workspace, write_clip
-from flythrough.train.data import FrameCache, Loader, Pick, Sequences
-from flythrough.train.shards import load_shards
 
 from flythrough.cameras import Cameras, read_cameras, write_cameras
 from flythrough.catalog import Workspace
 from flythrough.clips import Clip, load_clips
 from flythrough.errors import InputError
 from flythrough.render import render
+from flythrough.train.data import FrameCache, Loader, Pick, Sequences
+from flythrough.train.shards import load_shards
 
 SIZE = {"height": 32, "width": 64}
 

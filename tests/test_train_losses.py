@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
+
+from flythrough.errors import MissingWeights
 from flythrough.train.discriminator import Discriminators, split
 from flythrough.train.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
 from flythrough.train.perceptual import perceptual_distance
-
-from flythrough.errors import MissingWeights
 
 
 def test_hinge_losses_have_their_known_values() -> None:

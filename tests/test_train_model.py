@@ -8,13 +8,13 @@ import golden_recipe as recipe
 import numpy as np
 import pytest
 import torch
+
+from flythrough.errors import ConfigError, InputError
+from flythrough.render import render
 from flythrough.train import model as module
 from flythrough.train.checkpoint import assemble
 from flythrough.train.layers import normalise, padding, reflect_pad
 from flythrough.train.model import InfiniteNature, ground, shrink
-
-from flythrough.errors import ConfigError, InputError
-from flythrough.render import render
 
 LENS = torch.from_numpy(recipe.INTRINSICS)[None]
 HOME = torch.eye(3, 4)[None]

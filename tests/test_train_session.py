@@ -14,6 +14,11 @@ from typing import Any
 import pytest
 import torch
 from clip_factory import make_workspace
+
+from flythrough.catalog import Workspace
+from flythrough.clips import load_clips
+from flythrough.errors import DiskError, FlythroughError, InputError
+from flythrough.files import write_json
 from flythrough.train.config import PRESETS, Settings
 from flythrough.train.crew import Crew
 from flythrough.train.data import Batch, Sequences
@@ -21,11 +26,6 @@ from flythrough.train.session import NOT_FINITE, STOPPED, Session
 from flythrough.train.state import STATE_FILE, save_state
 from flythrough.train.trainer import Trainer
 from flythrough.train.worker import train
-
-from flythrough.catalog import Workspace
-from flythrough.clips import load_clips
-from flythrough.errors import DiskError, FlythroughError, InputError
-from flythrough.files import write_json
 
 SMALL: dict[str, Any] = PRESETS["tiny"] | {
     "height": 32, "width": 64, "base_width": 2, "style_size": 8, "discriminator_width": 4, "unroll": 2,

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 from clip_factory import make_workspace
-from flythrough.train.config import Settings, TrainConfig, resolve
-from flythrough.train.native import load_checkpoint
-from flythrough.train.report import write_report
-from flythrough.train.stage import STAGE
-from flythrough.train.worker import training_clips
 
 from flythrough.catalog import Workspace
 from flythrough.errors import ConfigError, InputError
 from flythrough.executor import InlineExecutor
 from flythrough.files import sha256_of_folder
 from flythrough.pipeline import run_stage
+from flythrough.train.config import Settings, TrainConfig, resolve
+from flythrough.train.native import load_checkpoint
+from flythrough.train.report import write_report
+from flythrough.train.stage import STAGE
+from flythrough.train.worker import training_clips
 
 TINY: dict[str, Any] = {
     "preset": "tiny", "height": 32, "width": 64, "base_width": 2, "style_size": 8, "discriminator_width": 4,
