@@ -31,7 +31,7 @@ lint: .venv/ready
 	$(BIN)/python -m pytest -q tests/test_imports.py
 
 bench: .venv/ready
-	$(BIN)/python -m pytest benchmarks --benchmark-only -q
+	$(BIN)/python -m pytest benchmarks -q -s
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
