@@ -64,11 +64,11 @@ def test_memory_is_flat_in_the_number_of_images(tmp_path: Path, monkeypatch: pyt
     extractor = load_extractor("lite0")
     images = np.random.default_rng(0).integers(0, 255, (32, 160, 256, 3), dtype=np.uint8)
     peaks = []
-    for count in (64, 1024):
+    for count in (512, 2048):  # the first fills what is read ahead
         cached_features(extractor, f"{count}", lambda index: images[index % len(images)], count)
         peaks.append(peak_gb())
-    print(f"\nfeatures of 64 images: at most {peaks[0]:.3f} GB; of 1024: {peaks[1]:.3f} GB")
-    assert peaks[1] < peaks[0] + 0.1  # 1024 images at the network's input size are 0.6 GB in float32
+    print(f"\nfeatures of 512 images: at most {peaks[0]:.3f} GB; of 2048: {peaks[1]:.3f} GB")
+    assert peaks[1] < peaks[0] + 0.05  # 1536 more images at the input size are 0.9 GB in float32
 
 
 def test_inception_against_torch_fidelity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

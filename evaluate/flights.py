@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def made_flights(source: Source, frames: dict[str, Frames], folder: Path) -> lis
         first = np.round(source.rgbd(start)[:3].transpose(1, 2, 0) * 255).astype(np.uint8)
         return Flight(start, [first, *(made[i] for i in range(len(made)))], _flown(folder, start, len(made)))
 
-    return [lambda start=start: load(start) for start in source.protocol.generation_starts()]  # type: ignore[misc]
+    return [partial(load, start) for start in source.protocol.generation_starts()]
 
 
 def _flown(folder: Path, start: Start, steps: int) -> np.ndarray | None:
@@ -68,7 +69,7 @@ def real_flights(source: Source) -> list[Load]:
         chosen = list(range(start.frame, len(clip), clip.steps))[: source.protocol.header.generation.steps + 1]
         return Flight(start, [source.frame(RealFrame(start.clip, i)) for i in chosen], clip.cameras.poses[chosen])
 
-    return [lambda start=start: load(start) for start in source.protocol.generation_starts()]  # type: ignore[misc]
+    return [partial(load, start) for start in source.protocol.generation_starts()]
 
 
 def measure_flights(source: Source, flights: list[Load], tally: Tally) -> None:
