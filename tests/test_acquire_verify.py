@@ -108,6 +108,8 @@ def test_duplicates_point_to_the_better_one(films: Path, tmp_path: Path) -> None
 
 def test_a_movie_that_refers_to_another_file_reads_only_itself(films: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.mov"
+    if len(str(secret)) % 2:  # an alias is padded to an even length, and libav keeps the padding as part of the name
+        secret = tmp_path / "secrets.mov"
     ffmpeg(tmp_path, "-i", str(films / "good.mp4"), "-c", "copy", str(secret))
     (tmp_path / "sly.mov").write_bytes(without_pictures(secret.read_bytes(), secret))
     acquire(tmp_path / "w", inputs=[str(tmp_path / "sly.mov")])
@@ -121,7 +123,8 @@ def test_a_movie_that_refers_to_another_file_reads_only_itself(films: Path, tmp_
 
 def without_pictures(movie: bytes, target: Path) -> bytes:
     """A QuickTime movie whose pictures are zeros, and whose index says (box ``dref``) that they are in ``target``."""
-    path = str(target).encode() + b" " * (len(str(target)) % 2)
+    path = str(target).encode()
+    assert len(path) % 2 == 0
     alias = bytes(150) + b"\x00\x02" + len(path).to_bytes(2, "big") + path + b"\xff\xff\x00\x00"
     entry = (12 + len(alias)).to_bytes(4, "big") + b"alis\x00\x00\x00\x00" + alias
     data, index = bytearray(movie), movie.rindex(b"moov")
