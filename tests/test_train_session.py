@@ -203,10 +203,9 @@ def test_sigterm_saves_and_ends_the_process(tmp_path: Path, workspace: Workspace
 
 def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path: Path, workspace: Workspace) -> None:
     changes = {"steps": 20, "save_every": 100, "strip_every": 100, "unroll_every": 8, "video_steps": 1}
-    # In float32 the same holds for the first steps; then the game of two networks blows up the last digit.
-    changes |= {"precision": "float64", "generator_rate": 1e-4, "discriminator_rate": 1e-4}
+    # In float32, where the game of two networks blows up the last digit: within ten steps it would be the first.
     losses = []
-    for processes, batch in ((1, 2), (2, 1)):
+    for processes, batch in ((1, 4), (2, 2)):
         folder = tmp_path / str(processes)
         folder.mkdir()
         settings = Settings(**(SMALL | changes | {"batch": batch, "processes": processes}))

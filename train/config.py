@@ -12,7 +12,7 @@ from flythrough.stage import Section
 
 # Settings that change what one sees of a run, or how fast it is, and not what comes of it.
 FREE = frozenset(
-    {"device", "processes", "workers", "cache_mb"}
+    {"device", "processes", "workers", "cache_mb", "micro_batch"}
     | {"log_every", "strip_every", "video_every", "video_steps", "save_every"}
 )
 PresetName = Literal["auto", "paper", "laptop", "tiny"]
@@ -65,6 +65,12 @@ class Settings(Section):
     # The optimiser.
     steps: int = Field(7_000_000, ge=1, description="Optimiser steps of the whole run")
     batch: int = Field(4, ge=1, description="Sequences per process and step")
+    micro_batch: int = Field(
+        0,
+        ge=0,
+        description="Sequences in one forward and backward pass, a divisor of batch, which saves memory; "
+        "0 is all on a GPU, one on a CPU (as many passes side by side as there are cores)",
+    )
     generator_rate: float = Field(1e-4, gt=0, description="Adam's learning rate of generator and encoder")
     discriminator_rate: float = Field(4e-4, gt=0, description="Adam's learning rate of the discriminators")
     beta1: float = Field(0.0, ge=0, lt=1, description="Adam's first decay")
@@ -78,7 +84,7 @@ class Settings(Section):
     ema: float = Field(0.999, ge=0, lt=1, description="Decay of the running mean of weights that is flown with")
     clip_norm: float = Field(10.0, gt=0, description="Longest gradient; longer ones are scaled down")
     precision: Literal["float32", "bf16", "float64"] = Field(
-        "bf16", description="Arithmetic of the networks; float64 is for checks, such as one process against two"
+        "bf16", description="Arithmetic of the networks; float64 is for checks"
     )
     checkpointing: bool = Field(True, description="Compute activations again in the backward pass, to save memory")
     seed: int = Field(0, ge=0, description="Seed of weights, order of clips, flips and styles")
@@ -96,6 +102,8 @@ class Settings(Section):
     def _consistent(self) -> Self:
         if self.unroll_start > self.unroll:
             raise ValueError(f"unroll_start is {self.unroll_start}, over unroll = {self.unroll}")
+        if self.micro_batch and self.batch % self.micro_batch:
+            raise ValueError(f"micro_batch is {self.micro_batch}, which does not divide batch = {self.batch}")
         if self.data == "shards" and not self.shards:
             raise ValueError("data = shards needs shards, the glob of the .tar files")
         return self

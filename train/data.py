@@ -42,6 +42,14 @@ class Batch:
     poses: Float[Tensor, "b t 3 4"]  # cam_from_first
     intrinsics: Float[Tensor, "b t 4"]
 
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def split(self, size: int) -> list[Batch]:
+        """The batch in parts of ``size`` sequences."""
+        parts = [slice(k, k + size) for k in range(0, len(self), size)]
+        return [Batch(self.clips[p], self.picks[p], self.rgbd[p], self.poses[p], self.intrinsics[p]) for p in parts]
+
     def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Batch:
         """The batch on a device."""
         move = [

@@ -52,9 +52,9 @@ class Discriminators(nn.Module):
         super().__init__()
         self.fine, self.coarse = PatchDiscriminator(width), PatchDiscriminator(width)
 
-    def forward(self, rgbd: Float[Tensor, "b 4 h w"]) -> Outputs:
-        """Logits and features, one a scale. In training mode the spectral norms' power iterations advance."""
-        kernels = normalise(self, keep=self.training)
+    def forward(self, rgbd: Float[Tensor, "b 4 h w"], kernels: Kernels | None = None) -> Outputs:
+        """Logits and features, one a scale. Without ``kernels``, in training mode, the power iterations advance."""
+        kernels = kernels or normalise(self, keep=self.training)
         fine_logits, fine_features = self.fine(rgbd, kernels)
         coarse_logits, coarse_features = self.coarse(avg_pool2d(rgbd, 2), kernels)
         return [fine_logits, coarse_logits], [fine_features, coarse_features]

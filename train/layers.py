@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Kernels = Mapping[nn.Module, Tensor]  # of each SpectralConv: its normalised weight
+Kernels = Mapping["SpectralConv", Tensor]  # the normalised weight of each
 Image = Float[Tensor, "b c h w"]
 
 SLOPE = 0.2
@@ -71,7 +71,7 @@ def normalise(network: nn.Module, *, keep: bool) -> Kernels:
 
     Gradients flow through the weight, not through the singular vectors. With ``keep`` the new ``u`` is stored.
     """
-    kernels: dict[nn.Module, Tensor] = {}
+    kernels: dict[SpectralConv, Tensor] = {}
     with torch.autocast(next(network.parameters()).device.type, enabled=False):
         for layer in network.modules():
             if isinstance(layer, SpectralConv):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
@@ -20,6 +21,15 @@ class Rollout:
     rendered: Float[Tensor, "b t 4 h w"]  # what each step's render gave; no gradient
     seen: Float[Tensor, "b t 1 h w"]  # its mask; no gradient
     refined: Float[Tensor, "b t 4 h w"]
+
+    def detach(self) -> Rollout:
+        """Without its graph."""
+        return Rollout(self.rendered, self.seen, self.refined.detach())
+
+    @staticmethod
+    def join(parts: Sequence[Rollout]) -> Rollout:
+        """Parts of a batch put together."""
+        return Rollout(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Rollout)))
 
 
 def roll_out(

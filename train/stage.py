@@ -101,7 +101,7 @@ def resources(config: Any) -> Resources:
 
 STAGE = Stage(
     name="train",
-    version=1,
+    version=2,
     table="checkpoints",
     config=TrainConfig,
     tasks=tasks,

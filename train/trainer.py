@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from .config import Settings
 from .crew import Crew
 from .data import Batch
 from .discriminator import Discriminators, split
+from .gradients import Leaves, PairwiseSum
 from .losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
 from .model import InfiniteNature
 from .perceptual import perceptual_distance
@@ -62,6 +64,8 @@ class Trainer:
         self.perceptual: Any = None
         if settings.perceptual_weight:
             self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
+        self._cores = torch.get_num_threads()
+        self._pool: ThreadPoolExecutor | None = None
         crew.check_same("first weights", [*generator.parameters(), *discriminators.parameters()])
 
     @property
@@ -71,31 +75,66 @@ class Trainer:
 
     def step(self, batch: Batch) -> Stepped:
         """Take one optimiser step on this process's share of the batch; weights move the same in all processes."""
-        batch = batch.to(self.crew.device, self.dtype)
-        kernels = self.generator.normalise()
+        # Rounding depends on the number of threads. So what every process does for itself is done in one, and what
+        # they share out in cores / passes: processes that share the cores evenly round like one that has them all.
+        torch.set_num_threads(1)
+        try:
+            return self._step(batch.to(self.crew.device, self.dtype))
+        finally:
+            torch.set_num_threads(self._cores)
+
+    def _step(self, batch: Batch) -> Stepped:
+        generator, judges = Leaves(self.generator), Leaves(self.discriminators)
+        size = self.settings.micro_batch or (1 if self.crew.device.type == "cpu" else len(batch))
+        parts, noises = batch.split(size), self._noise(len(batch)).split(size)
+        sums, rollouts = PairwiseSum(), []
+        for losses, rollout, gradients in self._side_by_side(
+            lambda part, noise: self._pass(part, noise, generator, judges), parts, noises
+        ):
+            sums.add([torch.stack([x.detach().to(self.dtype) for x in losses.values()]), *gradients])
+            rollouts.append(rollout)
+        means = sums.total()
+        torch._foreach_div_(means, len(rollouts))
+        self.crew.mean_(means)
+        generator.deliver(means[1 : 1 + len(generator.tensors)])
+        judges.deliver(means[1 + len(generator.tensors) :])
+        return Stepped(self._move(dict(zip(losses, means[0].tolist(), strict=True))), Rollout.join(rollouts))
+
+    def _side_by_side(self, work: Callable[..., Any], *columns: Sequence[Any]) -> Iterable[Any]:
+        """Map, in order; on a CPU the cores are shared out among the passes, each in a thread of its own."""
+        if self.crew.device.type != "cpu":
+            return map(work, *columns)
+        if self._pool is None:
+            each = max(1, self._cores // len(columns[0]))  # torch counts threads by the thread that asks
+            workers = min(len(columns[0]), self._cores)
+            self._pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(each,))
+        return self._pool.map(work, *columns)
+
+    def _pass(
+        self, batch: Batch, noise: Tensor, generator: Leaves, judges: Leaves
+    ) -> tuple[dict[str, Tensor], Rollout, list[Tensor]]:
+        """Forward and backward once: the losses, the flight, and the gradients of both networks' leaves."""
         with self._autocast():
-            mu, logvar = self.generator.encode(batch.rgbd[:, 0], kernels)
+            mu, logvar = self.generator.encode(batch.rgbd[:, 0], generator.kernels)
         mu, logvar = mu.to(self.dtype), logvar.to(self.dtype)
-        style = mu + (0.5 * logvar).exp() * self._noise(len(mu))
-        rollout = roll_out(self.generator, batch, style, kernels, bf16=self.bf16)
+        style = mu + (0.5 * logvar).exp() * noise
+        rollout = roll_out(self.generator, batch, style, generator.kernels, bf16=self.bf16)
 
         # The losses on pictures are differentiated down to the pictures first: their graphs are gone before the
         # rollout's is walked, and one pass of the discriminators serves both sides of the game.
         frames = rollout.refined.detach().requires_grad_()
-        losses, generator_loss, discriminator_loss = self._judge(frames, batch)
-        discriminator_weights = list(self.discriminators.parameters())
-        discriminator_grads = torch.autograd.grad(discriminator_loss, discriminator_weights, retain_graph=True)
+        losses, generator_loss, discriminator_loss = self._judge(frames, batch, judges)
+        judges_grads = torch.autograd.grad(discriminator_loss, judges.tensors, retain_graph=True)
         (frame_grads,) = torch.autograd.grad(generator_loss, frames)
-        kl = kl_divergence(mu, logvar)
-        losses["kl"] = kl
-        self.state.generator_optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward([rollout.refined, self.settings.kl_weight * kl], [frame_grads, torch.ones_like(kl)])
-        for weight, grad in zip(discriminator_weights, discriminator_grads, strict=True):
-            weight.grad = grad
-        losses["total"] = generator_loss.detach() + self.settings.kl_weight * kl.detach()
-        return Stepped(self._move(losses), rollout)
+        losses["kl"] = kl_divergence(mu, logvar)
+        weighted_kl = self.settings.kl_weight * losses["kl"]
+        generator_grads = torch.autograd.grad(
+            [rollout.refined, weighted_kl], generator.tensors, [frame_grads, torch.ones_like(weighted_kl)]
+        )
+        losses["total"] = generator_loss + weighted_kl
+        return losses, rollout.detach(), [*generator_grads, *judges_grads]
 
-    def _judge(self, frames: Tensor, batch: Batch) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def _judge(self, frames: Tensor, batch: Batch, judges: Leaves) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Each loss on pictures; the weighted sum for the generator, and that for the discriminators."""
         settings, truth = self.settings, batch.rgbd[:, 1:]
         fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
@@ -104,12 +143,12 @@ class Trainer:
             if self.perceptual is not None:
                 losses["perceptual"] = self.perceptual(fake[:, :3], real[:, :3])
             (fake_logits, fake_features), (real_logits, real_features) = split(
-                self.discriminators(torch.cat([fake, real])), [len(fake), len(real)]
+                self.discriminators(torch.cat([fake, real]), judges.kernels), [len(fake), len(real)]
             )
             losses["feature"] = feature_matching(real_features, fake_features)
             losses["adversarial"] = hinge_generator(fake_logits)
             if settings.balanced_sampling:
-                real_logits = self._balanced(real_logits, batch)
+                real_logits = self._balanced(real_logits, batch, judges)
             losses["discriminator"] = hinge_discriminator(real_logits, fake_logits)
         generator_loss = (
             settings.l1_weight * losses["l1"]
@@ -119,28 +158,25 @@ class Trainer:
         )
         return losses, generator_loss, settings.adversarial_weight * losses["discriminator"]
 
-    def _balanced(self, real_logits: list[Tensor], batch: Batch) -> list[Tensor]:
+    def _balanced(self, real_logits: list[Tensor], batch: Batch, judges: Leaves) -> list[Tensor]:
         """InfiniteNature-Zero: the real picture beside a sequence's last frame is its own start picture."""
         steps = batch.rgbd.shape[1] - 1
-        starts, _ = self.discriminators(batch.rgbd[:, 0])
+        starts, _ = self.discriminators(batch.rgbd[:, 0], judges.kernels)
         balanced = []
         for logits, start in zip(real_logits, starts, strict=True):
             by_step = logits.unflatten(0, (-1, steps))
             balanced.append(torch.cat([by_step[:, :-1], start[:, None]], 1).flatten(0, 1))
         return balanced
 
-    def _move(self, losses: dict[str, Tensor]) -> dict[str, float]:
-        """Average over the processes, check, clip, and step both optimisers and the running mean."""
+    def _move(self, losses: Mapping[str, float]) -> dict[str, float]:
+        """Check, clip, and step both optimisers and the running mean; the losses and the gradients' lengths."""
         state, settings = self.state, self.settings
-        weights = {
-            "generator": list(self.generator.parameters()),
-            "discriminator": list(self.discriminators.parameters()),
+        networks = {"generator": self.generator, "discriminator": self.discriminators}
+        lengths = {
+            f"{name}_grad": float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
+            for name, network in networks.items()
         }
-        values = torch.stack([x.detach().to(self.dtype) for x in losses.values()])
-        grads = [w.grad for each in weights.values() for w in each if w.grad is not None]
-        self.crew.mean_([values, *grads])
-        norms = {f"{name}_grad": nn.utils.clip_grad_norm_(each, settings.clip_norm) for name, each in weights.items()}
-        scalars = dict(zip(losses, values.tolist(), strict=True)) | {name: float(norm) for name, norm in norms.items()}
+        scalars = {**losses, **lengths}
         if not all(np.isfinite(value) for value in scalars.values()):
             raise NotFiniteError(scalars)
         factor = settings.rate_at(state.step)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from flythrough.catalog import Workspace
 from flythrough.clips import Clip, load_clips
 from flythrough.errors import FlythroughError
@@ -88,7 +90,10 @@ def train_on_all(workspace: Workspace, settings: Settings, folder: Path, process
         },
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    with subprocess.Popen([*command, "-m", "flythrough.train.worker", str(plan)]) as launcher:
+    threads = max(1, torch.get_num_threads() // processes)  # of one, where torchrun would give each a single one
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+    worker = ["-m", "flythrough.train.worker", str(plan)]
+    with subprocess.Popen([*command, *worker], env=environment) as launcher:
         try:
             status = launcher.wait()
         except KeyboardInterrupt:  # the workers had it too: let them save
