@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -17,9 +17,8 @@ from jaxtyping import UInt8
 from flythrough.errors import InputError
 from flythrough.video import open_video
 
-T = TypeVar("T")
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
-AHEAD = 8  # frames that wait to be measured; at a low rate each carries a full-size luma
+AHEAD_BYTES = 48 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought
 VIEW = 224  # pixels a side that EfficientNet-Lite0 sees
 
 
@@ -43,6 +42,11 @@ class Glimpse:
     luma: UInt8[np.ndarray, "full_h full_w"] | None
     view: UInt8[np.ndarray, "view_h view_w 3"] | None
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of its pictures."""
+        return sum(x.nbytes for x in (self.small, self.luma, self.view) if x is not None)
+
 
 def working_size(width: int, height: int, longest: int) -> tuple[int, int]:
     """Width and height with ``longest`` on the longer side; never enlarged, never under 16 pixels a side."""
@@ -61,7 +65,7 @@ def glimpses(path: Path, *, longest: int, sample_every_s: float) -> Iterator[Gli
     Raises:
         InputError: the file cannot be read, has no frames, or a packet does not decode or is damaged.
     """
-    return _in_thread(lambda: _decode(path, longest, sample_every_s), ahead=AHEAD)
+    return _in_thread(lambda: _decode(path, longest, sample_every_s))
 
 
 def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse]:
@@ -110,41 +114,59 @@ def upright(frame: Any, kind: str, longest: int | None = None) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
-def _in_thread(make: Callable[[], Iterator[T]], ahead: int) -> Iterator[T]:
-    """Iterate in a background thread, at most ``ahead`` items before the reader; errors reach the reader."""
-    items: queue.Queue[Any] = queue.Queue(maxsize=ahead)
-    stop = threading.Event()
-    done = object()
+class _Waiting:
+    """Frames that one thread has decoded and another has yet to take, up to ``AHEAD_BYTES``."""
 
-    def put(item: Any) -> bool:
-        while not stop.is_set():
-            try:
-                items.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
+    def __init__(self) -> None:
+        self._items: deque[Glimpse | BaseException | None] = deque()
+        self._bytes = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: Glimpse | BaseException | None) -> bool:
+        """Wait for room; False if nobody takes any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._bytes < AHEAD_BYTES)
+            self._items.append(item)
+            self._bytes += item.nbytes if isinstance(item, Glimpse) else 0
+            self._changed.notify()
+            return not self._closed
+
+    def take(self) -> Glimpse | BaseException | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._items)
+            item = self._items.popleft()
+            self._bytes -= item.nbytes if isinstance(item, Glimpse) else 0
+            self._changed.notify()
+            return item
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+
+def _in_thread(make: Callable[[], Iterator[Glimpse]]) -> Iterator[Glimpse]:
+    """Iterate in a background thread; errors reach the reader."""
+    waiting = _Waiting()
 
     def work() -> None:
         try:
             for item in make():
-                if not put((item, None)):
+                if not waiting.put(item):
                     return
         except BaseException as error:  # handed to the reader
-            put((None, error))
+            waiting.put(error)
         else:
-            put((done, None))
+            waiting.put(None)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        while True:
-            item, error = items.get()
-            if error is not None:
-                raise error
-            if item is done:
-                return
+        while (item := waiting.take()) is not None:
+            if isinstance(item, BaseException):
+                raise item
             yield item
     finally:
-        stop.set()
+        waiting.close()
         thread.join()

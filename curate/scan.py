@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from .semantics import nature_probability
 from .surfaces import sky_and_water
 
 PICTURES_EVERY_S = 0.2
+BEHIND = 8  # frames that wait to be measured while boundaries are sought
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
 
 
@@ -151,9 +154,15 @@ def scan(
     collector = _Collector(config)
     shots: list[Shot] = []
     end_us = 0
+    measuring: deque[Future[None]] = deque()
+
+    def catch_up(behind: int = 0) -> None:
+        while len(measuring) > behind:
+            measuring.popleft().result()
 
     def finish(spans: Iterator[Span]) -> None:
         for span in spans:
+            catch_up()
             shot = _measure(span, segmenter, collector, config, end_us)
             hand_over(shot)
             shot.pictures, shot.views = [], []
@@ -161,17 +170,20 @@ def scan(
             if given_us is None:
                 collector.forget(shots[-1].end_us)
 
-    for glimpse in glimpses(path, longest=config.working_px, sample_every_s=config.sample_every_s):
-        gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)
-        end_us = glimpse.end_us
-        collector.add(glimpse, gray)
-        if given_us is None:
-            tiny = cv2.resize(glimpse.small, (48, 27), interpolation=cv2.INTER_AREA)
-            finish(segmenter.add(glimpse.time_us, tiny, gray))
-        else:
-            segmenter.times_us.append(glimpse.time_us)
-    finish(segmenter.close() if given_us is None else _given(np.array(segmenter.times_us), given_us))
-    _set_boxes(shots, collector.size)
+    with ThreadPoolExecutor(1, thread_name_prefix="measure") as thread:
+        for glimpse in glimpses(path, longest=config.working_px, sample_every_s=config.sample_every_s):
+            gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)
+            end_us = glimpse.end_us
+            measuring.append(thread.submit(collector.add, glimpse, gray))
+            catch_up(BEHIND)
+            if given_us is None:
+                tiny = cv2.resize(glimpse.small, (48, 27), interpolation=cv2.INTER_AREA)
+                finish(segmenter.add(glimpse.time_us, tiny, gray))
+            else:
+                segmenter.times_us.append(glimpse.time_us)
+        finish(segmenter.close() if given_us is None else _given(np.array(segmenter.times_us), given_us))
+        catch_up()
+        _set_boxes(shots, collector.size)
     return Scan(shots, segmenter.transitions, len(segmenter.times_us))
 
 

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import FlythroughError, InputError
 from .files import disk_errors, publish
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = dict[str, Any]
 
@@ -179,6 +181,8 @@ class Workspace:
         Raises:
             InputError: the file is not this table.
         """
+        import pandas as pd
+
         return pd.DataFrame(self.rows(table), columns=list(TABLES[table]))
 
     def rows(self, table: str) -> list[Row]:
@@ -187,7 +191,7 @@ class Workspace:
         if not path.exists():
             return []
         try:
-            found = pq.read_table(path)
+            found = pq.ParquetFile(path).read()
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"{path} is not a Parquet table: {error}", remedy=_rerun(table)) from error
         expected = schema_of(table)

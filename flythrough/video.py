@@ -9,10 +9,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,13 +48,11 @@ class Frame:
     """A decoded frame.
 
     Attributes:
-        index: 0-based, in presentation order, from the start of the file.
         pts: presentation timestamp in ticks of the stream's time base.
         time_us: presentation time, microseconds, rounded to the nearest.
-        image: ``[h, w, 3]`` RGB (or ``[h, w]`` for gray), upright.
+        image: ``[h, w, 3]`` RGB, upright.
     """
 
-    index: int
     pts: int
     time_us: int
     image: UInt8[np.ndarray, "h w *c"]
@@ -146,50 +145,69 @@ def frames(
     *,
     width: int | None = None,
     height: int | None = None,
-    gray: bool = False,
     start_us: int | None = None,
     end_us: int | None = None,
-    on_corrupt: str = "raise",
 ) -> Iterator[Frame]:
-    """Decode a video once, in presentation order, in constant memory.
+    """Decode a video, or a piece of it, in presentation order, in constant memory.
 
     Args:
         path: a local video file.
         width: size of the frames yielded, as displayed; by default the video's own. Both or neither.
         height: as ``width``.
-        gray: yield luma ``[h, w]`` in place of RGB.
-        start_us: yield frames from this presentation time on (the file is decoded from its beginning,
-            so that ``Frame.index`` stays true).
+        start_us: yield frames from this presentation time on. A late piece of a long file costs no more than an early
+            one, unless seeking in the file goes wrong: then it is decoded from its beginning.
         end_us: exclusive.
-        on_corrupt: ``"raise"``, or ``"skip"`` packets that do not decode.
 
     Raises:
         InputError: as :func:`open_video`, or a packet does not decode.
     """
+    with ExitStack() as stack:
+        container, stream = stack.enter_context(open_video(path))
+        decoded = _decoded(path, container, stream)
+        if start_us is not None:
+            first = _seek(container, stream, start_us, decoded)
+            if first is None:
+                container, stream = stack.enter_context(open_video(path))
+                decoded = _decoded(path, container, stream)
+            else:
+                decoded = chain([first], decoded)
+        for pts, time_us, frame in decoded:
+            if end_us is not None and time_us >= end_us:
+                return
+            if start_us is None or time_us >= start_us:
+                yield Frame(pts, time_us, _upright(frame, width, height))
+
+
+_Timed = tuple[int, int, Any]  # ticks, microseconds, libav's frame
+
+
+def _decoded(path: Path, container: Any, stream: Any) -> Iterator[_Timed]:
     import av
 
-    with open_video(path) as (container, stream):
-        base = Fraction(stream.time_base)
-        index = 0
-        previous = -1
-        for packet in container.demux(stream):
-            try:
-                decoded = packet.decode()
-            except av.FFmpegError as error:
-                if on_corrupt == "skip":
-                    continue
-                raise InputError(
-                    f"{path} does not decode after frame {index} ({error})", remedy="Fetch it again"
-                ) from error
-            for frame in decoded:
-                pts = frame.pts if frame.pts is not None else previous + 1
-                previous = pts
-                time_us = round(pts * base * 10**6)
-                if end_us is not None and time_us >= end_us:
-                    return
-                if start_us is None or time_us >= start_us:
-                    yield Frame(index, pts, time_us, _upright(frame, width, height, gray))
-                index += 1
+    base, previous, count = Fraction(stream.time_base), -1, 0
+    for packet in container.demux(stream):
+        try:
+            found = packet.decode()
+        except av.FFmpegError as error:
+            raise InputError(
+                f"{path} does not decode after frame {count} ({error})", remedy="Fetch it again"
+            ) from error
+        for frame in found:
+            previous = frame.pts if frame.pts is not None else previous + 1
+            count += 1
+            yield previous, round(previous * base * 10**6), frame
+
+
+def _seek(container: Any, stream: Any, time_us: int, decoded: Iterator[_Timed]) -> _Timed | None:
+    """Go to the last key frame at or before a time and decode it; None if that leads to anywhere else."""
+    import av
+
+    try:
+        container.seek(int(time_us / 10**6 / Fraction(stream.time_base)), stream=stream, backward=True)
+        first = next(decoded, None)
+    except (av.FFmpegError, InputError):
+        return None
+    return first if first is not None and first[2].pts is not None and first[1] <= time_us else None
 
 
 def frame_times(path: Path) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
@@ -227,10 +245,10 @@ def decode_times(path: Path, ticks: Collection[int], *, width: int, height: int)
     with open_video(path) as (container, stream):
         base = Fraction(stream.time_base)
         try:
-            for index, frame in enumerate(container.decode(stream)):
+            for frame in container.decode(stream):
                 if frame.pts in ticks:
                     time_us = round(frame.pts * base * 10**6)
-                    yield Frame(index, frame.pts, time_us, _upright(frame, width, height, gray=False))
+                    yield Frame(frame.pts, time_us, _upright(frame, width, height))
                 if frame.pts is not None and frame.pts >= last:
                     return
         except av.FFmpegError as error:
@@ -263,17 +281,15 @@ def seek_frame(path: Path, time_us: int, *, width: int, height: int) -> UInt8[np
                 ) from error
         if shown is None:
             raise InputError(f"{path} has no frame at {time_us} us", remedy="Fetch it again")
-        return _upright(shown, width, height, gray=False)
+        return _upright(shown, width, height)
 
 
-def _upright(frame: Any, width: int | None, height: int | None, gray: bool) -> np.ndarray:
+def _upright(frame: Any, width: int | None, height: int | None) -> np.ndarray:
     rotation = _rotation(frame)
     if rotation in (90, 270):
         width, height = height, width
-    kind = "gray" if gray else "rgb24"
-    image = frame.reformat(
-        width=width, height=height, format=kind, interpolation="AREA" if width else None
-    ).to_ndarray()
+    scaling = "AREA" if width else None
+    image = frame.reformat(width=width, height=height, format="rgb24", interpolation=scaling).to_ndarray()
     return np.ascontiguousarray(np.rot90(image, -rotation // 90)) if rotation else image
 
 

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flythrough.video import VideoWriter, ffmpeg_path, frames
+
+RE_ENCODED = {
+    "open.mp4": ["-c:v", "libx264", "-x264-params", "keyint=12:open-gop=1:bframes=3"],
+    "stream.ts": ["-c:v", "libx264", "-g", "10", "-bf", "2", "-f", "mpegts"],
+    "late.mkv": ["-c:v", "libx264", "-g", "25", "-output_ts_offset", "7.3"],
+    "packed.avi": ["-c:v", "mpeg4", "-g", "15"],
+    "plain.y4m": ["-pix_fmt", "yuv420p"],
+    "moving.gif": [],
+}
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    rows, columns = np.mgrid[0:48, 0:64]
+    with VideoWriter(path, width=64, height=48, fps=Fraction(25)) as writer:
+        for k in range(100):
+            picture = np.stack([(rows * 5 + k * 2) % 256, (columns * 4 + k) % 256, np.full_like(rows, 2 * k)], -1)
+            writer.write(picture.astype(np.uint8))
+    return path
+
+
+@pytest.mark.parametrize("name", ["film.mp4", *RE_ENCODED])
+def test_a_piece_is_that_piece_of_the_whole(film: Path, tmp_path: Path, name: str) -> None:
+    path = film
+    if name in RE_ENCODED:
+        path = tmp_path / name
+        command = [ffmpeg_path(), "-loglevel", "error", "-i", str(film), *RE_ENCODED[name], str(path)]
+        subprocess.run(command, check=True)
+    whole = list(frames(path))
+    assert len(whole) == 100
+    first_us = whole[0].time_us
+    for start, end in ((0, 3), (13, 14), (47, 60), (95, 100)):
+        end_us = whole[end].time_us if end < 100 else None
+        piece = list(frames(path, start_us=whole[start].time_us, end_us=end_us))
+        assert [f.time_us for f in piece] == [f.time_us for f in whole[start:end]]
+        for ours, other in zip(piece, whole[start:end], strict=True):
+            np.testing.assert_array_equal(ours.image, other.image)
+    assert [f.time_us for f in frames(path, start_us=first_us - 10_000_000)] == [f.time_us for f in whole]
+    assert list(frames(path, start_us=whole[-1].time_us + 1_000_000)) == []
+
+
+def test_a_late_piece_is_not_decoded_from_the_beginning(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import flythrough.video as video
+
+    decoded = []
+
+    def counting(*arguments: object) -> object:
+        for each in original(*arguments):
+            decoded.append(each[1])
+            yield each
+
+    original = video._decoded
+    monkeypatch.setattr(video, "_decoded", counting)
+    assert list(frames(film, start_us=3_900_000))
+    assert len(decoded) < 50  # key frames are 48 apart
