@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from flythrough.errors import InputError
-from flythrough.video import open_video
+from flythrough.video import Upright, displayed_size, open_video
 
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
 AHEAD_BYTES = 48 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought
@@ -72,8 +70,9 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
     import av
 
     step_us = round(sample_every_s * 1e6)
+    to_small, to_view, to_luma = Upright(), Upright(), Upright("gray")
     with open_video(path) as (container, stream):
-        stream.codec_context.thread_count = min(DECODE_THREADS, os.cpu_count() or 1)
+        stream.codec_context.thread_count = DECODE_THREADS
         base = Fraction(stream.time_base)
         usual = 1 / Fraction(stream.average_rate) if stream.average_rate else Fraction(1, 25)
         index, previous, next_sample_us = 0, -1, None
@@ -94,24 +93,14 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
                 luma = view = None
                 if next_sample_us is None or time_us >= next_sample_us:
                     next_sample_us = time_us + step_us
-                    luma = upright(frame, "gray")
-                    view = upright(frame, "rgb24", round(VIEW * max(luma.shape) / min(luma.shape)))
-                small = upright(frame, "rgb24", longest)
+                    luma = to_luma(frame)
+                    size = displayed_size(frame)
+                    view = to_view(frame, *working_size(*size, round(VIEW * max(size) / min(size))))
+                small = to_small(frame, *working_size(*displayed_size(frame), longest))
                 yield Glimpse(index, time_us, round((pts * base + length) * 10**6), small, luma, view)
                 index += 1
         if index == 0:
             raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")
-
-
-def upright(frame: Any, kind: str, longest: int | None = None) -> np.ndarray:
-    """A libav frame as an array, turned as displayed, at its own size or ``longest`` pixels on the longer side."""
-    if longest is None:
-        image = frame.reformat(format=kind).to_ndarray()
-    else:
-        width, height = working_size(frame.width, frame.height, longest)
-        image = frame.reformat(width=width, height=height, format=kind, interpolation="AREA").to_ndarray()
-    turns = round(frame.rotation / 90) % 4  # libav counts counterclockwise, and so does rot90
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
 class _Waiting:

@@ -171,11 +171,12 @@ def frames(
                 decoded = _decoded(path, container, stream)
             else:
                 decoded = chain([first], decoded)
+        upright = Upright()
         for pts, time_us, frame in decoded:
             if end_us is not None and time_us >= end_us:
                 return
             if start_us is None or time_us >= start_us:
-                yield Frame(pts, time_us, _upright(frame, width, height))
+                yield Frame(pts, time_us, upright(frame, width, height))
 
 
 _Timed = tuple[int, int, Any]  # ticks, microseconds, libav's frame
@@ -241,14 +242,14 @@ def decode_times(path: Path, ticks: Collection[int], *, width: int, height: int)
 
     if not ticks:
         return
-    last = max(ticks)
+    last, upright = max(ticks), Upright()
     with open_video(path) as (container, stream):
         base = Fraction(stream.time_base)
         try:
             for frame in container.decode(stream):
                 if frame.pts in ticks:
                     time_us = round(frame.pts * base * 10**6)
-                    yield Frame(frame.pts, time_us, _upright(frame, width, height))
+                    yield Frame(frame.pts, time_us, upright(frame, width, height))
                 if frame.pts is not None and frame.pts >= last:
                     return
         except av.FFmpegError as error:
@@ -281,16 +282,35 @@ def seek_frame(path: Path, time_us: int, *, width: int, height: int) -> UInt8[np
                 ) from error
         if shown is None:
             raise InputError(f"{path} has no frame at {time_us} us", remedy="Fetch it again")
-        return _upright(shown, width, height)
+        return Upright()(shown, width, height)
 
 
-def _upright(frame: Any, width: int | None, height: int | None) -> np.ndarray:
-    rotation = _rotation(frame)
-    if rotation in (90, 270):
-        width, height = height, width
-    scaling = "AREA" if width else None
-    image = frame.reformat(width=width, height=height, format="rgb24", interpolation=scaling).to_ndarray()
-    return np.ascontiguousarray(np.rot90(image, -rotation // 90)) if rotation else image
+class Upright:
+    """Turns libav's frames into arrays as displayed, always of one kind.
+
+    libav's scaler is kept from frame to frame, since its tables cost more than a small picture, and works in this
+    thread alone, since decoding and whoever takes the frames want the other cores.
+    """
+
+    def __init__(self, kind: str = "rgb24") -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._kind, self._scaler = kind, VideoReformatter()
+
+    def __call__(self, frame: Any, width: int | None = None, height: int | None = None) -> np.ndarray:
+        """A frame at a displayed size, or at its own."""
+        rotation = _rotation(frame)
+        if rotation in (90, 270):
+            width, height = height, width
+        scaling = "AREA" if width else None
+        scaled = self._scaler.reformat(frame, width, height, self._kind, interpolation=scaling, threads=1)
+        image = scaled.to_ndarray()
+        return np.ascontiguousarray(np.rot90(image, -rotation // 90)) if rotation else image
+
+
+def displayed_size(frame: Any) -> tuple[int, int]:
+    """Width and height of a libav frame, as displayed."""
+    return (frame.height, frame.width) if _rotation(frame) in (90, 270) else (frame.width, frame.height)
 
 
 def _rotation(frame: Any) -> int:
