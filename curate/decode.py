@@ -16,7 +16,7 @@ from flythrough.errors import InputError
 from flythrough.video import Upright, displayed_size, open_video
 
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
-AHEAD_BYTES = 48 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought
+AHEAD_BYTES = 32 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought
 VIEW = 224  # pixels a side that EfficientNet-Lite0 sees
 
 

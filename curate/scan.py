@@ -25,7 +25,7 @@ from .semantics import nature_probability
 from .surfaces import sky_and_water
 
 PICTURES_EVERY_S = 0.2
-BEHIND = 8  # frames that wait to be measured while boundaries are sought
+BEHIND_BYTES = 64 * 2**20  # of frames that wait to be measured while boundaries are sought
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
 
 
@@ -154,11 +154,11 @@ def scan(
     collector = _Collector(config)
     shots: list[Shot] = []
     end_us = 0
-    measuring: deque[Future[None]] = deque()
+    measuring: deque[tuple[Future[None], int]] = deque()
 
-    def catch_up(behind: int = 0) -> None:
-        while len(measuring) > behind:
-            measuring.popleft().result()
+    def catch_up(behind_bytes: int = 0) -> None:
+        while measuring and sum(nbytes for _, nbytes in measuring) > behind_bytes:
+            measuring.popleft()[0].result()
 
     def finish(spans: Iterator[Span]) -> None:
         for span in spans:
@@ -174,8 +174,8 @@ def scan(
         for glimpse in glimpses(path, longest=config.working_px, sample_every_s=config.sample_every_s):
             gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)
             end_us = glimpse.end_us
-            measuring.append(thread.submit(collector.add, glimpse, gray))
-            catch_up(BEHIND)
+            measuring.append((thread.submit(collector.add, glimpse, gray), glimpse.nbytes))
+            catch_up(BEHIND_BYTES)
             if given_us is None:
                 tiny = cv2.resize(glimpse.small, (48, 27), interpolation=cv2.INTER_AREA)
                 finish(segmenter.add(glimpse.time_us, tiny, gray))
