@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def real_takes(folder: Path) -> list[np.ndarray]:
     pieces += [("infinite_nature_generated.mp4", a, a + 90) for a in (0, 400, 900, 1500, 2100, 2600)]
     found = []
     for name, start, end in pieces:
-        images = [f.image for f in frames(folder / name) if start <= f.index < end]
+        images = [f.image for f in islice(frames(folder / name), start, end)]
         inner = [i[60:420] if name.startswith("sintel") else i for i in images]
         found.append(np.array([cv2.resize(i, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for i in inner]))
     return found

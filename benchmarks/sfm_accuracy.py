@@ -1,10 +1,11 @@
 """How near the truth poses, lens and disparity come: takes of the sample world through the whole stage.
 
-    python benchmarks/sfm_accuracy.py [--seeds 6] [--seconds 3] [--workers 2]      # writes the table in docs/sfm.md
+    python benchmarks/sfm_accuracy.py [--seeds 12] [--seconds 3] [--workers 2]      # writes the table in docs/sfm.md
 
 For each island a forward, an orbit and a sideways flight, on half of the islands with water over more than half of the
 picture; then takes without geometry, which must be dropped. Errors are taken after the similarity that aligns the
-camera centres.
+camera centres. On a straight path that similarity is free to roll about it, so rotations are also given after the
+rotation that aligns them best.
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ class Errors:
 
     posed: float
     path: float
-    rotation: float
+    rotation: float  # median, centres aligned
+    orientation: float  # median, rotations aligned
     focal: float
     disparity: float
 
     def good(self) -> bool:
         """Whether the clip is as near the truth as the stage promises."""
-        return self.path <= 1 and self.rotation <= 0.5 and abs(self.focal) <= 2 and self.disparity < 10
+        return self.path <= 1 and self.orientation <= 0.5 and abs(self.focal) <= 2 and self.disparity < 10
 
 
 def add_shot(workspace: Workspace, name: str, take: Film) -> tuple[Row, Row]:
@@ -72,7 +74,13 @@ def compare(clip: Clip, take: Film) -> Errors:
     first = len(take) - len(clip)  # of a shorter clip the start is not known; whole takes are the rule
     true_poses, poses = take.poses[first:], clip.cameras.poses
     scale, rotation, path = align(camera_center(poses), camera_center(true_poses))
-    turned = np.concatenate([poses[:, :, :3] @ rotation.T, poses[:, :, 3:]], -1)
+
+    def turned(rotation: np.ndarray) -> float:
+        moved = np.concatenate([poses[:, :, :3] @ rotation.T, poses[:, :, 3:]], -1)
+        return float(np.median(rotation_angle_deg(moved, true_poses)))
+
+    u, _, vt = np.linalg.svd((true_poses[:, :, :3].swapaxes(1, 2) @ poses[:, :, :3]).sum(0))
+    best = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
     relative = []
     for index in range(0, len(clip), 10):
         real = take.disparity[first + index].astype(float) * scale
@@ -81,7 +89,8 @@ def compare(clip: Clip, take: Film) -> Errors:
     return Errors(
         posed=100 * len(clip) / len(take),
         path=path,
-        rotation=float(np.median(rotation_angle_deg(turned, true_poses))),
+        rotation=turned(rotation),
+        orientation=turned(best),
         focal=float(100 * (clip.cameras.intrinsics[0, 0] / take.intrinsics[0, 0] - 1)),
         disparity=float(100 * np.median(relative)),
     )
@@ -100,31 +109,33 @@ def measure(takes: dict[str, Film], workers: int, folder: Path) -> list[str]:
     ends = {row["id"]: row["reason"] for row in workspace.rows("drops")}
     ends |= {row["id"]: f"error: {row['message']}" for row in workspace.rows("errors")}
     lines = [
-        "| take | posed, % | ATE, % of path | rotation, deg | focal, % | disparity, median error, % |",
-        "|---|---|---|---|---|---|",
+        "| take | posed, % | ATE, % of path | rotation, deg | the same, rotations aligned | focal, % | disparity, % |",
+        "|---|---|---|---|---|---|---|",
     ]
     errors = []
     for name, take in takes.items():
         if not clips[name]:
-            lines.append(f"| {name} | {ends.get(name, '?')} | | | | |")
+            lines.append(f"| {name} | {ends.get(name, '?')} | | | | | |")
             continue
         e = compare(max(clips[name], key=len), take)
         errors.append(e)
-        figures = f"{e.path:.3f} | {e.rotation:.2f} | {e.focal:+.2f} | {e.disparity:.1f}"
+        figures = f"{e.path:.3f} | {e.rotation:.2f} | {e.orientation:.2f} | {e.focal:+.2f} | {e.disparity:.1f}"
         lines.append(f"| {name} | {e.posed:.0f} | {figures} |")
     moving = sum(take.kind in MOVING for take in takes.values())
-    worst = [max(abs(getattr(e, name)) for e in errors) for name in ("path", "rotation", "focal", "disparity")]
+    worst = [
+        max(abs(getattr(e, name)) for e in errors) for name in ("path", "rotation", "orientation", "focal", "disparity")
+    ]
     summary = (
         f"{len(errors)} of {moving} moving takes gave a clip, {sum(e.good() for e in errors)} within the bounds. "
-        f"Worst: ATE {worst[0]:.3f} %, rotation {worst[1]:.2f} deg, focal {worst[2]:.2f} %, "
-        f"disparity {worst[3]:.1f} %. {report.seconds:.0f} s of work."
+        f"Worst: ATE {worst[0]:.3f} %, rotation {worst[1]:.2f} deg ({worst[2]:.2f} with rotations aligned), "
+        f"focal {worst[3]:.2f} %, disparity {worst[4]:.1f} %. {report.seconds:.0f} s of work."
     )
     return [summary, "", *lines]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()

@@ -41,7 +41,7 @@ class FeaturesConfig(Section):
         default="sift", description="sift, or aliked where its weights are installed"
     )
     count: int = Field(
-        default=1500,
+        default=2000,
         ge=100,
         description="features a keyframe of 640 x 360 at most; larger pictures get more, up to 3 times",
     )
@@ -64,7 +64,7 @@ class MappingConfig(Section):
         le=1,
         description="try the incremental mapper too if the global one poses a smaller share of the keyframes",
     )
-    track_points: int = Field(default=600, ge=50, description="points tracked into each frame between keyframes")
+    track_points: int = Field(default=1000, ge=50, description="points tracked into each frame between keyframes")
 
 
 class QualityConfig(Section):
