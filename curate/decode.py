@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from flythrough.errors import InputError
-from flythrough.video import Upright, displayed_size, open_video
+from flythrough.video import Upright, displayed_size, open_video, timed
 
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
 AHEAD_BYTES = 32 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought
@@ -67,39 +67,26 @@ def glimpses(path: Path, *, longest: int, sample_every_s: float) -> Iterator[Gli
 
 
 def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse]:
-    import av
-
     step_us = round(sample_every_s * 1e6)
     to_small, to_view, to_luma = Upright(), Upright(), Upright("gray")
     with open_video(path) as (container, stream):
         stream.codec_context.thread_count = DECODE_THREADS
         base = Fraction(stream.time_base)
         usual = 1 / Fraction(stream.average_rate) if stream.average_rate else Fraction(1, 25)
-        index, previous, next_sample_us = 0, -1, None
-        for packet in container.demux(stream):
-            try:
-                decoded = packet.decode()
-            except av.FFmpegError as error:
-                raise InputError(
-                    f"{path} does not decode after frame {index} ({error})", remedy="Fetch it again"
-                ) from error
-            for frame in decoded:
-                if frame.is_corrupt:  # the decoder has painted over a damaged packet
-                    raise InputError(f"{path} is damaged at frame {index}", remedy="Fetch it again")
-                pts = frame.pts if frame.pts is not None else previous + 1
-                previous = pts
-                time_us = round(pts * base * 10**6)
-                length = Fraction(frame.duration) * base if frame.duration else usual
-                luma = view = None
-                if next_sample_us is None or time_us >= next_sample_us:
-                    next_sample_us = time_us + step_us
-                    luma = to_luma(frame)
-                    size = displayed_size(frame)
-                    view = to_view(frame, *working_size(*size, round(VIEW * max(size) / min(size))))
-                small = to_small(frame, *working_size(*displayed_size(frame), longest))
-                yield Glimpse(index, time_us, round((pts * base + length) * 10**6), small, luma, view)
-                index += 1
-        if index == 0:
+        index, next_sample_us = -1, None
+        for index, (pts, time_us, frame) in enumerate(timed(path, container, stream)):
+            if frame.is_corrupt:  # the decoder has painted over a damaged packet
+                raise InputError(f"{path} is damaged at frame {index}", remedy="Fetch it again")
+            length = Fraction(frame.duration) * base if frame.duration else usual
+            size = displayed_size(frame)
+            luma = view = None
+            if next_sample_us is None or time_us >= next_sample_us:
+                next_sample_us = time_us + step_us
+                luma = to_luma(frame)
+                view = to_view(frame, *working_size(*size, round(VIEW * max(size) / min(size))))
+            small = to_small(frame, *working_size(*size, longest))
+            yield Glimpse(index, time_us, round((pts * base + length) * 10**6), small, luma, view)
+        if index < 0:
             raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")
 
 

@@ -163,12 +163,12 @@ def frames(
     """
     with ExitStack() as stack:
         container, stream = stack.enter_context(open_video(path))
-        decoded = _decoded(path, container, stream)
+        decoded = timed(path, container, stream)
         if start_us is not None:
             first = _seek(container, stream, start_us, decoded)
             if first is None:
                 container, stream = stack.enter_context(open_video(path))
-                decoded = _decoded(path, container, stream)
+                decoded = timed(path, container, stream)
             else:
                 decoded = chain([first], decoded)
         upright = Upright()
@@ -179,10 +179,12 @@ def frames(
                 yield Frame(pts, time_us, upright(frame, width, height))
 
 
-_Timed = tuple[int, int, Any]  # ticks, microseconds, libav's frame
+def timed(path: Path, container: Any, stream: Any) -> Iterator[tuple[int, int, Any]]:
+    """Decode an open video from where it stands: presentation time in ticks and in microseconds, and libav's frame.
 
-
-def _decoded(path: Path, container: Any, stream: Any) -> Iterator[_Timed]:
+    Raises:
+        InputError: a packet does not decode.
+    """
     import av
 
     base, previous, count = Fraction(stream.time_base), -1, 0
@@ -190,16 +192,17 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[_Timed]:
         try:
             found = packet.decode()
         except av.FFmpegError as error:
-            raise InputError(
-                f"{path} does not decode after frame {count} ({error})", remedy="Fetch it again"
-            ) from error
+            message = f"{path} does not decode after frame {count} ({error})"
+            raise InputError(message, remedy="Fetch it again") from error
         for frame in found:
             previous = frame.pts if frame.pts is not None else previous + 1
             count += 1
             yield previous, round(previous * base * 10**6), frame
 
 
-def _seek(container: Any, stream: Any, time_us: int, decoded: Iterator[_Timed]) -> _Timed | None:
+def _seek(
+    container: Any, stream: Any, time_us: int, decoded: Iterator[tuple[int, int, Any]]
+) -> tuple[int, int, Any] | None:
     """Go to the last key frame at or before a time and decode it; None if that leads to anywhere else."""
     import av
 

@@ -60,7 +60,7 @@ def test_a_late_piece_is_not_decoded_from_the_beginning(film: Path, monkeypatch:
             decoded.append(each[1])
             yield each
 
-    original = video._decoded
-    monkeypatch.setattr(video, "_decoded", counting)
+    original = video.timed
+    monkeypatch.setattr(video, "timed", counting)
     assert list(frames(film, start_us=3_900_000))
     assert len(decoded) < 50  # key frames are 48 apart
