@@ -154,12 +154,12 @@ def transnet(path: Path) -> Found:
 
 
 def score(found: Found, edit: Edit, spans: bool) -> dict[str, int]:
-    """Hits and counts. A detector without kinds gets its cuts inside a true transition counted as finding it, once."""
+    """Hits and counts. Of a detector without kinds, cuts inside a true transition count as finding it, however many."""
     cuts, graduals = list(found[0]), list(found[1])
     if not spans:
         inside = {g: [c for c in cuts if g[0] - 1 <= c <= g[1] + 1] for g in edit.graduals}
         graduals = [(cs[0], cs[0] + 1) for cs in inside.values() if cs]
-        used = {cs[0] for cs in inside.values() if cs}
+        used = {c for cs in inside.values() for c in cs}
         cuts = [c for c in cuts if c not in used]
     return {
         "cut_hits": matches(cuts, edit.cuts), "cut_found": len(cuts), "cut_true": len(edit.cuts),
