@@ -69,11 +69,11 @@ def add_shot(workspace: Workspace, name: str, take: Film) -> tuple[Row, Row]:
     return row, shot
 
 
-def compare(clip: Clip, take: Film) -> Errors:
-    """Errors of a clip whose frames are the take's."""
-    first = len(take) - len(clip)  # of a shorter clip the start is not known; whole takes are the rule
-    true_poses, poses = take.poses[first:], clip.cameras.poses
-    scale, rotation, path = align(camera_center(poses), camera_center(true_poses))
+def compare(clip: Clip, take: Film, path: Path) -> Errors:
+    """Errors of a clip of the take that was filmed to ``path``."""
+    first = int(np.searchsorted(video.frame_times(path)[1], clip.cameras.timestamps_us[0]))
+    true_poses, poses = take.poses[first : first + len(clip)], clip.cameras.poses
+    scale, rotation, error = align(camera_center(poses), camera_center(true_poses))
 
     def turned(rotation: np.ndarray) -> float:
         moved = np.concatenate([poses[:, :, :3] @ rotation.T, poses[:, :, 3:]], -1)
@@ -88,7 +88,7 @@ def compare(clip: Clip, take: Film) -> Errors:
         relative.append(np.median(np.abs(clip.disparity(index) - real)[land] / real[land]))
     return Errors(
         posed=100 * len(clip) / len(take),
-        path=path,
+        path=error,
         rotation=turned(rotation),
         orientation=turned(best),
         focal=float(100 * (clip.cameras.intrinsics[0, 0] / take.intrinsics[0, 0] - 1)),
@@ -117,7 +117,7 @@ def measure(takes: dict[str, Film], workers: int, folder: Path) -> list[str]:
         if not clips[name]:
             lines.append(f"| {name} | {ends.get(name, '?')} | | | | | |")
             continue
-        e = compare(max(clips[name], key=len), take)
+        e = compare(max(clips[name], key=len), take, workspace / "acquire" / f"{name}.mp4")
         errors.append(e)
         figures = f"{e.path:.3f} | {e.rotation:.2f} | {e.orientation:.2f} | {e.focal:+.2f} | {e.disparity:.1f}"
         lines.append(f"| {name} | {e.posed:.0f} | {figures} |")

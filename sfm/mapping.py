@@ -15,7 +15,7 @@ from .matching import MatchGraph, write_database
 
 _TRACKS = 400  # the longest tracks of each view suffice to place the cameras; the others join afterwards
 _AGREES_DEG = 3.0  # a pair's own relative rotation against the model's
-_DISAGREES = 0.5  # share of agreeing pairs below which a model is in doubt
+_DISAGREES = 0.9  # share of agreeing pairs below which a model is in doubt
 _LOOSE_PX = 1.5  # mean reprojection error, at 640 pixels of width, above which it is too
 
 
