@@ -155,10 +155,14 @@ def scan(
     shots: list[Shot] = []
     end_us = 0
     measuring: deque[tuple[Future[None], int]] = deque()
+    waiting = 0  # bytes
 
     def catch_up(behind_bytes: int = 0) -> None:
-        while measuring and sum(nbytes for _, nbytes in measuring) > behind_bytes:
-            measuring.popleft()[0].result()
+        nonlocal waiting
+        while measuring and waiting > behind_bytes:
+            done, nbytes = measuring.popleft()
+            done.result()
+            waiting -= nbytes
 
     def finish(spans: Iterator[Span]) -> None:
         for span in spans:
@@ -175,6 +179,7 @@ def scan(
             gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)
             end_us = glimpse.end_us
             measuring.append((thread.submit(collector.add, glimpse, gray), glimpse.nbytes))
+            waiting += glimpse.nbytes
             catch_up(BEHIND_BYTES)
             if given_us is None:
                 tiny = cv2.resize(glimpse.small, (48, 27), interpolation=cv2.INTER_AREA)

@@ -15,6 +15,7 @@ class FlythroughError(Exception):
     kind = "error"
 
     def __init__(self, message: str, *, remedy: str, kind: str | None = None) -> None:
+        message = " ".join(message.splitlines())  # a file's name may hold line breaks
         super().__init__(message)
         self.message = message
         self.remedy = remedy

@@ -68,12 +68,14 @@ def test_files_that_are_none_and_names_that_are_no_text(films: Path, tmp_path: P
         (folder / os.fsdecode(name)).write_bytes((films / "good.mp4").read_bytes())
     os.mkfifo(folder / "pipe.mp4")
     (folder / "broken.mp4").symlink_to("nowhere")
+    (folder / "broken\nhere.mp4").symlink_to("nowhere")
     acquire(tmp_path / "w", inputs=[str(folder)])
     found = tables(tmp_path / "w")
     assert (len(found["videos"]), len(found["drops"])) == (1, 1)
     assert {row["kind"] for row in found["errors"]} == {"input"}
+    assert not any("\n" in row["message"] for row in found["errors"])
     messages = "\n".join(row["message"] for row in found["errors"])
-    assert messages.count("is not a file") == 2
+    assert messages.count("is not a file") == 3
     assert "has a name that is no UTF-8" in messages
 
 

@@ -220,3 +220,18 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path: Pa
     for one, two in zip(*losses, strict=True):
         for name in ("l1", "perceptual", "feature", "adversarial", "discriminator", "kl", "total"):
             assert two[name] == pytest.approx(one[name], abs=1e-4, rel=1e-4), (one["step"], name)
+
+
+def test_passes_of_one_sequence_learn_what_one_pass_for_all_learns(tmp_path: Path, workspace: Workspace) -> None:
+    moved = []
+    for size in (1, 2, 4):
+        run = session(workspace, tmp_path / str(size), batch=4, micro_batch=size, precision="float64")
+        (batch,) = run._loader().batches(0, 1)
+        scalars = run.trainer.step(batch).scalars
+        weights = {**run.trainer.generator.state_dict(), **run.trainer.discriminators.state_dict()}
+        moved.append({**weights, **{k: torch.tensor(v) for k, v in scalars.items()}})
+    for other in moved[1:]:
+        for name, value in moved[0].items():
+            torch.testing.assert_close(other[name], value, rtol=1e-6, atol=1e-9, msg=name)
+    with pytest.raises(ValueError, match="does not divide"):
+        Settings(**(SMALL | {"batch": 4, "micro_batch": 3}))
