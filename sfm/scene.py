@@ -134,37 +134,52 @@ def scene_of(model: Any, keyframes: Int64[np.ndarray, "k"]) -> Scene:
 
 
 def refine(scene: Scene) -> Scene:
-    """Bundle-adjust twice: the second time strictly, by how well this footage fits at all.
+    """Bundle-adjust, then again strictly, by how well this footage fits at all; no distortion unless it is seen.
 
-    What drifts slowly (waves, foam) fits within pixels, yet bends the path and the focal length.
+    What drifts slowly (waves, foam) fits within pixels, yet bends the path and the focal length. So does a radial
+    term that the footage does not determine: on a straight flight it trades against the focal length.
     """
     scene = adjust(scene)
     typical_px = max(_FINEST_PX * scene.lens.width / 640, float(np.median(scene.errors_px())))
     strict = scene.keep_observations(scene.errors_px() < 4 * typical_px)
-    return adjust(strict, loss_px=typical_px) if len(strict.points) >= 0.5 * len(scene.points) else scene
+    if len(strict.points) < 0.5 * len(scene.points):
+        return scene
+    straight = _fit(replace(strict, lens=replace(strict.lens, k=0.0)), typical_px, refine_k=False)
+    bent = _fit(strict, typical_px)
+    return _cut(bent if _distortion_seen(straight, bent, typical_px) else straight)
 
 
-def adjust(
-    scene: Scene,
-    *,
-    refine_lens: bool = True,
-    fixed_poses: bool = False,
-    loss_px: float | None = None,
-    iterations: int = 100,
-) -> Scene:
-    """Bundle-adjust all frames and points with a robust loss, then cut the observations that do not fit.
+def adjust(scene: Scene, *, refine_lens: bool = True, fixed_poses: bool = False) -> Scene:
+    """Bundle-adjust all frames and points with a robust loss, then cut the observations that do not fit."""
+    loss_px = scene.lens.width / 640
+    return _cut(_fit(scene, loss_px, refine_focal=refine_lens, refine_k=refine_lens, fixed_poses=fixed_poses))
 
-    ``loss_px`` is where the loss turns from quadratic to linear; by default a pixel at 640 of width.
+
+def _distortion_seen(straight: Scene, bent: Scene, loss_px: float) -> bool:
+    """Whether the Bayesian information criterion (Schwarz 1978) prefers the lens with a radial term.
+
+    The observations of a point count as one: its errors come from one spot of the ground and go along with it.
     """
+    costs = [np.sum(np.sqrt(1 + (scene.errors_px() / loss_px) ** 2) - 1) for scene in (straight, bent)]
+    observations, points = len(bent.seen_xy), len(bent.points)
+    free = 2 * observations - 3 * points - 6 * len(bent.frames)
+    gained = free * (costs[0] / costs[1] - 1)
+    return bool(gained * points / observations > np.log(points))
+
+
+def _fit(
+    scene: Scene, loss_px: float, *, refine_focal: bool = True, refine_k: bool = True, fixed_poses: bool = False
+) -> Scene:
+    """The scene after bundle adjustment; the loss (soft L1) turns from quadratic to linear at ``loss_px``."""
     model = _model_of(scene)
     options = pycolmap.BundleAdjustmentOptions()
-    options.refine_focal_length = options.refine_extra_params = refine_lens
+    options.refine_focal_length, options.refine_extra_params = refine_focal, refine_k
     options.refine_rig_from_world = not fixed_poses
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
-    options.ceres.loss_function_scale = loss_px or scene.lens.width / 640
+    options.ceres.loss_function_scale = loss_px
     solver = options.ceres.solver_options
-    solver.max_num_iterations, solver.function_tolerance, solver.num_threads = iterations, 1e-8, 1
+    solver.max_num_iterations, solver.function_tolerance, solver.num_threads = 100, 1e-8, 1
     config = pycolmap.BundleAdjustmentConfig()
     for number in range(1, len(scene.frames) + 1):
         config.add_image(number)
@@ -172,13 +187,16 @@ def adjust(
         config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
     pycolmap.create_default_bundle_adjuster(options, config, model).solve()
     camera = model.camera(1)
-    adjusted = replace(
+    return replace(
         scene,
         poses=np.stack([model.image(i + 1).cam_from_world().matrix() for i in range(len(scene.frames))]),
         points=np.array([model.point3D(i + 1).xyz for i in range(len(scene.points))]).reshape(-1, 3),
         lens=replace(scene.lens, focal=float(camera.params[0]), k=float(camera.params[3])),
     )
-    return adjusted.keep_observations(adjusted.errors_px() < LOOSE_PX * scene.lens.width / 640)
+
+
+def _cut(scene: Scene) -> Scene:
+    return scene.keep_observations(scene.errors_px() < LOOSE_PX * scene.lens.width / 640)
 
 
 def _model_of(scene: Scene) -> Any:

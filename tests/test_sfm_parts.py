@@ -37,10 +37,10 @@ def flight(count: int, step: float = 0.1, turn: float = 0.5) -> np.ndarray:
     return np.stack(poses)
 
 
-def made_scene(count: int = 8, noise_px: float = 0.0) -> Scene:
+def made_scene(count: int = 8, noise_px: float = 0.0, k: float = -0.02) -> Scene:
     """A scene whose points and observations are exact up to noise."""
     random = np.random.default_rng(3)
-    poses, lens = flight(count, 0.3), Lens(640, 360, 500.0, -0.02)
+    poses, lens = flight(count, 0.3), Lens(640, 360, 500.0, k)
     points = random.uniform([-4, -1.5, 4], [5, 2, 12], (300, 3))
     frame, point, xy = [], [], []
     for i, pose in enumerate(poses):
@@ -83,6 +83,32 @@ def test_what_drifts_slowly_hardly_bends_the_lens():
         off_once += abs(adjust(watery).lens.focal - 500)
         off_strictly += abs(refine(watery).lens.focal - 500)
     assert off_strictly < 0.5 * off_once
+
+
+def with_spots(scene: Scene, seed: int, size_px: float = 0.7) -> Scene:
+    """Every point is seen a little beside its spot, on the same side all along its track."""
+    beside = np.random.default_rng(seed).normal(0, size_px, (len(scene.points), 2))
+    growing = (scene.seen_frame / (len(scene.frames) - 1))[:, None]
+    return replace(scene, seen_xy=scene.seen_xy + beside[scene.seen_point] * growing)
+
+
+def test_a_lens_without_distortion_is_not_bent_by_noise():
+    true = made_scene(noise_px=0.05, k=0.0)
+    off_free = off = 0.0
+    for seed in range(6):
+        noisy = with_spots(true, seed)
+        found = refine(noisy)
+        assert found.lens.k == 0
+        off += abs(found.lens.focal - 500)
+        off_free += abs(adjust(noisy).lens.focal - 500)
+    assert off < 0.9 * off_free
+
+
+@pytest.mark.parametrize("k", [-0.3, -0.1, 0.1])
+def test_distortion_that_is_there_is_found(k):
+    found = refine(with_spots(made_scene(noise_px=0.05, k=k), 0, size_px=0.1))
+    assert found.lens.k == pytest.approx(k, rel=0.1)
+    assert found.lens.focal == pytest.approx(500, rel=0.02)
 
 
 def test_given_poses_stay_when_points_are_refined():
