@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from flythrough.video import OPTIONS, ffmpeg_path
+from flythrough.video import OPTIONS
+from flythrough.video_writer import ffmpeg_path
 
 from .failures import FetchError
 

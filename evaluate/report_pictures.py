@@ -44,7 +44,7 @@ def flights(flown: list[tuple[str, Path]]) -> list[str]:
 
 def _video(flights: list[tuple[str, Path]], steps: int) -> str:
     """All methods side by side, as a video that is part of the page."""
-    from flythrough.video import VideoWriter
+    from flythrough.video_writer import VideoWriter
 
     first = read_png(flights[0][1] / frame_name(1))
     times = max(1, round(240 / first.shape[1]))

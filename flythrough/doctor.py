@@ -38,7 +38,7 @@ def _python() -> Check:
 
 
 def _ffmpeg() -> Check:
-    from .video import ffmpeg_path
+    from .video_writer import ffmpeg_path
 
     try:
         path = ffmpeg_path()

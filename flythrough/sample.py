@@ -163,7 +163,7 @@ def _film_video(folder: Path, shoot: _Shoot, advance: Any) -> Path:
     with publish(path) as scratch, publish(path.with_suffix(".npz")) as truth:
         draft = scratch.with_name(scratch.name + ".draft")
         try:
-            from .video import VideoWriter
+            from .video_writer import VideoWriter
 
             with (
                 VideoWriter(draft, width=shoot.width, height=shoot.height, fps=shoot.fps, crf=20) as video,
@@ -204,7 +204,7 @@ def _remux(draft: Path, path: Path) -> None:
     import ffmpeg
 
     from .errors import FlythroughError
-    from .video import ffmpeg_path
+    from .video_writer import ffmpeg_path
 
     stream = ffmpeg.input(str(draft.absolute())).output(
         str(path.absolute()), c="copy", movflags="+faststart", fflags="+bitexact", format="mp4"

@@ -47,7 +47,7 @@ class Film:
 
     def write_video(self, path: Path, crf: int = 18) -> None:
         """Encode the take as H.264."""
-        from .video import VideoWriter
+        from .video_writer import VideoWriter
 
         height, width = self.images.shape[1:3]
         with VideoWriter(path, width=width, height=height, fps=self.fps, crf=crf) as writer:

@@ -58,7 +58,7 @@ def grid(flights: Mapping[str, Path], start: str, width: int) -> tuple[list[int]
 
 def side_by_side(flights: Mapping[str, Path], start: str, width: int) -> bytes:
     """All flights from a start as one H.264 video; a name above each."""
-    from flythrough.video import VideoWriter
+    from flythrough.video_writer import VideoWriter
 
     files = {method: found for method, root in flights.items() if (found := frame_files(root / start))}
     steps = max(map(len, files.values()))

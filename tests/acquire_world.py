@@ -16,7 +16,7 @@ from flythrough.acquire.stage import STAGE
 from flythrough.catalog import Row, Workspace
 from flythrough.executor import Executor, InlineExecutor
 from flythrough.pipeline import Report, run_stage
-from flythrough.video import VideoWriter, ffmpeg_path
+from flythrough.video_writer import VideoWriter, ffmpeg_path
 
 FAST = Download(backoff_s=0.01, backoff_max_s=2, stall_timeout_s=20, connect_timeout_s=20, attempts=3, per_host=8)
 FPS = Fraction(30000, 1001)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flythrough.video import VideoWriter
+from flythrough.video_writer import VideoWriter
 
 
 @dataclass

@@ -17,7 +17,8 @@ from http_server import Page, Server, serve
 from flythrough.acquire.camera_text import read_camera_text
 from flythrough.acquire.given import nearest_frames
 from flythrough.cameras import Cameras, read_cameras, write_cameras
-from flythrough.video import ffmpeg_path, frame_times
+from flythrough.video import frame_times
+from flythrough.video_writer import ffmpeg_path
 
 FRAME_US = 1_001_000 / 30
 START = 2  # the test videos' first frame is shown two frames after zero, as H.264 with B-frames often is

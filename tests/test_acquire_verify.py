@@ -10,7 +10,8 @@ import pytest
 from acquire_world import acquire, ffmpeg, kinds, make_video, tables
 from http_server import Server, serve
 
-from flythrough.video import OPTIONS, ffmpeg_path, open_video
+from flythrough.video import OPTIONS, open_video
+from flythrough.video_writer import ffmpeg_path
 
 
 @pytest.fixture(scope="module")

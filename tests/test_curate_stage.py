@@ -24,7 +24,8 @@ from flythrough.errors import InputError
 from flythrough.executor import InlineExecutor
 from flythrough.files import sha256_of
 from flythrough.pipeline import Report, run_stage
-from flythrough.video import ffmpeg_path, frames
+from flythrough.video import frames
+from flythrough.video_writer import ffmpeg_path
 
 # What made footage cannot be: nature. The rule is for the tests on real footage.
 CHEAP = {"shots": {"detector": "cheap"}}

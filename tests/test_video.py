@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flythrough.video import VideoWriter, ffmpeg_path, frames
+from flythrough.video import frames
+from flythrough.video_writer import VideoWriter, ffmpeg_path
 
 RE_ENCODED = {
     "open.mp4": ["-c:v", "libx264", "-x264-params", "keyint=12:open-gop=1:bframes=3"],

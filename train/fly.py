@@ -135,7 +135,7 @@ def film(
     """
     import torch
 
-    from flythrough.video import VideoWriter
+    from flythrough.video_writer import VideoWriter
 
     from .flight import fly, to_image
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from flythrough.autopilot import Autopilot
 from flythrough.files import publish, write_text
-from flythrough.video import VideoWriter
+from flythrough.video_writer import VideoWriter
 
 from .board import Board
 from .data import Batch
