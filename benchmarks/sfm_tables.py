@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import Float
 
 from flythrough.files import write_text
+from flythrough.sample_film import Film, frame_times_us
+from flythrough.sfm.config import SfmConfig
+from flythrough.sfm.footage import Footage
+from flythrough.sfm.keyframes import choose_keyframes, picture_motion
+from flythrough.sfm.mapping import map_keyframes
+from flythrough.sfm.matching import match_keyframes
+from flythrough.sfm.scene import Scene
+from flythrough.sfm.shot import pose_all
 
 PAGE = Path(__file__).parents[1] / "docs" / "sfm.md"
 
@@ -28,6 +37,17 @@ def align(
     scale = float(np.trace(np.diag(s) @ sign) / (a**2).sum())
     distance = np.sqrt(((scale * a @ rotation.T - b) ** 2).sum(-1).mean())
     return scale, rotation, float(100 * distance / np.linalg.norm(np.diff(true, axis=0), axis=-1).sum())
+
+
+def pose_take(take: Film) -> Scene:
+    """Every frame of a take posed as the stage does it, without the disparity."""
+    config = SfmConfig()
+    gray = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in take.images])
+    footage = Footage(frame_times_us(len(take), take.fps), gray, take.images)
+    keyframes = choose_keyframes(picture_motion(footage), footage.times_us, config.keyframes)
+    graph = match_keyframes(footage, keyframes, config.mapping.focal, config.features, config.seed)
+    best, _ = map_keyframes(graph, config.mapping, config.seed)
+    return pose_all(footage, best.models, keyframes, config)[0]
 
 
 def write_table(name: str, lines: list[str]) -> None:

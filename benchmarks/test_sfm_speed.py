@@ -17,13 +17,7 @@ import pytest
 from sfm_tables import align, write_table
 
 from flythrough.geometry import camera_center
-from flythrough.sample_film import Film, film, frame_times_us
-from flythrough.sfm.config import SfmConfig
-from flythrough.sfm.footage import Footage
-from flythrough.sfm.keyframes import choose_keyframes, picture_motion
-from flythrough.sfm.mapping import map_keyframes
-from flythrough.sfm.matching import match_keyframes
-from flythrough.sfm.shot import pose_all
+from flythrough.sample_film import Film, film
 from flythrough.sfm.stage import load_colmap
 
 SECONDS = float(os.environ.get("SFM_BENCH_SECONDS", "2"))
@@ -42,13 +36,8 @@ class Result:
 
 def ours(take: Film) -> Result:
     """Every frame posed by sfm/ (no disparity)."""
-    start, config = time.perf_counter(), SfmConfig()
-    gray = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in take.images])
-    footage = Footage(frame_times_us(len(take), take.fps), gray, take.images)
-    keyframes = choose_keyframes(picture_motion(footage), footage.times_us, config.keyframes)
-    graph = match_keyframes(footage, keyframes, config.mapping.focal, config.features, config.seed)
-    best, _ = map_keyframes(graph, config.mapping, config.seed)
-    scene = pose_all(footage, best.models, keyframes, config)[0]
+    start = time.perf_counter()
+    scene = pose_take(take)
     seconds = time.perf_counter() - start
     focal = scene.lens.intrinsics[0] / take.intrinsics[0, 0]
     *_, error = align(camera_center(scene.poses), camera_center(take.poses[scene.frames]))
