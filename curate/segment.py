@@ -57,6 +57,10 @@ class Segmenter:
         yield from self._settle(last=True)
         yield from self._split(self._open, len(self.times_us), ended=True)
 
+    def end_of(self, span: Span, end_us: int) -> int:
+        """When a span ends: as the next frame comes, or at ``end_us`` if there is none yet."""
+        return self.times_us[span.end] if span.end < len(self.times_us) else max(end_us, self.times_us[-1] + 1)
+
     def _settle(self, *, last: bool) -> Iterator[Span]:
         count = len(self.times_us)
         times_s = np.array(self.times_us[self._first :], dtype=np.float64) / 1e6

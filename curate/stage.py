@@ -35,7 +35,8 @@ def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
 def run(job: Job, config: CurateConfig) -> Outcome:
     """Scan one video; every shot found is a row here, ``finish`` decides which are kept."""
     from .pictures import write_pictures
-    from .scan import Shot, scan
+    from .scan import scan
+    from .shots import Shot
 
     inputs = job.task.inputs
     video = job.workspace / inputs["path"]

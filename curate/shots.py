@@ -1,0 +1,122 @@
+"""A shot and its measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from .collect import Seen
+from .config import CurateConfig, NatureRule
+from .hashes import shot_hash
+from .motion import motion_measures
+from .overlays import LEAST_TRAVEL, overlay_mask
+from .picture import box_of, picture_measures
+from .rules import MissingMeasure, judge
+from .segment import Span
+from .semantics import nature_probability
+from .surfaces import sky_and_water
+
+DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
+
+
+@dataclass
+class Shot:
+    """A shot with its measures; ``box`` is top, left, bottom, right (exclusive) in displayed pixels.
+
+    ``pictures`` and ``views`` are there only while the shot is handed over, so that memory does not grow with length.
+    """
+
+    start_frame: int
+    end_frame: int
+    start_us: int
+    end_us: int
+    size: tuple[int, int]  # height and width of the displayed frame
+    measures: dict[str, Any]
+    pictures: list[UInt8[np.ndarray, "h w 3"]]
+    views: list[UInt8[np.ndarray, "h w 3"]] = field(default_factory=list)  # larger, a few a second
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))  # as picture.Look, over the shot
+    columns: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    overlay: Bool[np.ndarray, "h w"] | None = None  # where something is burnt in
+
+    def set_box(self, box: tuple[int, int, int, int]) -> None:
+        """Set the picture box, and what is measured of it."""
+        self.box = box
+        top, left, bottom, right = box
+        height, width = self.size
+        self.measures["picture_area"] = (bottom - top) * (right - left) / (height * width)
+        self.measures["box"] = list(box)
+
+
+def measure_shot(
+    span: Span, start_us: int, end_us: int, size: tuple[int, int], seen: Seen, config: CurateConfig
+) -> Shot:
+    """All measures of a shot, from what was seen of its frames."""
+    measures: dict[str, Any] = {"length_s": (end_us - start_us) / 1e6, "frames": span.end - span.start}
+    measures |= motion_measures(seen.steps, seen.windows)
+    shot = Shot(span.start, span.end, start_us, end_us, size, measures, seen.pictures, seen.views)
+    if seen.looks:
+        measures |= picture_measures(seen.looks)
+        shot.rows = np.max([one.rows for one in seen.looks], axis=0)
+        shot.columns = np.max([one.columns for one in seen.looks], axis=0)
+        shot.set_box(box_of(shot.rows, shot.columns))
+        _overlay(shot, seen.lumas)
+    if seen.pictures:
+        measures["hash"] = shot_hash(seen.pictures)
+        shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
+        measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
+        measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
+        if _still_in(measures, config):
+            views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
+            measures["nature"] = float(np.mean(nature_probability(views)))
+    return shot
+
+
+def _overlay(shot: Shot, lumas: list[np.ndarray]) -> None:
+    """Look for what is burnt in; in a shot that hardly moves, nothing is proven to be."""
+    shot.measures["overlay_area"] = 0.0
+    if shot.measures.get("travel_widths", 0.0) < LEAST_TRAVEL:
+        return
+    top, left, bottom, right = shot.box
+    height, width = len(shot.rows), len(shot.columns)
+    mask = overlay_mask(lumas, (top / height, left / width, bottom / height, right / width))
+    if mask.any():
+        shot.overlay = mask
+        shot.measures["overlay_area"] = float(mask.mean()) / shot.measures["picture_area"]
+
+
+def _still_in(measures: dict[str, Any], config: CurateConfig) -> bool:
+    """Whether no enforced rule objects yet, so that the dear measures are wanted."""
+    others = config.rules.model_copy(update={"not_nature": NatureRule(mode="off")})
+    try:
+        return judge(measures, others)[0] is None
+    except MissingMeasure:
+        return True
+
+
+def _inside(shot: Shot, pictures: list[np.ndarray], count: int) -> list[np.ndarray]:
+    """Pictures spread over the inside of a shot, without its bars."""
+    chosen = np.linspace(0, len(pictures) - 1, min(count, len(pictures)) + 2).round().astype(int)[1:-1]
+    height, width = pictures[0].shape[:2]
+    if not len(shot.rows):
+        return [pictures[i] for i in chosen]
+    top, left, bottom, right = shot.box
+    y, x = height / len(shot.rows), width / len(shot.columns)
+    top, bottom, left, right = round(top * y), round(bottom * y), round(left * x), round(right * x)
+    return [pictures[i][top : max(bottom, top + 8), left : max(right, left + 8)] for i in chosen]
+
+
+def set_boxes(shots: list[Shot], size: tuple[int, int]) -> None:
+    """Dark shots and title cards take the box of the whole video, which its other shots have shown."""
+    seen = [shot for shot in shots if len(shot.rows)]
+    if seen:
+        whole = box_of(np.max([s.rows for s in seen], axis=0), np.max([s.columns for s in seen], axis=0))
+    else:
+        whole = (0, 0, size[0], size[1])
+    for shot in shots:
+        dim = shot.measures.get("brightness", 0.0) < DIM
+        if dim or not len(shot.rows) or shot.measures["picture_area"] < 0.5:
+            shot.set_box(whole)
