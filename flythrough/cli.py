@@ -159,7 +159,9 @@ def _print_report(report: Report) -> None:
 
     table = load_stage(report.stage).table
     produced = f"{report.rows} {table}" if table else "done"
-    line = f"{report.stage:12}{produced}, {report.dropped} dropped, {len(report.errors)} in error"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
+    dropped = f"{report.dropped} dropped" + (f" ({reasons})" if reasons else "")
+    line = f"{report.stage:12}{produced}, {dropped}, {len(report.errors)} in error"
     print(f"{line}  ({report.tasks} tasks, {report.ran} run now)", flush=True)
     for error in report.errors:
         print(f"  error [{error['kind']}] {error['id']}: {error['message']}. {error['remedy']}", file=sys.stderr)

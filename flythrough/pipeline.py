@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -34,6 +35,7 @@ class Report:
     failed: int = 0
     rows: int = 0
     dropped: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)  # of the drops, the commonest first
     errors: list[Row] = field(default_factory=list)
     seconds: float = 0.0  # that the finished tasks took, added up
     cpu_seconds: float = 0.0  # of all their threads and child processes: what a larger run can be planned by
@@ -210,6 +212,7 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
     workspace.replace_stage("drops", stage.name, drops)
     workspace.replace_stage("errors", stage.name, errors)
     report.rows, report.dropped, report.errors = len(outcome.rows), len(drops), errors
+    report.reasons = dict(Counter(sorted(row["reason"] for row in drops)).most_common())
     report.seconds, report.cpu_seconds = round(report.seconds, 3), round(report.cpu_seconds, 3)
     summary = {**vars(report), "errors": len(errors)}
     write_json(workspace / stage.name / "summary.json", summary)

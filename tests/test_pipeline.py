@@ -64,6 +64,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
 def test_every_task_ends_as_row_drop_or_error(toy: Toy) -> None:
     report = toy.go()
     assert (report.tasks, report.done, report.failed) == (3, 2, 1)
+    assert (report.dropped, report.reasons) == (1, {"bad": 1})
     (row,) = toy.workspace.rows("videos")
     assert (toy.workspace / row["path"]).read_text() == "1"
     assert toy.workspace.rows("drops") == [
