@@ -163,7 +163,8 @@ def _likely_k(free: Scene, straight: Scene, loss_px: float) -> float:
     Before any footage it is Cauchy about 0: cameras straighten their pictures, more or less, and some do not. The
     observations of a point count as one: its errors come from one spot of the ground and go along with it.
     """
-    costs = [np.sum(np.sqrt(1 + (scene.errors_px() / loss_px) ** 2) - 1) for scene in (free, straight)]
+    errors = [np.clip(scene.errors_px() / loss_px, 1e-3, 100) for scene in (free, straight)]  # behind the camera: inf
+    costs = [np.sum(np.sqrt(1 + error**2) - 1) for error in errors]
     observations, points = len(free.seen_xy), len(free.points)
     unknowns = 3 * points + 6 * len(free.frames)
     # Minus twice the log-likelihood by which the free term is better; between the two fits it grows as a parabola.
