@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pycolmap
 import pytest
-from sfm_tables import align, write_table
+from sfm_tables import align, pose_take, write_table
 
 from flythrough.geometry import camera_center
 from flythrough.sample_film import Film, film
