@@ -36,12 +36,12 @@ class Collector:
     tracker: Tracker = field(default_factory=Tracker)
     looks: list[tuple[int, Look, np.ndarray, np.ndarray]] = field(default_factory=list)
     pictures: list[tuple[int, np.ndarray]] = field(default_factory=list)
-    times_us: dict[int, int] = field(default_factory=dict)
     size: tuple[int, int] = (1, 1)
     _next_track_us: int | None = None
     _next_picture_us: int | None = None
 
     def add(self, glimpse: Glimpse, gray: UInt8[np.ndarray, "h w"]) -> None:
+        """Measure the next frame; ``gray`` is its ``small`` in grey."""
         if self._next_track_us is None or glimpse.time_us >= self._next_track_us:
             # A quarter of a step of slack, so that 30 frames a second give every second frame exactly.
             self._next_track_us = glimpse.time_us + round(0.75e6 / self.config.track_hz)
@@ -55,8 +55,10 @@ class Collector:
 
     def within(self, start_us: int, end_us: int) -> Seen:
         """What was measured of frames within [start, end)."""
-        start_s, end_s = start_us / 1e6, end_us / 1e6
-        inside = lambda span: start_s <= span.before_s and span.after_s < end_s  # noqa: E731
+
+        def inside(span: Step | Window) -> bool:
+            return start_us / 1e6 <= span.before_s and span.after_s < end_us / 1e6
+
         pictures = [p for t, p in self.pictures if start_us <= t < end_us]
         if not pictures and self.pictures:
             pictures = [min(self.pictures, key=lambda p: abs(p[0] - start_us))[1]]
@@ -71,6 +73,7 @@ class Collector:
         )
 
     def forget(self, before_us: int) -> None:
+        """Drop what was measured of earlier frames."""
         before_s = before_us / 1e6
         self.looks = [x for x in self.looks if x[0] >= before_us]
         self.pictures = [x for x in self.pictures if x[0] >= before_us]

@@ -79,7 +79,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome
 
 STAGE = Stage(
     name="sfm",
-    version=1,
+    version=2,
     table="clips",
     config=SfmConfig,
     tasks=tasks,
