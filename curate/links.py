@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,11 @@ class Link:
     shift: float
 
 
-def corners(gray: Gray, count: int = 160) -> Points:
+def corners(gray: Gray, count: int = 120) -> Points:
     """Well-marked points of a picture, spread over it."""
     import cv2
 
-    found = cv2.goodFeaturesToTrack(gray, count, 0.01, max(4, gray.shape[1] // 42), blockSize=5)
+    found = cv2.goodFeaturesToTrack(gray, count, 0.01, max(4, gray.shape[1] // 24), blockSize=5)
     return np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2)
 
 
@@ -47,7 +48,7 @@ def follow(before: Gray, after: Gray, points: Points, guess: Points | None = Non
     """
     import cv2
 
-    options: dict[str, Any] = {"winSize": (15, 15), "maxLevel": 3, "criteria": (3, 20, 0.03)}
+    options: dict[str, Any] = {"winSize": (11, 11), "maxLevel": 3, "criteria": (3, 20, 0.03)}
     start = points.reshape(-1, 1, 2).astype(np.float32)
     flags = 0 if guess is None else cv2.OPTFLOW_USE_INITIAL_FLOW
     seed: Any = None if guess is None else guess.reshape(-1, 1, 2).astype(np.float32)
@@ -65,39 +66,36 @@ def link(before: Gray, after: Gray) -> Link:
     """Follow points between two frames of any brightness."""
     import cv2
 
-    width = before.shape[1]
     before, after = _even(before), _even(after)
     points = corners(before)
     if len(points) < MIN_POINTS or len(corners(after, MIN_POINTS)) < MIN_POINTS:
         return Link(None, 0.0)
+    near = _agreement(points, *follow(before, after, points), before.shape)
+    if near[0] > 0.5:
+        return Link(*near)
     (dx, dy), _ = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32))
-    best = Link(0.0, 0.0)
-    for guess in (None, points + np.array([dx, dy], np.float32)):
-        there, good = follow(before, after, points, guess)
-        found = _agreement(points, there, good, before.shape)
-        if found is not None and found[0] > (best.share or 0):
-            best = Link(found[0], found[1] / width)
-        if (best.share or 0) > 0.5 or np.hypot(dx, dy) < 2:
-            break
-    return best
+    if np.hypot(dx, dy) < 2:
+        return Link(*near)
+    far = _agreement(points, *follow(before, after, points, points + np.array([dx, dy], np.float32)), before.shape)
+    return Link(*max(near, far, key=itemgetter(0)))
 
 
-def _agreement(points: Points, there: Points, good: np.ndarray, shape: tuple[int, ...]) -> tuple[float, float] | None:
-    """Share of the points that could still be in view that move by one affine map, and their median shift."""
+def _agreement(points: Points, there: Points, good: np.ndarray, shape: tuple[int, ...]) -> tuple[float, float]:
+    """A link's share and shift: of the points that could still be in view, those that move by one affine map."""
     import cv2
 
     if good.sum() < 8:
-        return None
+        return 0.0, 0.0
     affine, inliers = cv2.estimateAffine2D(points[good], there[good], ransacReprojThreshold=4.0)
     if affine is None or not 0.3 < abs(np.linalg.det(affine[:, :2])) < 3.3:
-        return None
+        return 0.0, 0.0
     expected = points @ affine[:, :2].T + affine[:, 2]
     height, width = shape
     visible = (expected >= 0).all(1) & (expected[:, 0] < width) & (expected[:, 1] < height)
     kept = inliers.ravel().astype(bool)
     shift = float(np.median(np.linalg.norm(there[good][kept] - points[good][kept], axis=1)))
     enough = max(int(visible.sum()), len(points) // 4)
-    return min(1.0, float(kept.sum()) / enough), shift
+    return min(1.0, float(kept.sum()) / enough), shift / width
 
 
 def far_link(before: Gray, after: Gray) -> Link:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import UInt8
@@ -10,6 +13,7 @@ from jaxtyping import UInt8
 BAR_LEVEL = 20  # grey levels; every patch of a bar stays at or below, in every frame
 STRIPES = 64  # patches across a row or column
 SHARPNESS_WIDTH = 960
+BAND = 64  # rows that are blurred at a time
 
 
 @dataclass(frozen=True)
@@ -29,39 +33,57 @@ def look(luma: UInt8[np.ndarray, "h w"]) -> Look:
     import cv2
 
     height, width = luma.shape
-    rows = cv2.resize(luma, (min(STRIPES, width), height), interpolation=cv2.INTER_AREA).max(1)
-    columns = cv2.resize(luma, (width, min(STRIPES, height)), interpolation=cv2.INTER_AREA).max(0)
+    rows = _brightest([luma[:, left:right] for left, right in _cut(width, STRIPES)], axis=1)
+    columns = _brightest([luma[top:bottom] for top, bottom in _cut(height, STRIPES)], axis=0)
     scale = min(1.0, SHARPNESS_WIDTH / max(luma.shape))
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     middle = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
     top, left, bottom, right = box_of(rows, columns)
     inner = middle[round(top * scale) : round(bottom * scale), round(left * scale) : round(right * scale)]
     inner = inner if min(inner.shape) >= 16 else middle
+    levels = cv2.calcHist([inner], [0], None, [256], [0, 256]).ravel() / inner.size
     return Look(
         blur=blur_effect(inner),
-        brightness=float(inner.mean()) / 255,
-        dark=float((inner < 20).mean()),
-        bright=float((inner > 245).mean()),
+        brightness=float(levels @ np.arange(256)) / 255,
+        dark=float(levels[:20].sum()),
+        bright=float(levels[246:].sum()),
         rows=rows,
         columns=columns,
     )
+
+
+def _cut(length: int, count: int) -> Iterator[tuple[int, int]]:
+    """Start and end of ``count`` pieces about alike, of at least one line each."""
+    return pairwise(np.linspace(0, length, min(count, length) + 1).round().astype(int).tolist())
+
+
+def _brightest(stripes: list[UInt8[np.ndarray, "h w"]], axis: int) -> UInt8[np.ndarray, "n"]:
+    """Means along ``axis`` of each stripe; the greatest of all stripes."""
+    import cv2
+
+    means = [cv2.reduce(stripe, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel() for stripe in stripes]
+    return np.maximum.reduce(means).round().astype(np.uint8)
 
 
 def blur_effect(gray: UInt8[np.ndarray, "h w"], size: int = 9) -> float:
     """How little a picture loses when it is blurred again; 0 is sharp, 1 has no detail at all."""
     import cv2
 
-    image = gray.astype(np.float32)
-    worst = 0.0
+    halo = size // 2 + 1
     down, right = (np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])
-    for (here, there), kernel in ((down, (1, size)), (right, (size, 1))):
-        blurred = cv2.blur(image, kernel)
-        before = cv2.absdiff(image[here], image[there])
-        after = cv2.absdiff(blurred[here], blurred[there])
-        total = cv2.sumElems(before)[0]
-        kept = cv2.sumElems(cv2.min(before, after))[0]
-        worst = max(worst, 1.0 if total == 0 else kept / total)
-    return worst
+    total, kept = np.zeros(2), np.zeros(2)
+    # Band by band: whole pictures of floats cost more in fresh memory than in sums.
+    for top, bottom in _cut(len(gray), math.ceil(len(gray) / BAND)):
+        above = min(top, halo)
+        image = gray[top - above : bottom + halo].astype(np.float32)
+        for way, ((here, there), kernel) in enumerate(((down, (1, size)), (right, (size, 1)))):
+            part = slice(above, above + bottom - top + (way == 0))
+            sharp, blurred = image[part], cv2.blur(image, kernel)[part]
+            before = cv2.absdiff(sharp[here], sharp[there])
+            after = cv2.absdiff(blurred[here], blurred[there])
+            total[way] += cv2.sumElems(before)[0]
+            kept[way] += cv2.sumElems(cv2.min(before, after))[0]
+    return float(np.divide(kept, total, out=np.ones(2), where=total > 0).max())
 
 
 def box_of(rows: UInt8[np.ndarray, "h"], columns: UInt8[np.ndarray, "w"]) -> tuple[int, int, int, int]:
