@@ -209,9 +209,8 @@ class Workspace:
             for name, column in columns.items():
                 if not column.nullable and row.get(name) is None:
                     raise AssertionError(f"{table}.{name} is null in row {row.get('id')}")
-        complete = [{name: row.get(name) for name in columns} for row in rows]
         with publish(self.table_file(table)) as scratch:
-            pq.write_table(pa.Table.from_pylist(complete, schema=schema_of(table)), scratch)
+            pq.write_table(_arrow(rows, schema_of(table)), scratch)
 
     def replace_stage(self, table: str, stage: str, rows: Iterable[Row]) -> None:
         """Replace one stage's rows of a table that stages share (``drops``, ``errors``)."""
@@ -234,6 +233,20 @@ class Workspace:
                     kind="locked",
                 ) from None
             yield
+
+
+def _arrow(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Rows as an Arrow table, by way of JSON: Arrow's conversion of Python objects loads pandas (0.2 s), an empty table too."""
+    from pyarrow.json import ParseOptions, ReadOptions, read_json
+
+    if not rows:
+        return pa.Table.from_batches([], schema=schema)
+    text = "\n".join(json.dumps(row, allow_nan=False, default=lambda value: value.item()) for row in rows).encode()
+    whole = ReadOptions(block_size=len(text) + 1)
+    absent_is_null = pa.schema([field.with_nullable(True) for field in schema])
+    typed = ParseOptions(explicit_schema=absent_is_null, unexpected_field_behavior="error")
+    found = read_json(pa.BufferReader(text), read_options=whole, parse_options=typed)
+    return pa.Table.from_arrays([found[name] for name in schema.names], schema=schema)
 
 
 def _rerun(table: str) -> str:
