@@ -89,9 +89,11 @@ def _change(before: np.ndarray, after: np.ndarray) -> Float[np.ndarray, "n"]:
 
 def _stands_out(change: np.ndarray, t: int) -> bool:
     """A frame that differs from the one before by more than its neighbours do; fast motion is let through too."""
+    if change[t] <= 3.0:
+        return False
     around = np.concatenate([change[max(1, t - 6) : t], change[t + 1 : t + 7]])
     usual = float(np.median(around)) if len(around) else 0.0
-    return bool(change[t] > 3.0 and change[t] > 1.8 * usual + 1.5) or bool(change[t] > 16.0 and change[t] > 1.1 * usual)
+    return bool(change[t] > 1.8 * usual + 1.5) or bool(change[t] > 16.0 and change[t] > 1.1 * usual)
 
 
 def _is_cut(strip: Strip, change: np.ndarray, t: int, arbiter: Arbiter | None) -> bool:
@@ -161,8 +163,11 @@ def _linked(strip: Strip, a: int, b: int) -> bool:
 
 def contrast_of(gray: np.ndarray) -> float:
     """Standard deviation of the middle of a picture (bars left out), grey levels."""
+    import cv2
+
     height, width = gray.shape
-    return float(gray[height // 5 : height - height // 5, width // 10 : width - width // 10].std())
+    middle = gray[height // 5 : height - height // 5, width // 10 : width - width // 10]
+    return float(cv2.meanStdDev(middle)[1][0, 0])
 
 
 def _fades(strip: Strip) -> list[Transition]:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from flythrough.errors import InputError
-from flythrough.video import Upright, displayed_size, open_video, timed
+from flythrough.video import Upright, displayed_size, microseconds, open_video, timed
 
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
 AHEAD_BYTES = 32 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought
@@ -72,12 +72,11 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
     with open_video(path) as (container, stream):
         stream.codec_context.thread_count = DECODE_THREADS
         base = Fraction(stream.time_base)
-        usual = 1 / Fraction(stream.average_rate) if stream.average_rate else Fraction(1, 25)
+        usual = max(1, round(1 / (stream.average_rate or 25) / base))  # ticks
         index, next_sample_us = -1, None
         for index, (pts, time_us, frame) in enumerate(timed(path, container, stream)):
             if frame.is_corrupt:  # the decoder has painted over a damaged packet
                 raise InputError(f"{path} is damaged at frame {index}", remedy="Fetch it again")
-            length = Fraction(frame.duration) * base if frame.duration else usual
             size = displayed_size(frame)
             luma = view = None
             if next_sample_us is None or time_us >= next_sample_us:
@@ -85,7 +84,8 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
                 luma = to_luma(frame)
                 view = to_view(frame, *working_size(*size, round(VIEW * max(size) / min(size))))
             small = to_small(frame, *working_size(*size, longest))
-            yield Glimpse(index, time_us, round((pts * base + length) * 10**6), small, luma, view)
+            end_us = microseconds(pts + (frame.duration or usual), base)
+            yield Glimpse(index, time_us, end_us, small, luma, view)
         if index < 0:
             raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")
 

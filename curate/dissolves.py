@@ -25,15 +25,27 @@ def find_dissolves(strip: Strip, arbiter: Arbiter | None, known: list[Transition
     for score, centre, before, after in candidates:
         if any(t.start - 2 <= centre <= t.end + 2 for t in found) or any(a <= centre <= b for a, b in refused):
             continue
-        ends = True if _swept(strip, before, after) else _same_scene_far(strip, before, after)
-        sure = ends is False and score < MIXED
-        doubted = not sure and (ends is True or arbiter is None or (arbiter(strip, before, after) or 0.0) <= 0.5)
-        if doubted or _one_flight(strip, before, centre, after):
+        if not _two_scenes(strip, before, centre, after, score, arbiter):
             reach = max(1, (after - before) // 6)
             refused.append((centre - reach, centre + reach))
             continue
         found.append(_extent(detail, centre, gap_s))
     return found
+
+
+def _two_scenes(strip: Strip, before: int, centre: int, after: int, score: float, arbiter: Arbiter | None) -> bool:
+    """Whether the ends of a likely mixture show different scenes; what is cheap is asked first."""
+    near = link(strip.gray[before], strip.gray[after]).share
+    if near is not None and near >= LINKED:
+        return False
+    if _swept(strip, before, after) or _one_flight(strip, before, centre, after):
+        return False
+    if near is not None and (far := far_link(strip.gray[before], strip.gray[after]).share) is not None:
+        if far > 0:
+            return False
+        if near <= UNLINKED + 0.1 and score < MIXED:
+            return True
+    return arbiter is not None and (arbiter(strip, before, after) or 0.0) > 0.5
 
 
 def _swept(strip: Strip, before: int, after: int) -> bool:
@@ -62,16 +74,6 @@ def _one_flight(strip: Strip, before: int, centre: int, after: int) -> bool:
     if len(arrived) < 8:
         return False
     return float((alike > 0.7).mean()) > 0.09 and float(np.median(arrived)) > 0.55
-
-
-def _same_scene_far(strip: Strip, a: int, b: int) -> bool | None:
-    near = link(strip.gray[a], strip.gray[b])
-    if near.share is not None and near.share >= LINKED:
-        return True
-    far = far_link(strip.gray[a], strip.gray[b])
-    if far.share is None or near.share is None:
-        return None
-    return True if far.share > 0 else False if near.share <= UNLINKED + 0.1 else None
 
 
 def _mixtures(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -70,13 +71,16 @@ def blur_effect(gray: UInt8[np.ndarray, "h w"], size: int = 9) -> float:
     import cv2
 
     halo = size // 2 + 1
-    down, right = (np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])
+    ways: list[tuple[Any, Any, tuple[int, int]]] = [
+        (np.s_[:-1], np.s_[1:], (1, size)),  # down
+        (np.s_[:, :-1], np.s_[:, 1:], (size, 1)),  # right
+    ]
     total, kept = np.zeros(2), np.zeros(2)
     # Band by band: whole pictures of floats cost more in fresh memory than in sums.
     for top, bottom in _cut(len(gray), math.ceil(len(gray) / BAND)):
         above = min(top, halo)
         image = gray[top - above : bottom + halo].astype(np.float32)
-        for way, ((here, there), kernel) in enumerate(((down, (1, size)), (right, (size, 1)))):
+        for way, (here, there, kernel) in enumerate(ways):
             part = slice(above, above + bottom - top + (way == 0))
             sharp, blurred = image[part], cv2.blur(image, kernel)[part]
             before = cv2.absdiff(sharp[here], sharp[there])

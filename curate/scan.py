@@ -17,6 +17,7 @@ from .config import CurateConfig
 from .decode import glimpses
 from .segment import Segmenter, Span
 from .shots import Shot, measure_shot, set_boxes
+from .strips import tiny_of
 
 BEHIND_BYTES = 64 * 2**20  # of frames that wait to be measured while boundaries are sought
 
@@ -75,8 +76,7 @@ def scan(
             end_us = glimpse.end_us
             measuring.do(collector.add, glimpse, gray, nbytes=glimpse.nbytes)
             if given_us is None:
-                tiny = cv2.resize(glimpse.small, (48, 27), interpolation=cv2.INTER_AREA)
-                finish(segmenter.add(glimpse.time_us, tiny, gray))
+                finish(segmenter.add(glimpse.time_us, tiny_of(glimpse.small), gray))
             else:
                 segmenter.times_us.append(glimpse.time_us)
         finish(segmenter.close() if given_us is None else _given(np.array(segmenter.times_us), given_us))
@@ -125,8 +125,8 @@ def find_boundaries(path: Path, config: CurateConfig) -> tuple[list[Transition],
 
     segmenter = Segmenter(config.shots, _arbiter(config))
     for glimpse in glimpses(path, longest=config.working_px, sample_every_s=1e9):
-        tiny = cv2.resize(glimpse.small, (48, 27), interpolation=cv2.INTER_AREA)
-        list(segmenter.add(glimpse.time_us, tiny, cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)))
+        gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)
+        list(segmenter.add(glimpse.time_us, tiny_of(glimpse.small), gray))
     list(segmenter.close())
     return segmenter.transitions, segmenter.times_us
 

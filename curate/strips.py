@@ -43,6 +43,16 @@ class Strip:
 Arbiter = Callable[[Strip, int, int], float | None]  # how likely a transition touches frames [start, end), if it tells
 
 
+def tiny_of(small: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "27 48 3"]:
+    """A frame as ``Strip.tiny`` holds it; halved first where that leaves enough, which is twice as fast."""
+    import cv2
+
+    height, width = small.shape[:2]
+    if width >= 192 and height >= 108:
+        small = cv2.resize(small, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (48, 27), interpolation=cv2.INTER_AREA)
+
+
 def detail_of(gray: np.ndarray) -> float:
     """Mean squared gradient; a mixture of two scenes has half of what they have, a camera that moves keeps it."""
     import cv2

@@ -236,7 +236,7 @@ class Workspace:
 
 
 def _arrow(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    """Rows as an Arrow table, by way of JSON: Arrow's conversion of Python objects loads pandas (0.2 s), an empty table too."""
+    """Rows as an Arrow table, by way of JSON: to convert Python objects, even none, Arrow loads pandas (0.2 s)."""
     from pyarrow.json import ParseOptions, ReadOptions, read_json
 
     if not rows:

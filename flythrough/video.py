@@ -176,7 +176,13 @@ def timed(path: Path, container: Any, stream: Any) -> Iterator[tuple[int, int, A
         for frame in found:
             previous = frame.pts if frame.pts is not None else previous + 1
             count += 1
-            yield previous, round(previous * base * 10**6), frame
+            yield previous, microseconds(previous, base), frame
+
+
+def microseconds(ticks: int, base: Fraction) -> int:
+    """``round(ticks * base * 10**6)`` without a fraction a frame."""
+    whole, rest = divmod(ticks * base.numerator * 10**6, base.denominator)
+    return whole + (2 * rest > base.denominator or (2 * rest == base.denominator and whole % 2))
 
 
 def _seek(
@@ -205,7 +211,7 @@ def frame_times(path: Path) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "
         base = Fraction(stream.time_base)
     if not len(ticks):
         raise InputError(f"{path} has no frames with times", remedy="Fetch it again, or remove it from the input")
-    return ticks, np.array([round(int(tick) * base * 10**6) for tick in ticks], dtype=np.int64)
+    return ticks, np.array([microseconds(int(tick), base) for tick in ticks], dtype=np.int64)
 
 
 def decode_times(path: Path, ticks: Collection[int], *, width: int, height: int) -> Iterator[Frame]:
@@ -230,8 +236,7 @@ def decode_times(path: Path, ticks: Collection[int], *, width: int, height: int)
         try:
             for frame in container.decode(stream):
                 if frame.pts in ticks:
-                    time_us = round(frame.pts * base * 10**6)
-                    yield Frame(frame.pts, time_us, upright(frame, width, height))
+                    yield Frame(frame.pts, microseconds(frame.pts, base), upright(frame, width, height))
                 if frame.pts is not None and frame.pts >= last:
                     return
         except av.FFmpegError as error:
