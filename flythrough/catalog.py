@@ -1,4 +1,7 @@
-"""The workspace and its tables: every schema in one place, checked on read and on write."""
+"""The workspace and its tables: every schema in one place, checked on read and on write.
+
+Arrow is loaded with the first table, for workers that run tasks read none: 0.1 s and 30 MB each.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from .errors import FlythroughError, InputError
 from .files import disk_errors, publish
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, whether it may be null, and what it means."""
+    """One column: Arrow's name for its type, whether it may be null, and what it means."""
 
-    type: pa.DataType
+    type: str
     help: str
     nullable: bool = False
 
 
-TEXT, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+TEXT, INT, FLOAT, BOOL = "string", "int64", "float64", "bool"
 
 
-def _maybe(kind: pa.DataType, help: str) -> Column:
+def _maybe(kind: str, help: str) -> Column:
     return Column(kind, help, nullable=True)
 
 
@@ -147,6 +148,8 @@ TABLES: dict[str, dict[str, Column]] = {
 
 def schema_of(table: str) -> pa.Schema:
     """The Arrow schema of a table."""
+    import pyarrow as pa
+
     return pa.schema([pa.field(n, c.type, nullable=c.nullable) for n, c in TABLES[table].items()])
 
 
@@ -187,6 +190,9 @@ class Workspace:
 
     def rows(self, table: str) -> list[Row]:
         """A table as dicts, nulls as None, in the order written."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         path = self.table_file(table)
         if not path.exists():
             return []
@@ -202,6 +208,8 @@ class Workspace:
 
     def write(self, table: str, rows: Sequence[Row]) -> None:
         """Publish a table. Columns left out are null; a wrong type or an unknown column is refused."""
+        import pyarrow.parquet as pq
+
         columns = TABLES[table]
         for row in rows:
             if unknown := sorted(set(row) - set(columns)):
@@ -237,6 +245,7 @@ class Workspace:
 
 def _arrow(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     """Rows as an Arrow table, by way of JSON: to convert Python objects, even none, Arrow loads pandas (0.2 s)."""
+    import pyarrow as pa
     from pyarrow.json import ParseOptions, ReadOptions, read_json
 
     if not rows:
