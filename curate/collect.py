@@ -10,7 +10,6 @@ from jaxtyping import UInt8
 from .config import CurateConfig
 from .decode import Glimpse
 from .motion import Step, Tracker, Window
-from .overlays import shrink
 from .picture import Look, look
 
 PICTURES_EVERY_S = 0.2
@@ -23,7 +22,6 @@ class Seen:
     steps: list[Step]
     windows: list[Window]
     looks: list[Look]
-    lumas: list[np.ndarray]  # as overlays.shrink makes them
     views: list[np.ndarray]
     pictures: list[np.ndarray]
 
@@ -34,7 +32,7 @@ class Collector:
 
     config: CurateConfig
     tracker: Tracker = field(default_factory=Tracker)
-    looks: list[tuple[int, Look, np.ndarray, np.ndarray]] = field(default_factory=list)
+    looks: list[tuple[int, Look, np.ndarray]] = field(default_factory=list)
     pictures: list[tuple[int, np.ndarray]] = field(default_factory=list)
     size: tuple[int, int] = (1, 1)
     _next_track_us: int | None = None
@@ -51,7 +49,7 @@ class Collector:
             self.pictures.append((glimpse.time_us, glimpse.small))
         if glimpse.luma is not None and glimpse.view is not None:
             self.size = (glimpse.luma.shape[0], glimpse.luma.shape[1])
-            self.looks.append((glimpse.time_us, look(glimpse.luma), shrink(glimpse.luma), glimpse.view))
+            self.looks.append((glimpse.time_us, look(glimpse.luma), glimpse.view))
 
     def within(self, start_us: int, end_us: int) -> Seen:
         """What was measured of frames within [start, end)."""
@@ -66,9 +64,8 @@ class Collector:
         return Seen(
             steps=[s for s in self.tracker.steps if inside(s)],
             windows=[w for w in self.tracker.windows if inside(w)],
-            looks=[one for _, one, _, _ in looks],
-            lumas=[luma for _, _, luma, _ in looks],
-            views=[view for _, _, _, view in looks],
+            looks=[one for _, one, _ in looks],
+            views=[view for _, _, view in looks],
             pictures=pictures,
         )
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-LONGEST = 384  # pixels; luma is kept at this size for the shot that is running
 LEAST_SAMPLES, MOST_SAMPLES = 4, 24
 LEAST_TRAVEL = 0.15  # picture widths; in a scene that hardly moves nothing can be told
 EDGE = 18.0  # grey levels across an edge
@@ -15,32 +14,23 @@ COHERENCE = 0.9  # length of the mean gradient over the mean length: 1 if it nev
 STEADY = 10.0  # grey levels; standard deviation in time
 
 
-def shrink(luma: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "small_h small_w"]:
-    """Luma at the size that :func:`overlay_mask` takes."""
-    import cv2
-
-    scale = min(1.0, LONGEST / max(luma.shape))
-    height, width = (max(8, round(side * scale)) for side in luma.shape)
-    return cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
-
-
 def overlay_mask(
-    pictures: Sequence[UInt8[np.ndarray, "h w"]], box: tuple[float, float, float, float]
+    pictures: Sequence[UInt8[np.ndarray, "h w 3"]], box: tuple[float, float, float, float]
 ) -> Bool[np.ndarray, "h w"]:
     """Where something is burnt into all pictures of a moving shot.
 
     Args:
-        pictures: luma from :func:`shrink`, spread over the shot.
+        pictures: RGB, 200 to 400 pixels wide, spread over the shot.
         box: top, left, bottom, right of what is inside the bars, as fractions; bars have edges too.
     """
     import cv2
 
-    height, width = pictures[0].shape
+    height, width = pictures[0].shape[:2]
     empty = np.zeros((height, width), bool)
     if len(pictures) < LEAST_SAMPLES:
         return empty
     chosen = np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_SAMPLES)).round().astype(int)
-    stack = np.stack([pictures[i] for i in chosen]).astype(np.float32)
+    stack = np.stack([cv2.cvtColor(pictures[i], cv2.COLOR_RGB2GRAY) for i in chosen]).astype(np.float32)
     dx = np.stack([cv2.Sobel(p, cv2.CV_32F, 1, 0, scale=0.25) for p in stack])
     dy = np.stack([cv2.Sobel(p, cv2.CV_32F, 0, 1, scale=0.25) for p in stack])
     mean_x, mean_y = dx.mean(0), dy.mean(0)

@@ -63,7 +63,7 @@ def measure_shot(
         shot.rows = np.max([one.rows for one in seen.looks], axis=0)
         shot.columns = np.max([one.columns for one in seen.looks], axis=0)
         shot.set_box(box_of(shot.rows, shot.columns))
-        _overlay(shot, seen.lumas)
+        _overlay(shot)
     if seen.pictures:
         measures["hash"] = shot_hash(seen.pictures)
         shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
@@ -75,14 +75,14 @@ def measure_shot(
     return shot
 
 
-def _overlay(shot: Shot, lumas: list[np.ndarray]) -> None:
+def _overlay(shot: Shot) -> None:
     """Look for what is burnt in; in a shot that hardly moves, nothing is proven to be."""
     shot.measures["overlay_area"] = 0.0
     if shot.measures.get("travel_widths", 0.0) < LEAST_TRAVEL:
         return
     top, left, bottom, right = shot.box
     height, width = len(shot.rows), len(shot.columns)
-    mask = overlay_mask(lumas, (top / height, left / width, bottom / height, right / width))
+    mask = overlay_mask(shot.views, (top / height, left / width, bottom / height, right / width))
     if mask.any():
         shot.overlay = mask
         shot.measures["overlay_area"] = float(mask.mean()) / shot.measures["picture_area"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flythrough.curate.motion import Tracker, motion_measures
-from flythrough.curate.overlays import overlay_mask, shrink
+from flythrough.curate.overlays import overlay_mask
 from flythrough.curate.picture import blur_effect, look
 from flythrough.curate.surfaces import sky_and_water
 
@@ -120,7 +120,7 @@ def test_writing_that_stays_is_an_overlay_and_the_scene_is_not() -> None:
     for i in range(12):
         picture = ground[300 + 20 * i : 780 + 20 * i, 200 + 35 * i : 1054 + 35 * i].copy()
         cv2.putText(picture, "REC 12:45", (40, 440), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 5)
-        pictures.append(shrink(picture))
+        pictures.append(cv2.cvtColor(cv2.resize(picture, (398, 224), interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2RGB))
     mask = overlay_mask(pictures, (0, 0, 1, 1))
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     scale = mask.shape[0] / 480
