@@ -40,15 +40,17 @@ def corners(gray: Gray, count: int = 120) -> Points:
     return np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2)
 
 
-def follow(before: Gray, after: Gray, points: Points, guess: Points | None = None) -> tuple[Points, np.ndarray]:
-    """Track points into another frame and back.
+def follow(
+    before: Gray, after: Gray, points: Points, guess: Points | None = None, *, levels: int = 3
+) -> tuple[Points, np.ndarray]:
+    """Track points into another frame and back, from ``guess`` if there is one; each level doubles the reach.
 
     Returns:
         Their places there, and which of them returned to within a pixel of where they started.
     """
     import cv2
 
-    options: dict[str, Any] = {"winSize": (11, 11), "maxLevel": 3, "criteria": (3, 20, 0.03)}
+    options: dict[str, Any] = {"winSize": (11, 11), "maxLevel": levels, "criteria": (3, 20, 0.03)}
     start = points.reshape(-1, 1, 2).astype(np.float32)
     flags = 0 if guess is None else cv2.OPTFLOW_USE_INITIAL_FLOW
     seed: Any = None if guess is None else guess.reshape(-1, 1, 2).astype(np.float32)

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 
 from .links import corners, follow
 
+LEAST_POINTS = 20  # that show geometry
 FEW = 40  # points; with fewer the anchor is given up and new ones are sought
 WINDOW_SHIFT = 0.09  # picture widths the anchor's points move before a window closes
 HALF_S = 1.5  # age after which half of that will do
@@ -55,6 +56,7 @@ class Tracker:
         self._time_s = 0.0
         self._points = np.zeros((0, 2), np.float32)
         self._anchor = np.zeros((0, 2), np.float32)  # where the points were when the window opened
+        self._opening: UInt8[np.ndarray, "h w"] | None = None  # the picture that they were in
         self._opened_s = 0.0
         self._reads = 0  # how many of READ_S the open window has passed
 
@@ -68,7 +70,7 @@ class Tracker:
 
     def _open(self, gray: UInt8[np.ndarray, "h w"], time_s: float) -> None:
         self._points = corners(gray)
-        self._anchor, self._opened_s, self._reads = self._points, time_s, 0
+        self._anchor, self._opening, self._opened_s, self._reads = self._points, gray, time_s, 0
 
     def _advance(self, before: UInt8[np.ndarray, "h w"], gray: UInt8[np.ndarray, "h w"], time_s: float) -> None:
         points, anchor = self._points, self._anchor
@@ -82,8 +84,10 @@ class Tracker:
         moved = shift >= WINDOW_SHIFT or (age_s >= HALF_S and shift >= WINDOW_SHIFT / 2)
         closes = moved or lost or age_s >= READ_S[-1]
         due = age_s >= READ_S[min(self._reads, len(READ_S) - 1)]
-        if (closes or due) and len(self._points) >= 20 and shift >= LEAST_SHIFT:
-            self.windows.append(_window(self._anchor, self._points, gray.shape, self._opened_s, time_s))
+        if (closes or due) and len(self._points) >= LEAST_POINTS and shift >= LEAST_SHIFT:
+            assert self._opening is not None
+            ends = _without_drift(self._opening, gray, self._anchor, self._points)
+            self.windows.append(_window(*ends, gray.shape, self._opened_s, time_s))
         self._reads = sum(age_s >= read_s for read_s in READ_S)
         if closes:
             self._points = self._points[:0]  # a new window opens with the next frame
@@ -122,6 +126,29 @@ def _step(
     roll = float(np.arctan2(similarity[1, 0], similarity[0, 0]))
     flow = float(np.median(np.linalg.norm(far - near, axis=1))) / width
     return Step(before_s, after_s, float(dx), float(dy), zoom, roll, flow, float(inliers.sum()) / len(points))
+
+
+def _without_drift(
+    opening: UInt8[np.ndarray, "h w"], gray: UInt8[np.ndarray, "h w"], anchor: np.ndarray, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow points once more, from a window's first picture straight to its last, brought to the first one's scale.
+
+    From frame to frame points drift as the picture grows or turns, each its own way, which would pass for parallax.
+    Where hardly any arrive they are returned as they were.
+    """
+    import cv2
+
+    homography, _ = cv2.findHomography(anchor, points, cv2.RANSAC, OFF_PLANE * max(gray.shape))
+    if homography is None or abs(np.linalg.det(homography)) < 1e-6:
+        return anchor, points
+    brought = opening.copy()  # shows through where the last picture does not reach
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cv2.warpPerspective(gray, homography, gray.shape[::-1], brought, flags, cv2.BORDER_TRANSPARENT)
+    guess = cv2.perspectiveTransform(points[:, None], np.linalg.inv(homography))[:, 0]
+    there, good = follow(opening, brought, anchor, guess, levels=1)
+    if good.sum() < LEAST_POINTS:
+        return anchor, points
+    return anchor[good], cv2.perspectiveTransform(there[good][:, None], homography)[:, 0]
 
 
 def _window(anchor: np.ndarray, points: np.ndarray, shape: tuple[int, ...], before_s: float, after_s: float) -> Window:
