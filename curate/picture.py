@@ -38,7 +38,8 @@ def look(luma: UInt8[np.ndarray, "h w"]) -> Look:
     columns = _brightest([luma[top:bottom] for top, bottom in _cut(height, STRIPES)], axis=0)
     scale = min(1.0, SHARPNESS_WIDTH / max(luma.shape))
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    middle = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    # Averaging over areas is slow unless they are whole pixels; down to a half, interpolation sees all pixels too.
+    middle = cv2.resize(luma, size, interpolation=cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR)
     top, left, bottom, right = box_of(rows, columns)
     inner = middle[round(top * scale) : round(bottom * scale), round(left * scale) : round(right * scale)]
     inner = inner if min(inner.shape) >= 16 else middle
