@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,3 +71,35 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
         pass
     with Workspace(tmp_path).locked():
         pass
+
+
+FLOATS = [0.1 + 0.2, -0.0, 1e-320, 1.7976931348623157e308, 12345678901234.567]
+TEXTS = ["2024-01-01", "12", 'a "quoted"\nline', "\u00e9\U0001f600", "\x00", ""]
+
+
+def test_values_come_back_to_the_bit(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    rows = [
+        dict.fromkeys(TABLES["results"])
+        | {"protocol": text, "protocol_hash": "h", "method": "m", "metric": "fid", "value": value}
+        | {"n": 2**62, "ranked": True, "source": "measured"}
+        for text, value in zip(TEXTS, [*FLOATS, None], strict=True)
+    ]
+    workspace.write("results", rows)
+    assert workspace.rows("results") == rows
+    assert str(workspace.rows("results")[1]["value"]) == "-0.0"
+
+
+def test_tables_load_no_pandas_and_workers_no_arrow(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from flythrough.catalog import Workspace
+from flythrough.pipeline import run_task
+assert "pyarrow" not in sys.modules
+workspace = Workspace({str(tmp_path)!r})
+workspace.write("drops", [{DROP!r}])
+workspace.write("errors", [])
+assert len(workspace.rows("drops")) == 1 and workspace.rows("errors") == []
+assert "pandas" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from flythrough.curate import picture
 from flythrough.curate.motion import Tracker, motion_measures
 from flythrough.curate.overlays import overlay_mask
 from flythrough.curate.picture import blur_effect, look
@@ -93,6 +94,14 @@ def test_a_car_moves_alone() -> None:
 
 def test_nothing_to_follow_is_said_not_made_up() -> None:
     assert measured([np.full((HEIGHT, WIDTH), 90, np.uint8)] * 10) == {"tracked": 0.0}
+
+
+@pytest.mark.parametrize("height", [16, 64, 65, 129, 300])
+def test_blur_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch, height: int) -> None:
+    gray = texture(7)[:height, :200]
+    bands = blur_effect(gray)
+    monkeypatch.setattr(picture, "BAND", 10**6)
+    assert bands == pytest.approx(blur_effect(gray), rel=1e-6)
 
 
 def test_blur_grows_with_what_is_lost() -> None:

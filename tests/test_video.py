@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from flythrough.video import frames
+from flythrough.video import frames, microseconds
 from flythrough.video_writer import VideoWriter, ffmpeg_path
 
 RE_ENCODED = {
@@ -65,3 +67,10 @@ def test_a_late_piece_is_not_decoded_from_the_beginning(film: Path, monkeypatch:
     monkeypatch.setattr(video, "timed", counting)
     assert list(frames(film, start_us=3_900_000))
     assert len(decoded) < 50  # key frames are 48 apart
+
+
+@given(st.integers(-(10**6), 10**15), st.fractions(Fraction(1, 10**7), 1))
+@example(-3, Fraction(1, 2_000_000))
+@example(5, Fraction(1, 2_000_000))
+def test_microseconds_are_rounded_as_fractions_are(ticks: int, base: Fraction) -> None:
+    assert microseconds(ticks, base) == round(ticks * base * 10**6)
