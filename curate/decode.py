@@ -73,11 +73,14 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
         stream.codec_context.thread_count = DECODE_THREADS
         base = Fraction(stream.time_base)
         usual = max(1, round(1 / (stream.average_rate or 25) / base))  # ticks
-        index, next_sample_us = -1, None
+        index, next_sample_us, first_size = -1, None, None
         for index, (pts, time_us, frame) in enumerate(timed(path, container, stream)):
             if frame.is_corrupt:  # the decoder has painted over a damaged packet
                 raise InputError(f"{path} is damaged at frame {index}", remedy="Fetch it again")
             size = displayed_size(frame)
+            if size != (first_size := first_size or size):
+                message = f"{path} changes its size at frame {index}, from {first_size} to {size}"
+                raise InputError(message, remedy="Cut it there, or convert it to one size")
             luma = view = None
             if next_sample_us is None or time_us >= next_sample_us:
                 next_sample_us = time_us + step_us

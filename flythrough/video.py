@@ -20,6 +20,7 @@ from jaxtyping import Int64, UInt8
 from .errors import InputError
 
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,y4m,yuv4mpegpipe,gif,wav,mp3"
+_BACK_US = (0, 2_000_000, 10_000_000, 60_000_000)  # MPEG-TS seeks to a time, not to the key frame before it
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}  # for libav and for ffmpeg alike
 
 
@@ -141,17 +142,8 @@ def frames(
         InputError: as :func:`open_video`, or a packet does not decode.
     """
     with ExitStack() as stack:
-        container, stream = stack.enter_context(open_video(path))
-        decoded = timed(path, container, stream)
-        if start_us is not None:
-            first = _seek(container, stream, start_us, decoded)
-            if first is None:
-                container, stream = stack.enter_context(open_video(path))
-                decoded = timed(path, container, stream)
-            else:
-                decoded = chain([first], decoded)
         upright = Upright()
-        for pts, time_us, frame in decoded:
+        for pts, time_us, frame in _from(stack, path, start_us):
             if end_us is not None and time_us >= end_us:
                 return
             if start_us is None or time_us >= start_us:
@@ -185,18 +177,24 @@ def microseconds(ticks: int, base: Fraction) -> int:
     return whole + (2 * rest > base.denominator or (2 * rest == base.denominator and whole % 2))
 
 
-def _seek(
-    container: Any, stream: Any, time_us: int, decoded: Iterator[tuple[int, int, Any]]
-) -> tuple[int, int, Any] | None:
-    """Go to the last key frame at or before a time and decode it; None if that leads to anywhere else."""
+def _from(stack: ExitStack, path: Path, time_us: int | None) -> Iterator[tuple[int, int, Any]]:
+    """As :func:`timed`, from a key frame at or before a time on; from the beginning where no seek leads to one."""
     import av
 
-    try:
-        container.seek(int(time_us / 10**6 / Fraction(stream.time_base)), stream=stream, backward=True)
-        first = next(decoded, None)
-    except (av.FFmpegError, InputError):
-        return None
-    return first if first is not None and first[2].pts is not None and first[1] <= time_us else None
+    container, stream = stack.enter_context(open_video(path))
+    if time_us is None:
+        return timed(path, container, stream)
+    for back_us in _BACK_US:
+        decoded = timed(path, container, stream)
+        try:
+            wanted = Fraction(time_us - back_us, 10**6) / stream.time_base
+            container.seek(int(wanted), stream=stream, backward=True)
+            first = next(decoded, None)
+        except (av.FFmpegError, InputError):
+            continue
+        if first is not None and first[2].pts is not None and first[1] <= time_us:
+            return chain([first], decoded)
+    return timed(path, *stack.enter_context(open_video(path)))  # after some seeks the beginning is not found again
 
 
 def frame_times(path: Path) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
@@ -251,22 +249,16 @@ def seek_frame(path: Path, time_us: int, *, width: int, height: int) -> UInt8[np
     Raises:
         InputError: as :func:`open_video`, or nothing decodes there.
     """
-    import av
-
-    with open_video(path) as (container, stream):
-        wanted = Fraction(time_us, 10**6) / stream.time_base
+    with ExitStack() as stack:
         shown = None
         try:
-            container.seek(max(0, int(wanted)), stream=stream, backward=True)
-            for frame in container.decode(stream):
-                if shown is not None and frame.pts is not None and frame.pts > wanted:
+            for _, frame_us, frame in _from(stack, path, time_us):
+                if shown is not None and frame_us > time_us:
                     break
                 shown = frame
-        except av.FFmpegError as error:
+        except InputError:
             if shown is None:
-                raise InputError(
-                    f"{path} does not decode at {time_us} us ({error})", remedy="Fetch it again"
-                ) from error
+                raise
         if shown is None:
             raise InputError(f"{path} has no frame at {time_us} us", remedy="Fetch it again")
         return Upright()(shown, width, height)

@@ -258,13 +258,18 @@ def test_broken_videos_are_errors_of_their_own(tmp_path) -> None:
     encode(tmp_path / "none.mp4", "-frames:v", "0", "-pix_fmt", "yuv420p", "-c:v", "libx264")  # a container, no frame
     for codec, suffix in (("mpeg4", "mkv"), ("libx264", "mp4"), ("libx264", "ts")):
         damage(encode(tmp_path / f"{codec}-{suffix}.{suffix}", "-pix_fmt", "yuv420p", "-c:v", codec, seconds=3))
+    whole = ["-pix_fmt", "yuv420p", "-c:v", "libx264"]
+    halves = [encode(tmp_path / f"{side}.ts", *whole, "-vf", f"scale={side}:90") for side in (160, 90)]
+    (tmp_path / "two-sizes.ts").write_bytes(b"".join(half.read_bytes() for half in halves))
     names = ["text.mp4", "cut.mp4", "none.mp4", "good.mp4", "mpeg4-mkv.mkv", "libx264-mp4.mp4", "libx264-ts.ts"]
+    names.append("two-sizes.ts")
     workspace = workspace_of(tmp_path / "w", [tmp_path / n for n in names])
     report = curate(workspace)
     errors = {e["id"]: e for e in workspace.rows("errors")}
     assert set(errors) == {Path(n).stem for n in names} - {"good"}
-    assert (report.done, report.failed) == (1, 6)
+    assert (report.done, report.failed) == (1, 7)
     assert all(e["kind"] == "input" and e["remedy"] for e in errors.values())
+    assert "changes its size" in errors["two-sizes"]["message"]
     assert [s["video_id"] for s in workspace.rows("shots") if s["video_id"] == "good"] == ["good"]
 
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flythrough.video import frames, microseconds
+from flythrough.video import frames, microseconds, seek_frame
 from flythrough.video_writer import VideoWriter, ffmpeg_path
 
 RE_ENCODED = {
     "open.mp4": ["-c:v", "libx264", "-x264-params", "keyint=12:open-gop=1:bframes=3"],
     "stream.ts": ["-c:v", "libx264", "-g", "10", "-bf", "2", "-f", "mpegts"],
+    "sparse.ts": ["-c:v", "libx264", "-g", "250", "-f", "mpegts"],
     "late.mkv": ["-c:v", "libx264", "-g", "25", "-output_ts_offset", "7.3"],
     "packed.avi": ["-c:v", "mpeg4", "-g", "15"],
     "plain.y4m": ["-pix_fmt", "yuv420p"],
@@ -51,6 +52,12 @@ def test_a_piece_is_that_piece_of_the_whole(film: Path, tmp_path: Path, name: st
             np.testing.assert_array_equal(ours.image, other.image)
     assert [f.time_us for f in frames(path, start_us=first_us - 10_000_000)] == [f.time_us for f in whole]
     assert list(frames(path, start_us=whole[-1].time_us + 1_000_000)) == []
+    for wanted in (0, 13, 58, 99):
+        shown = seek_frame(path, whole[wanted].time_us + 1, width=64, height=48)
+        np.testing.assert_array_equal(shown, whole[wanted].image)
+    for outside_s, shown_there in ((-10, 0), (10, 99)):
+        picture = seek_frame(path, whole[shown_there].time_us + outside_s * 10**6, width=64, height=48)
+        np.testing.assert_array_equal(picture, whole[shown_there].image)
 
 
 def test_a_late_piece_is_not_decoded_from_the_beginning(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
