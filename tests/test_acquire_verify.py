@@ -29,13 +29,15 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.parametrize("suffix", ["mkv", "ts", "avi", "webm"])
+CODECS = {
+    "webm": ["-c:v", "libvpx", "-b:v", "200k", "-deadline", "realtime", "-cpu-used", "8"],
+    "m2ts": ["-c:v", "libx264", "-g", "250"],  # key frames far apart, and no index
+}
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts", "avi", *CODECS])
 def test_other_containers_and_their_truncation(films: Path, tmp_path: Path, suffix: str) -> None:
-    codec = (
-        ["-c:v", "libvpx", "-b:v", "200k", "-deadline", "realtime", "-cpu-used", "8"]
-        if suffix == "webm"
-        else ["-c:v", "mpeg4"]
-    )
+    codec = CODECS.get(suffix, ["-c:v", "mpeg4"])
     ffmpeg(tmp_path, "-stream_loop", "9", "-i", str(films / "good.mp4"), *codec, f"a.{suffix}")
     data = (tmp_path / f"a.{suffix}").read_bytes()
     acquire(tmp_path / "w", inputs=[str(tmp_path / f"a.{suffix}")])
