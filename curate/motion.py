@@ -138,17 +138,21 @@ def _without_drift(
     """
     import cv2
 
-    homography, _ = cv2.findHomography(anchor, points, cv2.RANSAC, OFF_PLANE * max(gray.shape))
-    if homography is None or abs(np.linalg.det(homography)) < 1e-6:
+    there_from_here, _ = cv2.estimateAffine2D(anchor, points, ransacReprojThreshold=OFF_PLANE * max(gray.shape))
+    if there_from_here is None or abs(np.linalg.det(there_from_here[:, :2])) < 1e-3:
         return anchor, points
+    here_from_there = cv2.invertAffineTransform(there_from_here)
     brought = opening.copy()  # shows through where the last picture does not reach
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cv2.warpPerspective(gray, homography, gray.shape[::-1], brought, flags, cv2.BORDER_TRANSPARENT)
-    guess = cv2.perspectiveTransform(points[:, None], np.linalg.inv(homography))[:, 0]
-    there, good = follow(opening, brought, anchor, guess, levels=1)
+    cv2.warpAffine(gray, there_from_here, gray.shape[::-1], brought, flags, cv2.BORDER_TRANSPARENT)
+    found, good = follow(opening, brought, anchor, _mapped(here_from_there, points), levels=1)
     if good.sum() < LEAST_POINTS:
         return anchor, points
-    return anchor[good], cv2.perspectiveTransform(there[good][:, None], homography)[:, 0]
+    return anchor[good], _mapped(there_from_here, found[good])
+
+
+def _mapped(affine: Float[np.ndarray, "2 3"], points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+    return (points @ affine[:, :2].T + affine[:, 2]).astype(np.float32)
 
 
 def _window(anchor: np.ndarray, points: np.ndarray, shape: tuple[int, ...], before_s: float, after_s: float) -> Window:
