@@ -17,6 +17,7 @@ WINDOW_SHIFT = 0.09  # picture widths the anchor's points move before a window c
 HALF_S = 1.5  # age after which half of that will do
 READ_S = (1.0, 2.0, 4.0, 8.0)  # ages at which a slow window is read all the same; after the last it closes
 LEAST_SHIFT = 0.015  # picture widths; below, parallax drowns in tracking noise
+FLAT = 0.05  # parallax; below, a fundamental matrix can bend to a few movers, and the homography tells them
 OFF_PLANE = 0.006  # picture widths a point lies from where a homography has it; tracking errs by less than half of it
 
 
@@ -173,9 +174,12 @@ def _window(anchor: np.ndarray, points: np.ndarray, shape: tuple[int, ...], befo
     homography, _ = cv2.findHomography(near, far, cv2.RANSAC, OFF_PLANE * size)
     if homography is None:
         return nothing
-    mapped = cv2.perspectiveTransform(near[:, None].astype(np.float64), homography)[:, 0]
-    off = np.linalg.norm(mapped - far, axis=1) > OFF_PLANE * size
-    return Window(before_s, after_s, shift, float(off.mean()), 1 - float(kept.mean()), _alone(anchor, kept))
+    mapped = cv2.perspectiveTransform(anchor[:, None].astype(np.float64), homography)[:, 0]
+    off = np.linalg.norm(mapped - points, axis=1) > OFF_PLANE * size
+    parallax = float(off[kept].mean())
+    if parallax < FLAT:
+        kept = ~off
+    return Window(before_s, after_s, shift, parallax, 1 - float(kept.mean()), _alone(anchor, kept))
 
 
 def _alone(points: np.ndarray, kept: np.ndarray) -> int:
