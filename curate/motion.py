@@ -170,8 +170,7 @@ def _window(anchor: np.ndarray, points: np.ndarray, shape: tuple[int, ...], befo
     kept = np.ones(len(points), bool) if inliers is None else inliers.ravel().astype(bool)
     if kept.sum() < 12:
         return nothing
-    near, far = anchor[kept], points[kept]
-    homography, _ = cv2.findHomography(near, far, cv2.RANSAC, OFF_PLANE * size)
+    homography, _ = cv2.findHomography(anchor[kept], points[kept], cv2.RANSAC, OFF_PLANE * size)
     if homography is None:
         return nothing
     mapped = cv2.perspectiveTransform(anchor[:, None].astype(np.float64), homography)[:, 0]
