@@ -79,7 +79,8 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
                 raise InputError(f"{path} is damaged at frame {index}", remedy="Fetch it again")
             size = displayed_size(frame)
             if size != (first_size := first_size or size):
-                message = f"{path} changes its size at frame {index}, from {first_size} to {size}"
+                before, after = (f"{width} x {height}" for width, height in (first_size, size))
+                message = f"{path} changes its size at frame {index}, from {before} to {after}"
                 raise InputError(message, remedy="Cut it there, or convert it to one size")
             luma = view = None
             if next_sample_us is None or time_us >= next_sample_us:

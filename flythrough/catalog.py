@@ -158,6 +158,13 @@ def to_json(values: dict[str, Any]) -> str:
     return json.dumps(values, sort_keys=True, allow_nan=False)
 
 
+def plain(value: Any) -> Any:
+    """What JSON writes of a value that is none of its own: numpy's scalars, and nothing else."""
+    if hasattr(value, "item"):
+        return value.item()  # numpy scalars
+    raise TypeError(f"a row holds a {type(value).__name__}, which is no JSON value")
+
+
 class Workspace:
     """A folder with ``flythrough.toml``, a folder a stage, and a Parquet table a stage."""
 
@@ -250,7 +257,7 @@ def _arrow(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
 
     if not rows:
         return pa.Table.from_batches([], schema=schema)
-    text = "\n".join(json.dumps(row, allow_nan=False, default=lambda value: value.item()) for row in rows).encode()
+    text = "\n".join(json.dumps(row, allow_nan=False, default=plain) for row in rows).encode()
     whole = ReadOptions(block_size=len(text) + 1)
     absent_is_null = pa.schema([field.with_nullable(True) for field in schema])
     typed = ParseOptions(explicit_schema=absent_is_null, unexpected_field_behavior="error")

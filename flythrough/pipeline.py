@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .catalog import TABLES, Row, Workspace, to_json
+from .catalog import TABLES, Row, Workspace, plain, to_json
 from .errors import FlythroughError
 from .executor import Executor, InlineExecutor, RayExecutor
 from .files import disk_errors, publish_folder, read_json, write_json
@@ -108,7 +108,7 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, 
         if not (outcome.rows or outcome.drops or outcome.errors or any(outcome.others.values())):
             raise AssertionError(f"{stage_name} accounted for nothing in {task.id}")
         record = {"key": key, "attempts": attempt, **cost, "outcome": asdict(outcome)}
-        text = json.dumps(record, allow_nan=False, default=_plain, indent=1)
+        text = json.dumps(record, allow_nan=False, default=plain, indent=1)
         (scratch / TASK_FILE).write_text(text, encoding="utf-8")
         publish_folder(scratch, workspace / published)
         _error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
@@ -232,12 +232,6 @@ def _write_rows(workspace: Workspace, table: str, stage: str, rows: Iterable[Row
         if (workspace / name / f"{table}.parquet").exists():
             merged |= {row["id"]: row for row in Workspace(workspace / name).rows(table)}
     workspace.write(table, list(merged.values()))
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):
-        return value.item()  # numpy scalars
-    raise TypeError(f"a row holds a {type(value).__name__}, which is no JSON value")
 
 
 class _TaskLog(logging.FileHandler):

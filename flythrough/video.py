@@ -189,7 +189,8 @@ def _from(stack: ExitStack, path: Path, time_us: int | None) -> Iterator[tuple[i
         try:
             wanted = Fraction(time_us - back_us, 10**6) / stream.time_base
             container.seek(int(wanted), stream=stream, backward=True)
-            first = next(decoded, None)
+            # Frames before the first key frame lack what they refer to; some decoders make them up.
+            first = next((found for found in decoded if found[2].key_frame), None)
         except (av.FFmpegError, InputError):
             continue
         if first is not None and first[2].pts is not None and first[1] <= time_us:
