@@ -67,9 +67,11 @@ def fast_pans(folder: Path) -> list[np.ndarray]:
     return found
 
 
-def edits(flights: list[np.ndarray], others: list[np.ndarray], pans: list[np.ndarray]) -> Iterator[tuple[str, Edit]]:
-    """Videos of every kind of edit, from every kind of take; the seed fixes which follows which."""
-    rng = np.random.default_rng(0)
+def edits(
+    flights: list[np.ndarray], others: list[np.ndarray], pans: list[np.ndarray], seed: int = 0
+) -> Iterator[tuple[str, Edit]]:
+    """Videos of every kind of edit, from every kind of take; the seed fixes which follows which, and how."""
+    rng = np.random.default_rng(seed)
 
     def order(pool: list[np.ndarray]) -> list[np.ndarray]:
         return [pool[i] for i in rng.permutation(len(pool))]
@@ -177,20 +179,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/real"))
     parser.add_argument("--cache", type=Path, default=Path("/tmp/curate-boundaries"))
+    parser.add_argument("--seed", type=int, default=0, help="other edits of the same takes; the thresholds know 0")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", help="run one detector")
     parser.add_argument("--skip", nargs="*", default=[], help="leave out videos whose name starts with one of these")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     real = options.data.is_dir()
-    made = edits(
-        takes(options.cache), real_takes(options.data) if real else [], fast_pans(options.data) if real else []
-    )
+    others, pans = (real_takes(options.data), fast_pans(options.data)) if real else ([], [])
+    made = edits(takes(options.cache), others, pans, options.seed)
     videos = []
     for name, edit in made:
         if name.startswith(tuple(options.skip)):
             continue
-        path = options.cache / f"{name}.mp4"
+        path = options.cache / f"{options.seed} {name}.mp4"
         videos.append((name, edit, path if path.exists() else edit.write(path)))
     detectors: dict[str, tuple[Callable[[Path], Found], bool]] = {
         "ours, cheap": (ours("cheap"), True),

@@ -89,34 +89,47 @@ def _change(before: np.ndarray, after: np.ndarray) -> Float[np.ndarray, "n"]:
 
 def _stands_out(change: np.ndarray, t: int) -> bool:
     """A frame that differs from the one before by more than its neighbours do; fast motion is let through too."""
-    if change[t] <= 3.0:
-        return False
-    around = np.concatenate([change[max(1, t - 6) : t], change[t + 1 : t + 7]])
-    usual = float(np.median(around)) if len(around) else 0.0
-    return bool(change[t] > 1.8 * usual + 1.5) or bool(change[t] > 16.0 and change[t] > 1.1 * usual)
+    return bool(change[t] > 3.0 and (_leaps(change, t) or change[t] > max(16.0, 1.1 * _usual(change, t))))
+
+
+def _leaps(change: np.ndarray, t: int) -> bool:
+    return bool(change[t] > 1.8 * _usual(change, t) + 1.5)
+
+
+def _usual(change: np.ndarray, t: int) -> float:
+    return float(np.median(around)) if len(around := _around(change, t, 6)) else 0.0
+
+
+def _around(change: np.ndarray, t: int, reach: int) -> np.ndarray:
+    return np.concatenate([change[max(1, t - reach) : t], change[t + 1 : t + 1 + reach]])
 
 
 def _is_cut(strip: Strip, change: np.ndarray, t: int, arbiter: Arbiter | None) -> bool:
-    found = _same_scene(strip, t - 1, t)
+    clear = bool(change[t] > 25 and change[t] > 3 * _usual(change, t))
+    found = _same_scene(strip, t - 1, t, clear)
     if found is True or _is_flash(strip, t):
         return False
-    if found is False:
-        return True
-    around = np.concatenate([change[max(1, t - 6) : t], change[t + 1 : t + 7]])
-    clear = change[t] > 25 and change[t] > 3 * float(np.median(around) if len(around) else 0.0)
-    return bool(clear) or (arbiter is not None and (arbiter(strip, t - 1, t + 1) or 0.0) > 0.5)
+    if found is False:  # amid fast motion, a cut breaks what can be followed before and after it
+        peak = _leaps(change, t) or bool(change[t] > 1.2 * max(_around(change, t, 2), default=0.0))
+        return peak or all(_linked(strip, i, i + 1) for i in (t - 2, t) if 0 <= i < len(strip) - 1)
+    return clear or (arbiter is not None and (arbiter(strip, t - 1, t + 1) or 0.0) > 0.5)
 
 
-def _same_scene(strip: Strip, a: int, b: int) -> bool | None:
-    """Whether frames a and b show one scene from places that a camera can have gone between; None if unsure."""
+def _same_scene(strip: Strip, a: int, b: int, clear: bool) -> bool | None:
+    """Whether frames a and b show one scene from places that a camera can have gone between; None if unsure.
+
+    Between frames in quick succession, no camera goes so far that points are lost and all is suddenly ``clear``ly new.
+    """
     near = link(strip.gray[a], strip.gray[b])
     gap_s = strip.times_s[b] - strip.times_s[a]
     if near.share is None:
         return None
     if near.share >= LINKED:
         return not _jumps(strip, a, b, near, gap_s)
-    if near.share > UNLINKED and gap_s < 0.2:
+    if gap_s < 0.2 and near.share > UNLINKED:
         return None
+    if gap_s < 0.2 and clear:
+        return False
     far = far_link(strip.gray[a], strip.gray[b])
     if far.share is not None and far.share > 0:
         return not _jumps(strip, a, b, far, gap_s)

@@ -19,6 +19,7 @@ from .segment import Span
 from .semantics import nature_probability
 from .surfaces import sky_and_water
 
+SURE = 1.0  # sum of nature probabilities; over four pictures no mean below 0.25 can follow
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
 
 
@@ -71,8 +72,18 @@ def measure_shot(
         measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
         if _still_in(measures, config):
             views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
-            measures["nature"] = float(np.mean(nature_probability(views)))
+            measures["nature"] = _nature(views)
     return shot
+
+
+def _nature(views: list[np.ndarray]) -> float:
+    """Mean probability that pictures show nature, of no more of them than it takes to be sure that they do."""
+    found: list[float] = []
+    for view in views:
+        found += nature_probability([view])
+        if sum(found) >= SURE:
+            break
+    return float(np.mean(found))
 
 
 def _overlay(shot: Shot) -> None:
