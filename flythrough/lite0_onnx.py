@@ -6,8 +6,6 @@ one core OpenCV is also twice as fast, and agrees to 1e-6.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from . import weights
-from .errors import FlythroughError
+from .errors import DiskError, FlythroughError
 from .files import publish, sha256_of
 
 BATCH, SIZE = 2, 224  # the file's input: OpenCV wants it fixed
@@ -46,36 +44,22 @@ def weights_file() -> Path:
 
 
 def onnx_file() -> Path:
-    """The network as a file on this machine, written beside other weights on first use (some seconds).
+    """The network as a file on this machine, written beside other weights on first use.
 
     Raises:
         FlythroughError: it could not be written.
     """
-    path = weights.folder() / "efficientnet-lite0" / f"{sha256_of(weights_file())[:16]}.onnx"
+    path = weights.folder() / "efficientnet-lite0" / f"{sha256_of(weights_file())[:16]}-folded.onnx"
     if not path.is_file():
-        command = [sys.executable, "-m", __name__, str(path)]  # a process of its own: torch goes when it ends
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        from .lite0_convert import onnx_bytes
+
+        try:
+            with publish(path) as scratch:
+                scratch.write_bytes(onnx_bytes(weights_file(), BATCH, SIZE))
+        except (OSError, DiskError) as error:
             raise FlythroughError(
-                f"Could not write {path}: {reason}",
+                f"Could not write {path}: {error}",
                 remedy="Check the folder's rights and free space, or set FLYTHROUGH_WEIGHTS to another",
                 kind="weights",
-            )
+            ) from error
     return path
-
-
-def write_onnx(path: Path) -> None:
-    """Convert the package's weights; needs torch."""
-    import torch
-
-    from . import lite0
-
-    network = torch.nn.Sequential(lite0.load(), torch.nn.Softmax(-1)).eval()
-    with publish(path) as scratch:
-        # The exporter that needs no further packages; the other one's file is the same to OpenCV.
-        torch.onnx.export(network, (torch.zeros(BATCH, 3, SIZE, SIZE),), str(scratch), dynamo=False, opset_version=13)
-
-
-if __name__ == "__main__":
-    write_onnx(Path(sys.argv[1]))

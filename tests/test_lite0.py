@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from flythrough import lite0, lite0_onnx
+from flythrough import lite0, lite0_convert, lite0_onnx
 from flythrough.errors import FlythroughError
 
 
@@ -31,13 +32,27 @@ def test_opencv_agrees_with_torch() -> None:
     assert found[0].argmax() != found[1].argmax() or abs(found[0] - found[1]).max() > 0.01  # each picture its own
 
 
-def test_it_does_not_load_torch() -> None:
-    lite0_onnx.onnx_file()
+def test_it_does_not_load_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path))  # nor does writing the file
     code = (
         "import sys, numpy as np\nfrom flythrough.lite0_onnx import probabilities\n"
         "probabilities(np.zeros((2, 224, 224, 3), np.uint8))\nprint('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_weights_are_read_as_torch_reads_them(tmp_path: Path) -> None:
+    found = lite0_convert.read_pth(lite0_onnx.weights_file())
+    expected = torch.load(lite0_onnx.weights_file(), map_location="cpu", weights_only=True)
+    assert list(found) == list(expected)
+    assert all(np.array_equal(found[name], expected[name].numpy()) for name in found)
+
+
+def test_a_weight_file_that_holds_code_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "evil.pth"
+    torch.save({"weight": Path("/")}, file, _use_new_zipfile_serialization=False)
+    with pytest.raises(pickle.UnpicklingError, match="no part of a state dict"):
+        lite0_convert.read_pth(file)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

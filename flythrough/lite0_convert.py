@@ -1,0 +1,155 @@
+"""EfficientNet-Lite0's weight file as an ONNX file, without torch; normalisation and padding go into the convolutions.
+
+Architecture: Tan and Le, "EfficientNet" (2019), as its authors' Lite variant has it: no squeeze and excitation, ReLU6.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from jaxtyping import Float
+
+BLOCKS, STRIDED = 16, (1, 3, 5, 11)  # blocks that halve the resolution
+EPSILON = 1e-3  # of batch normalisation
+_NORM = ("weight", "bias", "running_mean", "running_var")
+_KINDS = {"FloatStorage": np.float32, "LongStorage": np.int64}
+
+
+def read_pth(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of a state dict in torch's format from before 1.6: pickles, then each storage's bytes.
+
+    Nothing but tensors is built, so a file from a stranger runs no code.
+
+    Raises:
+        pickle.UnpicklingError: it holds something else.
+    """
+    with open(path, "rb") as file:
+        for _ in range(3):  # magic number, version, the writer's byte order
+            _Reader(file).load()
+        reader = _Reader(file)
+        tensors = reader.load()
+        for key in _Reader(file).load():  # names of storages, in the order of their bytes
+            storage = reader.storages[key]
+            count = int.from_bytes(file.read(8), "little")
+            storage.array = np.frombuffer(file.read(count * storage.kind().itemsize), storage.kind)
+    return {name: tensor.array() for name, tensor in tensors.items()}
+
+
+class _Storage:
+    def __init__(self, kind: Any) -> None:
+        self.kind, self.array = kind, np.zeros(0, kind)
+
+
+class _Tensor:
+    def __init__(self, storage: _Storage, offset: int, shape: tuple[int, ...], steps: tuple[int, ...], *_: Any) -> None:
+        self._storage, self._offset, self._shape, self._steps = storage, offset, shape, steps
+
+    def array(self) -> np.ndarray:
+        indices = np.full(self._shape, self._offset)  # the values may lie in another order than they are read
+        for axis, step in enumerate(self._steps):
+            indices += step * np.arange(self._shape[axis]).reshape(-1, *[1] * (len(self._shape) - axis - 1))
+        return self._storage.array[indices]
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self.storages: dict[str, _Storage] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _Tensor
+        if module == "torch" and name in _KINDS:
+            return _KINDS[name]
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of a state dict")
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        _, kind, key, *_ = pid
+        return self.storages.setdefault(key, _Storage(kind))
+
+
+class _Graph:
+    """An ONNX graph that grows at its end; every step returns the name of what it made."""
+
+    def __init__(self, weights: dict[str, np.ndarray]) -> None:
+        from onnx import helper
+
+        self._weights, self._helper = weights, helper
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        name = f"{kind}{len(self.nodes)}"
+        self.nodes.append(self._helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def constant(self, array: Float[np.ndarray, "..."]) -> str:
+        from onnx import numpy_helper
+
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
+        return name
+
+    def convolve(self, x: str, layer: str, norm: str, *, stride: int = 1, active: bool = True) -> str:
+        """A convolution with its normalisation folded in, then ReLU6 if ``active``."""
+        kernel = self._weights[f"{layer}.weight"]
+        scale, shift, mean, variance = (self._weights[f"{norm}.{name}"] for name in _NORM)
+        gain = scale / np.sqrt(variance + EPSILON)
+        size = kernel.shape[-1]
+        before = (size - stride) // 2  # of an even side, as TensorFlow's "same"
+        x = self.node(
+            "Conv",
+            x,
+            self.constant(kernel * gain[:, None, None, None]),
+            self.constant(shift - mean * gain),
+            group=len(kernel) if kernel.shape[1] == 1 else 1,
+            strides=[stride] * 2,
+            pads=[before] * 2 + [size - stride - before] * 2,
+        )
+        return self.node("Clip", x, self.constant(np.array(0)), self.constant(np.array(6))) if active else x
+
+    def classify(self, x: str) -> str:
+        """Class probabilities of a picture that is normalised already."""
+        x = self.convolve(x, "_conv_stem", "_bn0", stride=2)
+        for number in range(BLOCKS):
+            block, start = f"_blocks.{number}", x
+            if f"{block}._expand_conv.weight" in self._weights:
+                x = self.convolve(x, f"{block}._expand_conv", f"{block}._bn0")
+            stride = 2 if number in STRIDED else 1
+            x = self.convolve(x, f"{block}._depthwise_conv", f"{block}._bn1", stride=stride)
+            x = self.convolve(x, f"{block}._project_conv", f"{block}._bn2", active=False)
+            if self._goes_on(number) and stride == 1:
+                x = self.node("Add", x, start)
+        x = self.node("GlobalAveragePool", self.convolve(x, "_conv_head", "_bn1"))
+        weight, bias = (self.constant(self._weights[f"_fc.{k}"]) for k in ("weight", "bias"))
+        return self.node("Softmax", self.node("Gemm", self.node("Flatten", x), weight, bias, transB=1), axis=-1)
+
+    def _goes_on(self, number: int) -> bool:
+        """Whether a block returns as many channels as it takes."""
+        expand = self._weights.get(f"_blocks.{number}._expand_conv.weight")
+        return expand is not None and expand.shape[1] == len(self._weights[f"_blocks.{number}._project_conv.weight"])
+
+
+def onnx_bytes(pth: Path, batch: int, size: int) -> bytes:
+    """The network of a weight file: float32 ``[batch, 3, size, size]`` in, class probabilities out.
+
+    Args:
+        pth: a state dict as :func:`read_pth` takes it.
+        batch: pictures a run.
+        size: pixels a side, a multiple of 32.
+    """
+    from onnx import TensorProto, helper
+
+    graph = _Graph(read_pth(pth))
+    found = graph.classify("images")
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, size, size])
+    classes = helper.make_tensor_value_info(found, TensorProto.FLOAT, [batch, 1000])
+    made = helper.make_graph(graph.nodes, "efficientnet-lite0", [images], [classes], graph.constants)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return bytes(model.SerializeToString())
