@@ -70,7 +70,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
     from av.video.frame import PictureType
 
     step_us = round(sample_every_s * 1e6)
-    patience_us = step_us // 4
+    patience_us = step_us // 2
     to_small, to_view, to_luma = Upright("bgr24"), Upright("bgr24"), Upright("gray")
     with open_video(path) as (container, stream):
         stream.codec_context.thread_count = DECODE_THREADS

@@ -72,11 +72,11 @@ def measure_shot(
         measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
         if _still_in(measures, config):
             views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
-            measures["nature"] = _nature(views)
+            measures["nature"] = nature(views)
     return shot
 
 
-def _nature(views: list[np.ndarray]) -> float:
+def nature(views: list[np.ndarray]) -> float:
     """Mean probability that pictures show nature, of no more of them than it takes to be sure that they do."""
     found: list[float] = []
     for view in views:

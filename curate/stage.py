@@ -13,7 +13,7 @@ from flythrough.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
 
-VERSION = 3
+VERSION = 4
 
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:

@@ -35,6 +35,13 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     assert "loaded: []" in done.stdout
 
 
+def test_python_runs_the_package_and_importing_it_loads_nothing() -> None:
+    shown = subprocess.run([sys.executable, "-m", "flythrough", "--help"], capture_output=True, text=True, check=True)
+    assert "leaderboard" in shown.stdout
+    code = "import sys\nimport flythrough.__main__\nprint('typer' in sys.modules)"  # as every worker does
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
 def test_every_stage_has_a_help_line() -> None:
     assert tuple(STAGE_HELP) == STAGES
 

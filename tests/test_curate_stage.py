@@ -16,7 +16,9 @@ from curate_edits import Edit, pan, scenery
 
 from flythrough.cameras import Cameras, write_cameras
 from flythrough.catalog import Workspace
+from flythrough.curate import shots
 from flythrough.curate.config import CurateConfig, Rules
+from flythrough.curate.decode import glimpses
 from flythrough.curate.scan import scan
 from flythrough.curate.stage import STAGE
 from flythrough.curate.verdicts import Verdict, append_verdicts
@@ -24,7 +26,7 @@ from flythrough.errors import InputError
 from flythrough.executor import InlineExecutor
 from flythrough.files import sha256_of
 from flythrough.pipeline import Report, run_stage
-from flythrough.video import frames
+from flythrough.video import Upright, frames, open_video, timed
 from flythrough.video_writer import ffmpeg_path
 
 # What made footage cannot be: nature. The rule is for the tests on real footage.
@@ -226,6 +228,30 @@ def test_odd_formats_keep_exact_times(tmp_path, options, size, rate) -> None:
         assert shot.start_us == truth[shot.start_frame].time_us
         if shot.end_frame < len(truth):
             assert shot.end_us == truth[shot.end_frame].time_us
+
+
+def test_frames_looked_at_in_full_are_decoded_in_full(tmp_path) -> None:
+    file = encode(
+        tmp_path / "blocks.mp4", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "38", "-bf", "3", seconds=3
+    )
+    looked = {g.index: g.luma for g in glimpses(file, longest=96, sample_every_s=0.4) if g.luma is not None}
+    upright = Upright("gray")
+    with open_video(file) as (container, stream):
+        whole = [upright(frame) for _, _, frame in timed(file, container, stream)]
+    assert 5 < len(looked) < 10
+    for index, luma in looked.items():
+        np.testing.assert_array_equal(luma, whole[index])
+
+
+def test_nature_that_is_sure_is_not_looked_at_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    views = [np.full((8, 8, 3), level, np.uint8) for level in range(4)]
+    for found, expected, asked in (([0.7, 0.6, 0, 0], 0.65, 2), ([0.2, 0.3, 0.1, 0], 0.15, 4), ([0, 0, 0, 0], 0, 4)):
+        seen = []
+        monkeypatch.setattr(
+            shots, "nature_probability", lambda images, f=found, s=seen: s.append(images) or [f[int(images[0].max())]]
+        )
+        assert shots.nature(views) == pytest.approx(expected)
+        assert len(seen) == asked
 
 
 def test_a_rotated_video_is_measured_upright(tmp_path) -> None:
