@@ -78,7 +78,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
         stream.codec_context.options = {"skip_loop_filter": "noref"}
         base = Fraction(stream.time_base)
         usual = max(1, round(1 / (stream.average_rate or 25) / base))  # ticks
-        index, next_sample_us, first_size = -1, None, None
+        index, first_us, next_sample_us, first_size = -1, None, None, None
         for index, (pts, time_us, frame) in enumerate(timed(path, container, stream)):
             if frame.is_corrupt:  # the decoder has painted over a damaged packet
                 raise InputError(f"{path} is damaged at frame {index}", remedy="Fetch it again")
@@ -90,7 +90,8 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
             luma = view = None
             rough = frame.pict_type == PictureType.B  # perhaps not deblocked: for sharpness, rather wait for the next
             if next_sample_us is None or time_us >= next_sample_us + patience_us * rough:
-                next_sample_us = time_us + step_us
+                first_us = time_us if first_us is None else first_us
+                next_sample_us = time_us + step_us - (time_us - first_us) % step_us
                 luma = to_luma(frame)
                 view = _rgb(to_view(frame, *working_size(*size, round(VIEW * max(size) / min(size)))))
             small = _rgb(to_small(frame, *working_size(*size, longest)))
