@@ -19,7 +19,7 @@ from .segment import Span
 from .semantics import nature_probability
 from .surfaces import sky_and_water
 
-SURE = 1.0  # sum of nature probabilities; over four pictures no mean below 0.25 can follow
+SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
 
 

@@ -41,7 +41,7 @@ def test_it_does_not_load_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_weights_are_read_as_torch_reads_them(tmp_path: Path) -> None:
+def test_weights_are_read_as_torch_reads_them() -> None:
     found = lite0_convert.read_pth(lite0_onnx.weights_file())
     expected = torch.load(lite0_onnx.weights_file(), map_location="cpu", weights_only=True)
     assert list(found) == list(expected)
