@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from flythrough.catalog import Row
-from flythrough.files import write_text
+from flythrough.workspace.catalog import Row
+from flythrough.workspace.files import write_text
 
 _HEAD = """# Where the videos of this workspace come from
 

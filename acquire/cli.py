@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flythrough.options import JsonOption, WorkspaceOption
+from flythrough.cli.options import JsonOption, WorkspaceOption
 
 RUN_OPTIONS: dict[str, tuple[type, str, str]] = {
     "camera_files": (Path, "acquire.camera_files", "Folder of RealEstate10K / ACID camera files to rebuild."),
@@ -29,8 +29,8 @@ def report(
     """Count what became of every entry, and write a CSV with a line for each."""
     import json
 
-    from flythrough.catalog import Workspace
-    from flythrough.printing import print_table
+    from flythrough.workspace.catalog import Workspace
+    from flythrough.workspace.printing import print_table
 
     from .report import report as collect
     from .report import write_report
@@ -57,10 +57,10 @@ def refresh(workspace: WorkspaceOption = Path("workspace")) -> None:
     """Forget what searches, channels and playlists listed, so that the next run asks them again."""
     import shutil
 
-    from flythrough.catalog import Workspace
     from flythrough.errors import InputError
+    from flythrough.workspace.catalog import Workspace
 
-    from .sources import lists_folder
+    from .sources.expand import lists_folder
 
     here = Workspace(workspace)
     if not (here / "acquire").is_dir():

@@ -9,11 +9,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from flythrough.catalog import Row
-from flythrough.files import write_json, write_text
-from flythrough.stage import Outcome
+from flythrough.workspace.catalog import Row
+from flythrough.workspace.files import write_json, write_text
+from flythrough.workspace.stage import Outcome
 
-from .camera_files import GivenClip, Index
+from .sources.camera_files import GivenClip, Index
 
 
 def account_for_clips(outcome: Outcome, index: Index) -> None:

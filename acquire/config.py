@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from flythrough.stage import Section
+from flythrough.workspace.stage import Section
 
 # The paper found its 765 videos by searching for words like these (ACID, supplement).
 SEARCH_WORDS = ("aerial coastal footage", "drone coast 4k", "aerial beach cliffs drone", "coastline aerial footage")

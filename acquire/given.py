@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from flythrough.cameras import Cameras, write_cameras
-from flythrough.catalog import Row, to_json
-from flythrough.files import sha256_of
-from flythrough.stage import Job, Outcome
-from flythrough.video import decode_times, frame_times
+from flythrough.media.video_reader import decode_times, frame_times
+from flythrough.scene.cameras import Cameras, write_cameras
+from flythrough.workspace.catalog import Row, to_json
+from flythrough.workspace.files import sha256_of
+from flythrough.workspace.stage import Job, Outcome
 
-from .camera_text import read_camera_text
 from .config import Frames
 from .failures import FetchError
+from .sources.camera_text import read_camera_text
 
 MIN_FRAMES = 2  # fewer are no clip
 

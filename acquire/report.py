@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from flythrough.catalog import Row, Workspace
 from flythrough.errors import InputError
-from flythrough.files import read_json, write_text
+from flythrough.workspace.catalog import Row, Workspace
+from flythrough.workspace.files import read_json, write_text
 
-from .entries import Entry
+from .sources.entries import Entry
 
 COLUMNS = ("id", "where", "source", "outcome", "reason", "message", "remedy", "path")
 _ENTRIES = ("id", "where", "source")

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flythrough.catalog import Workspace
 from flythrough.errors import FlythroughError, InputError
-from flythrough.files import content_key
-from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import content_key
+from flythrough.workspace.stage import Job, Outcome, Resources, Section, Stage, Task
 
 from .config import AcquireConfig, Rules
 
 if TYPE_CHECKING:
-    from .store import Provenance
+    from .fetch.store import Provenance
 
 
 class _Acquire(Stage):
@@ -38,7 +38,7 @@ class _Acquire(Stage):
 def tasks(workspace: Workspace, config: AcquireConfig) -> Iterator[Task]:
     """A task for every entry of every source, in the order given."""
     from .report import write_entries
-    from .sources import entries
+    from .sources.expand import entries
 
     found = list(entries(workspace, config))
     if not found:
@@ -53,7 +53,7 @@ def tasks(workspace: Workspace, config: AcquireConfig) -> Iterator[Task]:
 
 def run(job: Job, config: AcquireConfig) -> Outcome:
     """Get one entry's video, verify it, and put it into the workspace."""
-    from .budget import OverBudget
+    from .fetch.budget import OverBudget
     from .rules import Rejected
 
     inputs = job.task.inputs
@@ -71,11 +71,11 @@ def run(job: Job, config: AcquireConfig) -> Outcome:
 
 def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Outcome:
     """Drop what is there twice; account for given clips; say where everything came from."""
-    from .camera_files import read_index
     from .citations import write_citations
     from .clip_report import account_for_clips, write_coverage
-    from .likeness import duplicates
-    from .sources import camera_folder
+    from .sources.camera_files import read_index
+    from .sources.expand import camera_folder
+    from .verify.likeness import duplicates
 
     given = frozenset(row["id"] for row in outcome.rows if row["camera_folder"])
     double = duplicates(outcome.rows, config.verify.duplicate_bits, keep=given)
@@ -94,8 +94,8 @@ def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Out
 
 
 def _local(job: Job, config: AcquireConfig) -> Outcome:
-    from .store import Provenance, place, tools
-    from .verify import check_readable
+    from .fetch.store import Provenance, place, tools
+    from .verify.integrity import check_readable
 
     source = Path(job.task.hints["path"])
     check_readable(source)
@@ -105,12 +105,12 @@ def _local(job: Job, config: AcquireConfig) -> Outcome:
 
 
 def _remote(job: Job, config: AcquireConfig) -> Outcome:
-    from .budget import Purse
-    from .download import Fetcher
     from .failures import FetchError
-    from .remote import Remote
+    from .fetch.budget import Purse
+    from .fetch.download import Fetcher
+    from .fetch.remote import Remote
+    from .fetch.store import Shelf, place
     from .rules import Candidate, Rejected, check
-    from .store import Shelf, place
 
     url = job.task.inputs["url"]
     rules = _rules(job.task, config)
@@ -141,9 +141,9 @@ def _remote(job: Job, config: AcquireConfig) -> Outcome:
 
 def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenance: Provenance) -> Outcome:
     """Verify a file that lies in the job's folder, apply the rules to what it turned out to be, and describe it."""
-    from flythrough.files import write_json
+    from flythrough.workspace.files import write_json
 
-    from .examine import examine
+    from .verify.examine import examine
 
     facts, provenance = examine(video, name, provenance, config.verify, _rules(job.task, config))
     row = {"id": job.task.id, "path": job.path_of(video), **facts, **provenance.columns(), "camera_folder": None}

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from curate_edits import Edit, matches, overlaps, pan
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.curate.curate_edits import Edit, matches, overlaps, pan
 
 WIDTH, HEIGHT = 320, 180
 Found = tuple[list[int], list[tuple[int, int]]]
@@ -24,7 +24,7 @@ Found = tuple[list[int], list[tuple[int, int]]]
 
 def takes(cache: Path) -> list[np.ndarray]:
     """Steady flights over several islands, three seconds each; rendered once."""
-    from flythrough.sample_film import film
+    from flythrough.sample.film import film
 
     found = []
     cache.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def real_takes(folder: Path) -> list[np.ndarray]:
     """Pieces of real and generated footage within one shot each, at our size."""
     import cv2
 
-    from flythrough.video import frames
+    from flythrough.media.video_reader import frames
 
     pieces = [
         ("sintel_30s.mp4", a, b) for a, b in ((8, 66), (108, 142), (258, 285), (428, 442), (525, 572), (652, 718))
@@ -142,8 +142,8 @@ def transnet(path: Path) -> Found:
     """TransNetV2 alone, at its own threshold 0.5; it names no kinds, so the middle of a run may stand for either."""
     import cv2
 
-    from flythrough.curate.transnet import probabilities
-    from flythrough.video import frames
+    from flythrough.curate.boundaries.transnet import probabilities
+    from flythrough.media.video_reader import frames
 
     known = path.with_suffix(".transnet.npy")  # 20 to 40 frames a second on two cores: asked once a file
     if not known.exists():

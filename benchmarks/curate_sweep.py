@@ -35,7 +35,7 @@ CONFIG = CurateConfig.model_validate({"rules": {"short": {"min_s": 0.5}}})
 
 def sample_shots(folder: Path) -> list[tuple[str, str, dict[str, Any]]]:
     """Takes of the sample world: (label, what is wrong or '', measures)."""
-    from flythrough.sample_film import film
+    from flythrough.sample.film import film
 
     plans = [(kind, "", {}) for kind in ("forward", "orbit", "sideways")]
     plans += [(kind, kind, {}) for kind in ("static", "rotation", "zoom", "sea")]

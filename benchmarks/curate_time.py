@@ -64,7 +64,7 @@ def main() -> None:
     options = parser.parse_args()
     scenedetect = shutil.which("scenedetect", path=os.path.dirname(sys.executable)) or "scenedetect"
     theirs = [scenedetect, "-q", "-i", str(options.video), "detect-adaptive"]
-    flythrough = [sys.executable, "-c", "from flythrough.cli import main; main()"]
+    flythrough = [sys.executable, "-c", "from flythrough.cli.app import main; main()"]
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(

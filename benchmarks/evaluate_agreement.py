@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from flythrough.evaluate import images
-from flythrough.evaluate.features import Extractor, extract, load_extractor
-from flythrough.evaluate.fid import Moments, frechet_distance, kid
+from flythrough.evaluate.metrics import images
+from flythrough.evaluate.metrics.features import Extractor, extract, load_extractor
+from flythrough.evaluate.metrics.fid import Moments, frechet_distance, kid
 
 COUNT = 20  # pictures a set
 EVERY = 128  # every so manieth feature: fewer than pictures, for pytorch-fid's square root fails on singular matrices
@@ -120,7 +120,7 @@ def batches(name: str, extractor: Extractor, stack: np.ndarray) -> None:
 
 def memory_format(stack: np.ndarray) -> None:
     """Lite0 as scored (channels last, norms folded in) and as it comes; Inception's is torch-fidelity's line above."""
-    from flythrough import lite0
+    from flythrough.networks import lite0
 
     plain = lite0.features(lite0.load(), torch.from_numpy(stack[:8]).permute(0, 3, 1, 2).contiguous())
     say("Lite0: channels last and first in memory", features(load_extractor("lite0"), stack[:8]), plain.numpy())

@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 from sfm_tables import align, write_table
 
-from flythrough import video
-from flythrough.catalog import Row, Workspace
-from flythrough.clips import Clip, load_clips
-from flythrough.config import load_config
-from flythrough.executor import LocalExecutor
-from flythrough.files import sha256_of
-from flythrough.geometry import camera_center, rotation_angle_deg
-from flythrough.pipeline import run_stage
-from flythrough.sample_film import Film, film
-from flythrough.stage import load_stage
+from flythrough.media import video_reader as video
+from flythrough.sample.film import Film, film
+from flythrough.scene.clips import Clip, load_clips
+from flythrough.scene.geometry import camera_center, rotation_angle_deg
+from flythrough.workspace.catalog import Row, Workspace
+from flythrough.workspace.config import load_config
+from flythrough.workspace.executor import LocalExecutor
+from flythrough.workspace.files import sha256_of
+from flythrough.workspace.pipeline import run_stage
+from flythrough.workspace.stage import load_stage
 
 MOVING, STILL = ("forward", "orbit", "sideways"), ("static", "rotation", "zoom", "sea")
 

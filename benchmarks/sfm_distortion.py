@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from sfm_tables import pose_take, write_table
 
-from flythrough.sample_film import Film, film
+from flythrough.sample.film import Film, film
 
 TAKES = {
     "forward-12-water": (0.0, -0.01, 0.02, -0.03, -0.1),

@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from flythrough.files import write_text
-from flythrough.sample_film import Film, frame_times_us
+from flythrough.sample.film import Film, frame_times_us
 from flythrough.sfm.config import SfmConfig
-from flythrough.sfm.footage import Footage
-from flythrough.sfm.keyframes import choose_keyframes, picture_motion
-from flythrough.sfm.mapping import map_keyframes
-from flythrough.sfm.matching import match_keyframes
-from flythrough.sfm.scene import Scene
-from flythrough.sfm.shot import pose_all
+from flythrough.sfm.poses.footage import Footage
+from flythrough.sfm.poses.keyframes import choose_keyframes, picture_motion
+from flythrough.sfm.poses.mapping import map_keyframes
+from flythrough.sfm.poses.matching import match_keyframes
+from flythrough.sfm.poses.scene import Scene
+from flythrough.sfm.reconstruct import pose_all
+from flythrough.workspace.files import write_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "sfm.md"
 

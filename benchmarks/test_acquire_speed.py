@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flythrough.acquire.camera_files import read_index
 from flythrough.acquire.config import Download
-from flythrough.acquire.download import Fetcher
+from flythrough.acquire.fetch.download import Fetcher
+from flythrough.acquire.sources.camera_files import read_index
 
 FILES, MEGABYTES, ROUNDS = 6, 64, 5
 CLIPS = int(os.environ.get("ACQUIRE_BENCH_CLIPS", "1300"))

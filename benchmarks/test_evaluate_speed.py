@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flythrough.evaluate.fid import Moments, Reference
-from flythrough.evaluate.windows import sliding_distances
+from flythrough.evaluate.metrics.fid import Moments, Reference
+from flythrough.evaluate.metrics.windows import sliding_distances
 
 DIMENSION = 2048
 
@@ -57,8 +57,8 @@ def test_81_windows_of_100_steps_of_700_flights(reference: Reference) -> None:
 
 
 def test_memory_is_flat_in_the_number_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flythrough.evaluate.cache import cached_features
-    from flythrough.evaluate.features import load_extractor
+    from flythrough.evaluate.metrics.cache import cached_features
+    from flythrough.evaluate.metrics.features import load_extractor
 
     monkeypatch.setenv("FLYTHROUGH_CACHE", str(tmp_path))
     extractor = load_extractor("lite0")
@@ -75,7 +75,7 @@ def test_inception_against_torch_fidelity(tmp_path: Path, monkeypatch: pytest.Mo
     import torch
     from torch_fidelity import feature_extractor_inceptionv3 as theirs
 
-    from flythrough.evaluate.features import extract, load_extractor
+    from flythrough.evaluate.metrics.features import extract, load_extractor
 
     monkeypatch.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: {})
     load = theirs.FeatureExtractorInceptionV3.load_state_dict

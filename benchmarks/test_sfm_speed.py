@@ -16,8 +16,8 @@ import pycolmap
 import pytest
 from sfm_tables import align, pose_take, write_table
 
-from flythrough.geometry import camera_center
-from flythrough.sample_film import Film, film
+from flythrough.sample.film import Film, film
+from flythrough.scene.geometry import camera_center
 from flythrough.sfm.stage import load_colmap
 
 SECONDS = float(os.environ.get("SFM_BENCH_SECONDS", "2"))

@@ -16,18 +16,17 @@ from typing import Any
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import golden_recipe as recipe
-from clip_factory import make_workspace
-
-from flythrough.clips import load_clips
-from flythrough.render import render
+import tests.golden.recipe as recipe
+from flythrough.rendering.render import render
+from flythrough.scene.clips import load_clips
 from flythrough.train.config import TrainConfig, resolve
-from flythrough.train.crew import Crew
-from flythrough.train.data import Batch, Loader, Sequences
-from flythrough.train.model import InfiniteNature
-from flythrough.train.trainer import Trainer
+from flythrough.train.data.sequences import Batch, Loader, Sequences
+from flythrough.train.loop.crew import Crew
+from flythrough.train.loop.trainer import Trainer
+from flythrough.train.model.network import InfiniteNature
+from tests.clip_factory import make_workspace
 
 REFINE_GFLOP = 73  # of the release's size, 160 x 256
 LENS = torch.from_numpy(recipe.INTRINSICS)[None]

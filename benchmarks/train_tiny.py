@@ -21,17 +21,18 @@ import cv2
 import numpy as np
 import torch
 
-from flythrough.autopilot import Autopilot, FixedFlight, Flight
-from flythrough.catalog import Workspace
-from flythrough.evaluate.baselines import RenderInpaint, RenderOnly
-from flythrough.evaluate.build import Choices, build_from_workspace
-from flythrough.evaluate.features import load_extractor
-from flythrough.evaluate.fid import Reference
-from flythrough.evaluate.source import RealFrame, Source
+from flythrough.evaluate.methods.baselines import RenderInpaint, RenderOnly
+from flythrough.evaluate.metrics.features import load_extractor
+from flythrough.evaluate.metrics.fid import Reference
+from flythrough.evaluate.protocols.build import Choices, build_from_workspace
+from flythrough.evaluate.protocols.real_frames import RealFrame
+from flythrough.evaluate.protocols.source import Source
+from flythrough.scene.autopilot import Autopilot, FixedFlight, Flight
 from flythrough.train.config import TrainConfig, resolve
-from flythrough.train.flight import fly, to_image
-from flythrough.train.native import load_checkpoint
-from flythrough.train.worker import CHECKPOINT, train
+from flythrough.train.fly.rollout import fly, to_image
+from flythrough.train.loop.worker import CHECKPOINT, train
+from flythrough.train.model.native import load_checkpoint
+from flythrough.workspace.catalog import Workspace
 
 STEPS, COMPARED, LATE = 30, 10, slice(19, 30)  # of a flight; the step with a recorded frame; steps 20 to 30
 SHOWN = (0, 1, 5, 10, 20, 30)

@@ -22,12 +22,12 @@ def review(
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Accept and reject shots on a local web page; your word outranks the rules."""
-    from flythrough.config import load_config
     from flythrough.errors import InputError
-    from flythrough.files import write_text
+    from flythrough.workspace.config import load_config
+    from flythrough.workspace.files import write_text
 
     from .config import CurateConfig
-    from .review_data import Review
+    from .review.listing import Review
 
     config = load_config(workspace / "flythrough.toml")["curate"]
     assert isinstance(config, CurateConfig)
@@ -46,8 +46,8 @@ def review(
 def _serve(data: object, port: int, open_browser: bool) -> None:
     import webbrowser
 
-    from .review import serve
-    from .review_data import Review
+    from .review.listing import Review
+    from .review.server import serve
 
     assert isinstance(data, Review)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from flythrough.stage import Section
+from flythrough.workspace.stage import Section
 
 Mode = Literal["enforce", "score", "off"]
 MODES = "enforce: drop shots; score: only report what it would drop; off"

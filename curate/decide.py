@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flythrough.catalog import Row, Workspace, to_json
-from flythrough.stage import Outcome
+from flythrough.workspace.catalog import Row, Workspace, to_json
+from flythrough.workspace.stage import Outcome
 
 from .config import CurateConfig
 from .duplicates import find_duplicates
+from .review.verdicts import read_verdicts
 from .rules import MissingMeasure, judge
-from .verdicts import read_verdicts
 
 
 def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outcome:

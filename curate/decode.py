@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from flythrough.errors import InputError
-from flythrough.video import Upright, displayed_size, microseconds, open_video, timed
+from flythrough.media.video_reader import Upright, displayed_size, microseconds, open_video, timed
 
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
 AHEAD_BYTES = 32 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
-from .hashes import BITS, distance_bits
+from .measures.hashes import BITS, distance_bits
 
 INDEX_EVERY = 5  # of a shot's hashes, one in so many is indexed; all are looked up
 LEAST_SHARE = 0.8  # of the shorter shot's hashes that have a near one in the other

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
-from flythrough.catalog import Workspace
-from flythrough.files import write_text
-from flythrough.page import file_uri, page, table
-from flythrough.stage import Outcome
+from flythrough.cli.page import file_uri, page, table
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import write_text
+from flythrough.workspace.stage import Outcome
 
 from .config import CurateConfig
 from .rules import LIMITS, Limit

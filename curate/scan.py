@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from .boundaries import Arbiter, Transition
-from .collect import Collector
+from .boundaries.detect import Arbiter, Transition
+from .boundaries.segment import Segmenter, Span
+from .boundaries.strips import tiny_of
 from .config import CurateConfig
 from .decode import glimpses
-from .segment import Segmenter, Span
+from .measures.collect import Collector
 from .shots import Shot, measure_shot, set_boxes
-from .strips import tiny_of
 
 BEHIND_BYTES = 64 * 2**20  # of frames that wait to be measured while boundaries are sought
 
@@ -132,7 +132,7 @@ def find_boundaries(path: Path, config: CurateConfig) -> tuple[list[Transition],
 
 
 def _arbiter(config: CurateConfig) -> Arbiter | None:
-    from . import transnet
+    from .boundaries import transnet
 
     return transnet.Arbiter(config.shots.max_network_share) if config.shots.detector == "cascade" else None
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from flythrough.catalog import Workspace, to_json
 from flythrough.errors import InputError
-from flythrough.stage import Job, Outcome, Resources, Stage, Task
+from flythrough.workspace.catalog import Workspace, to_json
+from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
 
@@ -18,7 +18,7 @@ VERSION = 4
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
     """One task a video."""
-    from flythrough.files import sha256_of_folder
+    from flythrough.workspace.files import sha256_of_folder
 
     for video in workspace.rows("videos"):
         yield Task(
@@ -34,9 +34,9 @@ def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
 
 def run(job: Job, config: CurateConfig) -> Outcome:
     """Scan one video; every shot found is a row here, ``finish`` decides which are kept."""
-    from .pictures import write_pictures
     from .scan import scan
     from .shots import Shot
+    from .thumbnails import write_pictures
 
     inputs = job.task.inputs
     video = job.workspace / inputs["path"]
@@ -87,7 +87,7 @@ def _write_overlay(job: Job, id: str, mask: np.ndarray | None) -> str | None:
 
 def _given_clips(workspace: Path, folder: str | None) -> list[tuple[str, tuple[int, int]]] | None:
     """Given camera files with their first and last times, or None where shots are to be found."""
-    from flythrough.cameras import read_cameras
+    from flythrough.scene.cameras import read_cameras
 
     if folder is None:
         return None

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flythrough.options import WorkspaceOption
+from flythrough.cli.options import WorkspaceOption
 
 if TYPE_CHECKING:
-    from .protocol import Protocol
+    from .protocols.protocol import Protocol
 
 ProtocolOption = Annotated[
     str, typer.Option("--protocol", "-p", help="workspace, acid-v1, sample-v1, or the path of a protocol's .toml file.")
@@ -43,10 +43,10 @@ def protocol_build(
     seed: Annotated[int, typer.Option(help="Of draws and of the methods' seeds.")] = 0,
 ) -> None:
     """Freeze a protocol from a workspace's clips, or from the public ACID index."""
-    from flythrough.catalog import Workspace
+    from flythrough.workspace.catalog import Workspace
 
-    from .build import Choices, build_from_acid_index, build_from_workspace
-    from .protocol import save_protocol
+    from .protocols.build import Choices, build_from_acid_index, build_from_workspace
+    from .protocols.protocol import save_protocol
 
     if acid_index is not None:
         built = build_from_acid_index(acid_index, steps=steps or 100, seed=seed)
@@ -61,17 +61,17 @@ def protocol_build(
 
 def protocol_show(name: Annotated[str, typer.Argument(help="acid-v1, sample-v1, or a .toml file.")]) -> None:
     """Print what a protocol asks for, and its hash."""
-    from .protocol import load_protocol
+    from .protocols.protocol import load_protocol
 
     _describe(load_protocol(name))
 
 
 def protocol_film(workspace: WorkspaceOption = Path("sample-workspace")) -> None:
     """Film the clips of sample-v1 into a fresh workspace, with true poses and disparity."""
-    from flythrough.catalog import Workspace
     from flythrough.errors import InputError
+    from flythrough.workspace.catalog import Workspace
 
-    from .sample_clips import film_sample_clips
+    from .protocols.sample_clips import film_sample_clips
 
     held = Workspace(workspace)
     if held.has("clips"):
@@ -98,7 +98,7 @@ def methods() -> None:
     """List the methods that can be named."""
     from importlib.metadata import entry_points
 
-    from .methods import BUILT_IN, GROUP
+    from .methods.registry import BUILT_IN, GROUP
 
     for name, spec in BUILT_IN.items():
         print(f"{name:18}{spec.about}")
@@ -114,8 +114,8 @@ def check(
     time_limit: TimeOption = 600,
 ) -> None:
     """Run a small conformance test on a method: exits with 1 and says what does not hold."""
-    from .check import check_method
-    from .methods import find_specs
+    from .generation.conformance import check_method
+    from .methods.registry import find_specs
 
     spec = find_specs([method])[0]
     checkpoint = _checkpoint(workspace) if workspace else None
@@ -125,7 +125,7 @@ def check(
 
 
 def _checkpoint(workspace: Path) -> Path | None:
-    from flythrough.catalog import Workspace
+    from flythrough.workspace.catalog import Workspace
 
     from .stage import newest_checkpoint
 
@@ -142,11 +142,11 @@ def generate(
     time_limit: TimeOption = 4 * 3600,
 ) -> None:
     """Let a method fly a protocol; prints the folder of frames, which ``score`` takes."""
-    from flythrough.device import pick
-    from flythrough.methods import Setting
+    from flythrough.networks.device import pick
+    from flythrough.results.methods import Setting
 
-    from .generate import generate as run
-    from .methods import find_specs
+    from .generation.generate import generate as run
+    from .methods.registry import find_specs
 
     source = _source(workspace, protocol)
     header = source.protocol.header
@@ -156,10 +156,10 @@ def generate(
 
 
 def _source(workspace: Path, protocol: str):  # type: ignore[no-untyped-def]
-    from flythrough.catalog import Workspace
-    from flythrough.config import load_config
+    from flythrough.workspace.catalog import Workspace
+    from flythrough.workspace.config import load_config
 
-    from .source import Source
+    from .protocols.source import Source
     from .stage import make_protocol
 
     held = Workspace(workspace)
@@ -181,16 +181,16 @@ def score(
     device: DeviceOption = "auto",
 ) -> None:
     """Score frames that anyone made; missing or wrong frames are refused by name."""
-    from flythrough.catalog import Workspace
-    from flythrough.device import pick
     from flythrough.errors import InputError
-    from flythrough.printing import number, print_table
+    from flythrough.networks.device import pick
+    from flythrough.results.schema import write_result
+    from flythrough.workspace.catalog import Workspace
+    from flythrough.workspace.printing import number, print_table
 
-    from .handed_in import keep, score_loose
-    from .methods import BUILT_IN, Spec
-    from .results import write_result
-    from .score import score as run
-    from .tally import Settings
+    from .methods.registry import BUILT_IN, Spec
+    from .scoring.handed_in import keep, score_loose
+    from .scoring.score import score as run
+    from .scoring.tally import Settings
 
     if name in BUILT_IN:
         raise InputError(f"{name} is the name of a baseline", remedy="Choose another --name")
@@ -217,10 +217,10 @@ def _yes(value: bool) -> str:
 
 def report(workspace: WorkspaceOption = Path("workspace")) -> None:
     """Write the workspace's evaluate/report.html from its results."""
-    from flythrough.catalog import Workspace
     from flythrough.errors import InputError
+    from flythrough.workspace.catalog import Workspace
 
-    from .report import update_report
+    from .report.page import update_report
 
     held = Workspace(workspace)
     rows = [row for row in held.rows("results") if row["results_file"]]

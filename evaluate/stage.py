@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from flythrough.catalog import Row, Workspace
-from flythrough.files import read_json
-from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
+from flythrough.workspace.catalog import Row, Workspace
+from flythrough.workspace.files import read_json
+from flythrough.workspace.stage import Job, Outcome, Resources, Section, Stage, Task
 
 if TYPE_CHECKING:
-    from .protocol import Protocol
+    from .protocols.protocol import Protocol
 
 METHODS = ("infinite-nature", "render-only", "render-inpaint", "layered", "static", "zoom", "real")
 
@@ -32,7 +32,8 @@ class EvaluateConfig(Section):
         description="workspace (freezes its test clips), acid-v1, sample-v1, or the path of a protocol's .toml file",
     )
     methods: tuple[str, ...] = Field(
-        default=METHODS, description="names (baselines, entry points of group flythrough.methods) or .toml spec files"
+        default=METHODS,
+        description="names (baselines, entry points of group flythrough.methods) or .toml spec files",
     )
     height: int | None = Field(default=None, ge=32, description=SIZE_HELP)
     width: int | None = Field(default=None, ge=32, description=SIZE_HELP)
@@ -57,8 +58,8 @@ class EvaluateConfig(Section):
 
 def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
     """The protocol that the config names; ``workspace`` is frozen from the clips there are."""
-    from .build import Choices, build_from_workspace
-    from .protocol import load_protocol
+    from .protocols.build import Choices, build_from_workspace
+    from .protocols.protocol import load_protocol
 
     if config.protocol != "workspace":
         return load_protocol(config.protocol)
@@ -86,7 +87,7 @@ def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
 
 def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
     """One task a method."""
-    from .methods import NEEDS_CHECKPOINT, find_specs
+    from .methods.registry import NEEDS_CHECKPOINT, find_specs
 
     protocol = make_protocol(workspace, config)
     checkpoint, metrics = newest_checkpoint(workspace), metric_weights()
@@ -105,21 +106,21 @@ def newest_checkpoint(workspace: Workspace) -> Row | None:
 
 def metric_weights() -> list[str]:
     """Which metric weights are on this machine: a metric that can be measured now was not scored before."""
-    from flythrough.weights import missing_files
+    from flythrough.networks.weights import missing_files
 
     return [name for name in ("inception", "lpips-alex", "lpips-vgg") if not missing_files(name)]
 
 
 def run(job: Job, config: EvaluateConfig) -> Outcome:
     """Generate and score one method; one that fails gets rows that say so, and an error."""
-    from flythrough.device import pick
+    from flythrough.networks.device import pick
+    from flythrough.results.schema import rows_of, write_result
 
-    from .methods import MethodFailure, find_specs
-    from .protocol import save_protocol
-    from .results import rows_of, write_result
-    from .score import failed
-    from .source import Source
-    from .tally import Settings
+    from .methods.registry import MethodFailure, find_specs
+    from .protocols.protocol import save_protocol
+    from .protocols.source import Source
+    from .scoring.score import failed
+    from .scoring.tally import Settings
 
     workspace = Workspace(job.workspace)
     protocol = make_protocol(workspace, config)
@@ -139,11 +140,11 @@ def run(job: Job, config: EvaluateConfig) -> Outcome:
 
 
 def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: ignore[no-untyped-def]
-    from flythrough.methods import Setting
+    from flythrough.results.methods import Setting
 
-    from .generate import generate
-    from .methods import NEEDS_CHECKPOINT, REAL, MethodFailure
-    from .score import score
+    from .generation.generate import generate
+    from .methods.registry import NEEDS_CHECKPOINT, REAL, MethodFailure
+    from .scoring.score import score
 
     if spec.name == REAL:
         return score(spec, source, None, settings, {})
@@ -165,8 +166,8 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
 
 def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Outcome:
     """Add what was handed in, and bring the report up to date."""
-    from .handed_in import handed_in_rows
-    from .report import update_report
+    from .report.page import update_report
+    from .scoring.handed_in import handed_in_rows
 
     rows = outcome.rows + handed_in_rows(workspace, {row["protocol_hash"] for row in outcome.rows})
     if rows:

@@ -3,7 +3,7 @@
 
 def main() -> None:
     """Entry point."""
-    from .cli import main as run
+    from .cli.app import main as run
 
     run()
 

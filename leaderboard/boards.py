@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flythrough.catalog import Row
+from flythrough.workspace.catalog import Row
 
 FLOOR_METHOD = "real"  # recorded frames against recorded frames: a floor, not a method
 HIGHER_IS_BETTER = ("psnr", "ssim", "psnr_seen", "ssim_seen", "follow_correlation", "follow_sfm_registered")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flythrough.options import WorkspaceOption
+from flythrough.cli.options import WorkspaceOption
 
 RUN_OPTIONS: dict[str, tuple[type, str, str]] = {}
 
@@ -23,7 +23,7 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of an earlier one of this name.")] = False,
 ) -> None:
     """Check somebody's results against those measured here, and list them."""
-    from flythrough.catalog import Workspace
+    from flythrough.workspace.catalog import Workspace
 
     from .submissions import add_submission, describe, read_submission
 

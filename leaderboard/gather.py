@@ -7,9 +7,9 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
-from flythrough.catalog import Workspace
 from flythrough.errors import InputError
-from flythrough.files import read_json
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import read_json
 
 from .boards import ProtocolBoards, build_boards
 from .submissions import Submission, read_submission, submission_files, submitted_rows

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import Field
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
-from flythrough.catalog import Workspace
-from flythrough.stage import Job, Outcome, Resources, Section, Stage, Task
+from .config import LeaderboardConfig
 
 PAGE, DATA = "index.html", "leaderboard.json"
-
-
-class LeaderboardConfig(Section):
-    """The leaderboard page."""
-
-    title: str = Field(default="Flythrough leaderboard", description="heading of the page")
-    pictures: int = Field(default=2, ge=0, description="starts whose flights are shown frame by frame; 0: none")
-    video: bool = Field(default=True, description="also as one video with all methods side by side")
-    picture_width: int = Field(default=192, ge=32, description="pixels of a frame on the page")
 
 
 def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
@@ -29,7 +20,7 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
         InputError: nothing was measured yet.
     """
     from flythrough.errors import InputError
-    from flythrough.files import sha256_of
+    from flythrough.workspace.files import sha256_of
 
     from .submissions import submission_files
 
@@ -50,11 +41,11 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
 
 def run(job: Job, config: LeaderboardConfig) -> Outcome:
     """Write the page and its data."""
-    from flythrough.files import write_json, write_text
+    from flythrough.workspace.files import write_json, write_text
 
     from .boards import as_json
     from .gather import gather
-    from .page import leaderboard_page
+    from .site.page import leaderboard_page
 
     standing = gather(Workspace(job.workspace))
     write_text(job.folder / PAGE, leaderboard_page(standing, config))
@@ -64,7 +55,7 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
 
 def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
     """Put the page where readers look for it."""
-    from flythrough.files import write_text
+    from flythrough.workspace.files import write_text
 
     for row in outcome.rows:
         for name in (PAGE, DATA):

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flythrough.catalog import Row, Workspace
 from flythrough.errors import InputError
-from flythrough.files import read_json, sha256_of, write_json
+from flythrough.workspace.catalog import Row, Workspace
+from flythrough.workspace.files import read_json, sha256_of, write_json
 
 from .boards import FLOOR_METHOD, NETWORKS
 

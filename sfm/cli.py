@@ -14,7 +14,7 @@ RUN_OPTIONS: dict[str, tuple[type, str, str]] = {
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add ``flythrough sfm view`` and ``flythrough export``."""
-    from .export_cli import register as register_export
+    from .export.command import register as register_export
 
     stage.command("view")(view)
     register_export(app, stage)
@@ -30,8 +30,8 @@ def view(
     ] = None,
 ) -> None:
     """Write a page about one clip: points, camera path, frames with disparity, errors."""
-    from flythrough.catalog import Workspace
+    from flythrough.workspace.catalog import Workspace
 
-    from .view import write_view
+    from .view.clip_page import write_view
 
     typer.echo(write_view(Workspace(workspace), clip, output))

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from flythrough.catalog import Row
-from flythrough.files import sha256_of_folder
-from flythrough.geometry import camera_center
-from flythrough.stage import Job
+from flythrough.scene.geometry import camera_center
+from flythrough.workspace.catalog import Row
+from flythrough.workspace.files import sha256_of_folder
+from flythrough.workspace.stage import Job
 
 from .config import SfmConfig
-from .consistency import Consistency
-from .disparity import disparities
-from .footage import Footage
-from .posed import PosedClip, pose_clip, training_steps
+from .disparity.consistency import Consistency
+from .disparity.posed import PosedClip, pose_clip, training_steps
+from .disparity.provider import disparities
+from .poses.footage import Footage
+from .poses.scene import Scene
 from .publish import TRAJECTORY, write_arrays, write_clip_cameras, write_disparities, write_frames
-from .scene import Scene
 
 
 def publish_clip(

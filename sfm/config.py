@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from flythrough.stage import Section
+from flythrough.workspace.stage import Section
 
 
 class FramesConfig(Section):

@@ -10,17 +10,17 @@ import numpy as np
 import pycolmap
 from jaxtyping import Float, Int64
 
-from flythrough.cameras import Cameras, read_cameras
-from flythrough.catalog import Row
-from flythrough.geometry import crop_intrinsics
-from flythrough.stage import Job, Outcome
+from flythrough.scene.cameras import Cameras, read_cameras
+from flythrough.scene.geometry import crop_intrinsics
+from flythrough.workspace.catalog import Row
+from flythrough.workspace.stage import Job, Outcome
 
 from .config import SfmConfig
-from .footage import Footage, read_times
-from .keyframes import choose_keyframes, picture_motion
-from .matching import MatchGraph, match_keyframes, write_database
-from .register import track_between
-from .scene import LOOSE_PX, Lens, Scene, adjust, scene_of
+from .poses.footage import Footage, read_times
+from .poses.keyframes import choose_keyframes, picture_motion
+from .poses.matching import MatchGraph, match_keyframes, write_database
+from .poses.register import track_between
+from .poses.scene import LOOSE_PX, Lens, Scene, adjust, scene_of
 
 
 def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:

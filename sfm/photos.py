@@ -14,11 +14,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from flythrough.catalog import Row
 from flythrough.errors import InputError
+from flythrough.workspace.catalog import Row
 
 from .config import FramesConfig
-from .footage import Footage, gather
+from .poses.footage import Footage, gather
 
 PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 _ORIENTATION, _EXIF, _FOCAL_35MM = 0x0112, 0x8769, 0xA405  # EXIF tags

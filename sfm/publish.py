@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from flythrough.cameras import Cameras, write_cameras
-from flythrough.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
 from flythrough.errors import FlythroughError
-from flythrough.files import disk_errors
+from flythrough.scene.cameras import Cameras, write_cameras
+from flythrough.scene.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
+from flythrough.workspace.files import disk_errors
 
 TRAJECTORY = "trajectory.npz"  # raw and smoothed poses, points: for sfm view
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every archive member, so that equal content is equal bytes

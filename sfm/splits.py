@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from flythrough.catalog import Row
+from flythrough.workspace.catalog import Row
 
 from .config import SplitsConfig
 

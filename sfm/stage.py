@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flythrough.catalog import Workspace
-from flythrough.files import content_key, sha256_of
-from flythrough.stage import Job, Outcome, Resources, Stage, Task
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import content_key, sha256_of
+from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import SfmConfig
 
@@ -47,7 +47,7 @@ def photo_task(folder: Path) -> Task:
 def run(job: Job, config: SfmConfig) -> Outcome:
     """Reconstruct one shot."""
     load_colmap()
-    from .shot import process
+    from .reconstruct import process
 
     return process(job, config)
 

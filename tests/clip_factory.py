@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flythrough.cameras import Cameras, write_cameras
-from flythrough.catalog import Row, Workspace, to_json
-from flythrough.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
-from flythrough.files import sha256_of_folder
-from flythrough.geometry import default_intrinsics, invert, make_pose, pixel_centers
+from flythrough.scene.cameras import Cameras, write_cameras
+from flythrough.scene.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
+from flythrough.scene.geometry import default_intrinsics, invert, make_pose, pixel_centers
+from flythrough.workspace.catalog import Row, Workspace, to_json
+from flythrough.workspace.files import sha256_of_folder
 
 SPEED = 0.2  # units a training step, the autopilot's default
 CAMERA_HEIGHT = 0.5  # above the ground, units: the nearest ground in view is then about 1 unit away
@@ -105,7 +105,7 @@ def camera_path(frames: int, steps: int, seed: int) -> np.ndarray:
 def write_clip(
     root: Path, key: str, *, frames: int, height: int, width: int, seed: int, steps: int = 1, split: str = "train"
 ) -> Row:
-    """Write one clip's folder below ``root`` in the layout of ``flythrough.clips``; returns its ``clips`` row."""
+    """Write one clip's folder below ``root`` in the layout of ``flythrough.scene.clips``; returns its ``clips`` row."""
     folder = root / "sfm" / key
     (folder / FRAMES).mkdir(parents=True)
     world, poses = make_world(seed), camera_path(frames, steps, seed)

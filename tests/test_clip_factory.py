@@ -4,11 +4,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from clip_factory import make_workspace
 
-from flythrough.clips import load_clips
-from flythrough.files import sha256_of_folder
-from flythrough.geometry import compose, invert, project, transform, unproject
+from flythrough.scene.clips import load_clips
+from flythrough.scene.geometry import compose, invert, project, transform, unproject
+from flythrough.workspace.files import sha256_of_folder
+from tests.clip_factory import make_workspace
 
 
 def test_points_of_one_frame_land_on_the_same_colour_and_depth_in_another(tmp_path: Path) -> None:

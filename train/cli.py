@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from flythrough.cli.options import WorkspaceOption
 from flythrough.errors import InputError
-from flythrough.options import WorkspaceOption
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
@@ -39,11 +39,11 @@ def fly(
     sky: Annotated[bool, typer.Option("--sky", help="Go on showing the start picture's sky.")] = False,
 ) -> None:
     """Fly from one picture and film it: render, refine, repeat."""
-    from flythrough.catalog import Workspace
-    from flythrough.device import pick
-    from flythrough.progress import bar
+    from flythrough.networks.device import pick
+    from flythrough.workspace.catalog import Workspace
+    from flythrough.workspace.progress import bar
 
-    from .fly import film, load_model, newest_checkpoint, plan_flight, read_start
+    from .fly.from_photo import film, load_model, newest_checkpoint, plan_flight, read_start
 
     if output.suffix.lower() not in (".mp4", ".m4v", ".mov"):
         raise InputError(f"{output} is no MP4 file name", remedy="For example: -o flight.mp4")
@@ -77,7 +77,7 @@ def report(
     ] = None,
 ) -> None:
     """Draw the newest run's curves, strips and flight into one HTML page."""
-    from flythrough.catalog import Workspace
+    from flythrough.workspace.catalog import Workspace
 
     from .report import write_report
 
@@ -89,7 +89,7 @@ def import_release(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")] = Path("release"),
 ) -> None:
     """Turn the authors' TensorFlow checkpoint into one of ours; says what became of every variable."""
-    from .checkpoint import import_tensorflow, save_checkpoint
+    from .model.release import import_tensorflow, save_checkpoint
 
     model = import_tensorflow(prefix, tell=print)
     save_checkpoint(output, model, {"source": prefix.name})

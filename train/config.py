@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from flythrough.errors import ConfigError
-from flythrough.stage import Section
+from flythrough.workspace.stage import Section
 
 # Settings that change what one sees of a run, or how fast it is, and not what comes of it.
 FREE = frozenset(

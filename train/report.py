@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
-from flythrough import page
-from flythrough.catalog import Workspace
+from flythrough.cli import page
 from flythrough.errors import InputError
-from flythrough.files import write_text
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import write_text
 
-from .watch import FLIGHTS, SCALARS, STRIPS
+from .loop.watch import FLIGHTS, SCALARS, STRIPS
 
 STRIP_ROWS = "input, render, mask, refined, truth, refined disparity, true disparity"
 PANELS = (

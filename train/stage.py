@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from flythrough.catalog import Workspace, to_json
 from flythrough.errors import InputError, MissingWeights
-from flythrough.files import content_key, sha256_of_folder
-from flythrough.stage import Job, Outcome, Resources, Stage, Task
+from flythrough.workspace.catalog import Workspace, to_json
+from flythrough.workspace.files import content_key, sha256_of_folder
+from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import FREE, Settings, TrainConfig, resolve
 
@@ -35,7 +35,7 @@ def tasks(workspace: Workspace, config: Any) -> Iterable[Task]:
 
 def run(job: Job, config: Any) -> Outcome:
     """Train, and account for the checkpoint."""
-    from .worker import CHECKPOINT, train, train_on_all
+    from .loop.worker import CHECKPOINT, train, train_on_all
 
     preset, settings = resolve(config)
     workspace = Workspace(job.workspace)
@@ -71,7 +71,7 @@ def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:
 
 def _perceptual(settings: Settings) -> str:
     """The perceptual network that training will take; part of the key, as it depends on what is on the machine."""
-    from flythrough.weights import locate
+    from flythrough.networks.weights import locate
 
     if settings.perceptual != "auto":
         return settings.perceptual

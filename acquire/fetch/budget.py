@@ -1,0 +1,94 @@
+"""The run-wide budget: bytes, videos, hours. One small database that all workers of a workspace share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flythrough.errors import DiskError
+from flythrough.workspace.files import disk_errors
+
+from ..config import Budget
+
+_TABLE = "CREATE TABLE IF NOT EXISTS held (id TEXT PRIMARY KEY, bytes INTEGER, videos INTEGER, hours REAL)"
+_OTHERS = "SELECT coalesce(sum(bytes), 0), coalesce(sum(videos), 0), coalesce(sum(hours), 0) FROM held WHERE id != ?"
+
+
+class OverBudget(Exception):
+    """The video does not fit any more; ``reason`` says into what."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Purse:
+    """What the workspace holds. An id counts once, however often it is fetched or asked for again."""
+
+    def __init__(self, workspace: Path, budget: Budget) -> None:
+        self._file = workspace / "acquire" / ".budget.sqlite"
+        self._limits = {
+            "bytes": None if budget.gigabytes is None else budget.gigabytes * 1e9,
+            "videos": budget.videos,
+            "hours": budget.hours,
+        }
+        self._limited = any(limit is not None for limit in self._limits.values())
+
+    def spend(self, id: str, length: int | None = None, duration_s: float | None = None) -> None:
+        """Count a video that is to be fetched; what is not known of it counts as nothing until :meth:`note`.
+
+        Raises:
+            OverBudget: it does not fit; nothing is counted for it then.
+        """
+        if not self._limited:
+            return
+        own = {"bytes": length or 0, "videos": 1, "hours": (duration_s or 0) / 3600}
+        with self._held() as held:
+            others = dict(zip(own, held.execute(_OTHERS, (id,)).fetchone(), strict=True))
+            for name, limit in self._limits.items():
+                if limit is not None and (others[name] >= limit or others[name] + own[name] > limit):
+                    held.execute("DELETE FROM held WHERE id = ?", (id,))
+                    raise OverBudget(f"budget: {name}")
+            held.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", (id, *own.values()))
+
+    def note(self, id: str, *, length: int | None = None, duration_s: float | None = None) -> None:
+        """Say what a video that was counted turned out to be; it stays, though the budget may be over."""
+        hours = None if duration_s is None else duration_s / 3600
+        self._change(
+            "UPDATE held SET bytes = coalesce(?, bytes), hours = coalesce(?, hours) WHERE id = ?", length, hours, id
+        )
+
+    def reject(self, id: str) -> None:
+        """A rule dropped a video after the download: its bytes stay on the disk, but it is no video of ours."""
+        self._change("UPDATE held SET videos = 0, hours = 0 WHERE id = ?", id)
+
+    def refund(self, id: str) -> None:
+        """Count a video no more: it could not be had."""
+        self._change("DELETE FROM held WHERE id = ?", id)
+
+    def _change(self, statement: str, *values: object) -> None:
+        if self._limited:
+            with self._held() as held:
+                held.execute(statement, values)
+
+    @contextmanager
+    def _held(self) -> Iterator[sqlite3.Connection]:
+        """The database, for one transaction that no other worker's comes between."""
+        with disk_errors(self._file):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(self._file, timeout=60, isolation_level=None)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute(_TABLE)
+            try:
+                yield database
+            finally:
+                database.execute("COMMIT")  # also when over budget: what was deleted stays so
+        except sqlite3.OperationalError as error:
+            raise DiskError(
+                f"{self._file}: {error}", remedy="Free some space there, then run again with --retry-errors"
+            ) from error
+        finally:
+            database.close()

@@ -1,0 +1,93 @@
+"""Manners towards hosts, held by all workers of a machine together through files that the kernel locks."""
+
+from __future__ import annotations
+
+import fcntl
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..config import Download
+from ..failures import FetchError
+
+_POLL_S = 0.02
+
+
+class Host:
+    """One host: at most ``per_host`` connections at a time, and ``requests_per_s`` requests begun a second.
+
+    Locks are the kernel's (``flock``), so a killed worker holds none. They reach over the workers of one
+    machine; on a cluster each node counts for itself.
+    """
+
+    def __init__(self, folder: Path, name: str, settings: Download) -> None:
+        self._name = name
+        self._folder = folder / re.sub(r"[^a-z0-9.-]", "_", name)[:100]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
+
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        """Hold one of the host's connections; waits until one is free and a request may begin.
+
+        Raises:
+            FetchError: the host has asked for a pause that is longer than we wait.
+        """
+        slots = list(range(self._settings.per_host))
+        random.shuffle(slots)  # so that waiting workers do not all stand before the same slot
+        while True:
+            for slot in slots:
+                with open(self._folder / f"slot{slot}", "w") as handle:
+                    try:
+                        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        continue
+                    while (wait_s := self._begin()) > 0:  # asked anew after each wait: a pause may have come
+                        time.sleep(wait_s)
+                    yield
+                    return
+            time.sleep(_POLL_S * random.uniform(0.5, 1.5))
+
+    def pause(self, seconds: float) -> None:
+        """Let no request to this host begin for so long: it asked for that."""
+        with self._next_request() as (at, put):
+            put(max(at, time.time() + seconds))
+
+    def _begin(self) -> float:
+        """Begin a request, or say how long to wait before asking again."""
+        rate, longest_s = self._settings.requests_per_s, self._settings.backoff_max_s
+        with self._next_request() as (at, put):
+            now = time.time()
+            if at - now > max(longest_s, 1 / rate if rate else 0):
+                raise FetchError(
+                    f"{self._name} asked for a pause of more than {longest_s:g} s (acquire.download.backoff_max_s)",
+                    kind="rate-limited",
+                    again=False,
+                )
+            if at > now:
+                return at - now
+            if rate:
+                put(now + 1 / rate)
+            return 0
+
+    @contextmanager
+    def _next_request(self) -> Iterator[tuple[float, Callable[[float], None]]]:
+        """Hold the note of when the next request may begin; yields that time, and the function that sets it."""
+        with open(self._folder / "next", "a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            text = file.read()
+
+            def put(at: float) -> None:
+                file.seek(0)
+                file.truncate()
+                file.write(repr(at))
+
+            try:
+                at = float(text)
+            except ValueError:
+                at = 0.0  # never set, or its writer was killed
+            yield at, put

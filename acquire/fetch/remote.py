@@ -1,0 +1,105 @@
+"""A video on the web: fetched once into the store, by our own downloader or through yt-dlp."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flythrough.errors import FlythroughError
+
+from ..config import AcquireConfig, Rules
+from ..failures import FetchError
+from ..rules import Candidate, Rejected, check
+from ..urls import video_suffix, youtube_key
+from .budget import Purse
+from .download import Fetcher
+from .platforms import Info, fetch, is_platform, provenance_of
+from .retry import persist
+from .store import Provenance, Shelf, tools
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What it takes to get one video.
+
+    Attributes:
+        url: a direct file, or a page that yt-dlp knows.
+        shelf: the video's place, held by the caller.
+        fetcher: downloads files, asking ``purse`` first.
+        purse: what may still be spent.
+        config: the settings.
+        rules: those that apply to it, if any.
+    """
+
+    url: str
+    shelf: Shelf
+    fetcher: Fetcher
+    purse: Purse
+    config: AcquireConfig
+    rules: Rules | None
+
+    def obtain(self) -> Provenance:
+        """See to it that the shelf holds the video; what is there is not fetched again.
+
+        Raises:
+            FetchError: it cannot be had.
+            Rejected: a rule drops it, before it is downloaded.
+            OverBudget: the budget is spent.
+        """
+        if (found := self.shelf.found()) is not None:
+            self.purse.spend(self.shelf.id, self.shelf.target.stat().st_size, found.duration_s)
+            return found
+        try:
+            file, provenance = self._fetched()
+        except FlythroughError:
+            self.purse.refund(self.shelf.id)
+            raise
+        self.purse.note(self.shelf.id, length=file.stat().st_size)
+        return self.shelf.put(file, provenance)
+
+    def _fetched(self) -> tuple[Path, Provenance]:
+        suffix = video_suffix(self.url)
+        if youtube_key(self.url) or (suffix is None and is_platform(self.url)):
+            return self._from_platform()
+        file = self.shelf.folder / "direct"
+        try:
+            self.fetcher.fetch(self.url, file)
+        except FetchError as error:
+            if error.kind == "format" and is_platform(self.url):  # a page, though its address ends like a file's
+                return self._from_platform()
+            raise
+        return file, Provenance(url=self.url, tools=tools(), suffix=suffix or ".mp4")
+
+    def _from_platform(self) -> tuple[Path, Provenance]:
+        result: list[tuple[Path, Info]] = []
+        host = self.fetcher.host(self.url)
+
+        def attempt() -> None:
+            with host.connection():
+                result.append(fetch(self.url, self.shelf.folder, self.config.download, self._admit))
+
+        def have() -> int:
+            return sum(file.stat().st_size for file in self.shelf.folder.glob("platform.*"))
+
+        persist(attempt, have, host.pause, self.config.download)
+        ((file, info),) = result
+        return file, replace(provenance_of(info), suffix=file.suffix, duration_s=info.get("duration"))
+
+    def _admit(self, info: Info) -> None:
+        """Refuse what is live, what a rule drops, and what the budget does not bear."""
+        if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
+            raise Rejected("live, not a recording", {"live_status": info.get("live_status")})
+        if self.rules is not None:
+            known = provenance_of(info)
+            candidate = Candidate(
+                title=known.title,
+                description=known.description or "",
+                duration_s=info.get("duration"),
+                width=info.get("width"),
+                height=info.get("height"),
+                license=known.license,
+                uploaded=known.uploaded,
+            )
+            check(candidate, self.rules, final=False)
+        length = info.get("filesize") or info.get("filesize_approx")
+        self.purse.spend(self.shelf.id, length, info.get("duration"))

@@ -1,0 +1,154 @@
+"""Asking over HTTP: through proxies, with cookies, redirected to http and https only; and what the answers say."""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.request
+import warnings
+from email.utils import parsedate_to_datetime
+from http.cookiejar import LoadError, MozillaCookieJar
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from flythrough import __version__
+from flythrough.errors import InputError, MissingDependency
+
+from ..config import Download
+from ..failures import FetchError
+from ..urls import checked_url
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 10
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"flythrough/{__version__}"}
+
+
+class Web:
+    """The web as one worker reaches it.
+
+    Args:
+        settings: timeouts, cookies and proxy.
+
+    Raises:
+        InputError: the cookies cannot be read.
+    """
+
+    def __init__(self, settings: Download) -> None:
+        import urllib3
+
+        self._settings = settings
+        self._timeout = urllib3.Timeout(connect=settings.connect_timeout_s, read=settings.stall_timeout_s)
+        self._managers: dict[str | None, Any] = {None: urllib3.PoolManager(timeout=self._timeout)}  # by proxy
+        self._cookies = cookie_jar(settings.cookies) if settings.cookies else None
+
+    def open(self, url: str, headers: dict[str, str]) -> Any:
+        """The answer (urllib3's, its body unread) of the place that ``url`` finally redirects to.
+
+        Raises:
+            FetchError: nobody answers, or a redirect leads in circles or away from the web.
+        """
+        import urllib3
+
+        asked = url
+        for _ in range(_MAX_REDIRECTS):
+            request = urllib.request.Request(asked, headers={**_HEADERS, **headers})
+            if self._cookies is not None:
+                self._cookies.add_cookie_header(request)
+            try:
+                response = self._manager(asked).request(
+                    "GET", asked, headers=dict(request.header_items()), redirect=False, retries=False,
+                    preload_content=False, decode_content=False, enforce_content_length=False,
+                )  # fmt: skip
+            except urllib3.exceptions.HTTPError as error:
+                raise FetchError(f"{url} cannot be reached ({plain(error)})", kind="network") from error
+            if response.status not in _REDIRECTS:
+                return response
+            target = response.headers.get("Location", "")
+            response.close()
+            try:
+                asked = checked_url(urljoin(asked, target), f"{url} redirects")
+            except InputError as error:
+                raise FetchError(error.message, kind="format", again=False) from error
+        raise FetchError(f"{url} redirects more than {_MAX_REDIRECTS} times", kind="network", again=False)
+
+    def _manager(self, url: str) -> Any:
+        """Connections to where ``url`` is: direct ones, or a proxy's."""
+        parts = urlsplit(url)
+        proxy = self._settings.proxy
+        if proxy is None and not urllib.request.proxy_bypass(parts.hostname or ""):
+            proxy = urllib.request.getproxies().get(parts.scheme)
+        proxy = proxy or None
+        if proxy not in self._managers:
+            self._managers[proxy] = _proxy_manager(str(proxy), self._timeout)
+        return self._managers[proxy]
+
+
+def _proxy_manager(proxy: str, timeout: Any) -> Any:
+    import urllib3
+
+    if not proxy.startswith("socks"):
+        return urllib3.ProxyManager(proxy, timeout=timeout)
+    try:
+        from urllib3.contrib.socks import SOCKSProxyManager
+    except ImportError as error:
+        raise MissingDependency(f"The proxy {proxy} needs PySocks", remedy="pip install PySocks") from error
+    return SOCKSProxyManager(proxy, timeout=timeout)
+
+
+def cookie_jar(path: Path) -> MozillaCookieJar:
+    """The cookies of a file.
+
+    Raises:
+        InputError: it cannot be read, or is no such file.
+    """
+    jar = MozillaCookieJar(path)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what is said below
+            jar.load(ignore_discard=True, ignore_expires=True)
+    except (OSError, LoadError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read as cookies ({plain(error)})", remedy="Export cookies.txt in Netscape format"
+        ) from error
+    for cookie in jar:
+        if cookie.expires == 0:  # how browsers' exports write a session's cookies
+            cookie.expires, cookie.discard = None, True
+    return jar
+
+
+def retry_after_s(headers: Any) -> float | None:
+    """How long a server asks to wait (``Retry-After``, seconds or a date), or None."""
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def range_start(headers: Any) -> int | None:
+    """Where the bytes sent begin in the file (``Content-Range``), or None."""
+    return _whole_number(headers.get("Content-Range", "").removeprefix("bytes").strip().partition("-")[0])
+
+
+def range_total(headers: Any) -> int | None:
+    """The length of the whole file as ``Content-Range`` says, or None."""
+    return _whole_number(headers.get("Content-Range", "").rpartition("/")[2])
+
+
+def content_length(headers: Any) -> int | None:
+    """The length of the body, or None where the server does not say."""
+    return _whole_number(headers.get("Content-Length"))
+
+
+def plain(error: BaseException) -> str:
+    """The message without urllib3's object addresses, so that it reads the same in every run."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.sub(r"<[^>]*object at 0x[0-9a-f]+>:? ?|\w+Connection\([^)]*\):? ?", "", text)[:200]
+
+
+def _whole_number(text: str | None) -> int | None:
+    return int(text) if text and text.strip().isdigit() else None

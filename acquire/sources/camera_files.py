@@ -1,0 +1,153 @@
+"""A folder of camera files: its clips by video, and an entry for every video and every file that names none."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flythrough.errors import FlythroughError, InputError
+
+from ..urls import checked_url, slug, url_id
+from .camera_text import read_camera_text
+from .entries import Entry, failed_entry
+
+SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
+DEFAULT_SPLIT = "train"  # ACID-Large has no splits
+_READERS = 4
+
+
+@dataclass(frozen=True)
+class GivenClip:
+    """A camera file of the folder, without its poses: 13,000 of these are held at once."""
+
+    key: str
+    file: str  # below the folder
+    split: str
+    url: str
+    video_id: str
+    sha256: str
+    lines: int  # that are right
+    faults: tuple[str, ...]  # "FILE:LINE: what is wrong"
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Index:
+    """A whole folder.
+
+    Attributes:
+        clips: by key.
+        refused: what can belong to no video: (key, file, error).
+    """
+
+    folder: Path
+    clips: dict[str, GivenClip]
+    refused: tuple[tuple[str, str, FlythroughError], ...]
+
+
+_latest: dict[Path, Index] = {}  # tasks() reads a folder, finish() wants it again
+
+
+def read_index(folder: Path, *, fresh: bool = False) -> Index:
+    """Read all camera files (``*.txt``) below a folder; the split is the name of a folder on the way.
+
+    Raises:
+        InputError: there is no such folder, or no camera file in it.
+    """
+    if not fresh and folder in _latest:
+        return _latest[folder]
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", remedy="Check --camera-files")
+    clips: dict[str, GivenClip] = {}
+    refused: list[tuple[str, str, FlythroughError]] = []
+    files = [path.relative_to(folder).as_posix() for path in _text_files(folder)]
+    with ThreadPoolExecutor(_READERS) as pool:  # the disk is what takes the time
+        for file, read in zip(files, pool.map(partial(_read, folder), files), strict=True):
+            key = _key(file)
+            if isinstance(read, FlythroughError):
+                refused.append((key, file, read))
+            elif key in clips:
+                problem = f"{file}: the clip {key} is already in {clips[key].file}"
+                refused.append((key, file, InputError(problem, remedy="Rename or remove one of the two files")))
+            else:
+                clips[key] = read
+    if not clips and not refused:
+        raise InputError(f"{folder} holds no camera file (*.txt)", remedy="Check --camera-files")
+    index = Index(folder, clips, tuple(refused))
+    _latest.clear()
+    _latest[folder] = index
+    return index
+
+
+def camera_entries(folder: Path) -> Iterator[Entry]:
+    """An entry a video, with all its clips; and one for every file that names no video."""
+    try:
+        index = read_index(folder, fresh=True)
+    except FlythroughError as error:
+        yield failed_entry(str(folder), "camera files", error)
+        return
+    videos: dict[str, list[GivenClip]] = {}
+    for clip in index.clips.values():
+        videos.setdefault(clip.video_id, []).append(clip)
+    for id, clips in videos.items():
+        inputs: dict[str, Any] = {
+            "url": clips[0].url,
+            "clips": [[clip.key, clip.split, clip.sha256] for clip in clips],
+        }
+        hints = {"folder": str(folder), "files": {clip.key: clip.file for clip in clips}}
+        yield Entry("cameras", id, f"{folder}", inputs, hints)
+    for key, file, problem in index.refused:
+        entry = failed_entry(key, file, problem)
+        taken = key in index.clips or key in videos
+        yield Entry("failed", f"{entry.id}" if taken else key, file, entry.inputs)
+
+
+def _key(file: str) -> str:
+    stem = Path(file).stem
+    return stem if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", stem) else slug(file)
+
+
+def _read(folder: Path, file: str) -> GivenClip | FlythroughError:
+    """A camera file, or why it can belong to no video."""
+    try:
+        text = read_camera_text(folder / file)
+        faults = tuple(f"{file}:{fault.line}: {fault.problem}" for fault in text.faults)
+        if text.cameras.url == "" or not len(text.cameras):
+            problem = faults[0] if faults else f"{file}:2: no camera lines"
+            return InputError(problem, remedy="Get the file again, or remove it")
+        url = checked_url(text.cameras.url, f"{file}:1")
+    except OSError as error:
+        return InputError(f"{file} cannot be read ({error.strerror})", remedy="Give yourself rights to it")
+    except FlythroughError as error:
+        return error
+    return GivenClip(
+        key=_key(file),
+        file=file,
+        split=_split(folder, file),
+        url=url,
+        video_id=url_id(url),
+        sha256=text.sha256,
+        lines=len(text.cameras),
+        faults=faults,
+        notes=tuple(f"{file}: {note}" for note in text.notes),
+    )
+
+
+def _split(folder: Path, file: str) -> str:
+    """The nearest folder that has a split's name, the given one included."""
+    folders = [folder.name, *file.split("/")[:-1]]
+    return next((SPLITS[name.lower()] for name in reversed(folders) if name.lower() in SPLITS), DEFAULT_SPLIT)
+
+
+def _text_files(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(".txt") and not name.startswith("."):
+                yield Path(root) / name

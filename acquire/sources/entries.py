@@ -1,0 +1,121 @@
+"""Entries: every single thing that was asked for. Each becomes one task, whatever becomes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flythrough.errors import FlythroughError, InputError
+from flythrough.workspace.stage import Task
+
+from ..urls import VIDEO_SUFFIXES, checked_url, digest, slug, url_id
+
+_SAMPLE = 65536
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing asked for.
+
+    Attributes:
+        kind: ``"file"`` (local), ``"url"``, ``"cameras"`` (a video of camera files), ``"repeat"`` (listed
+            before), ``"failed"`` (could not even be asked for: refused, or its list cannot be read).
+        id: deterministic, from content for a file and from the address for a URL.
+        where: where it was listed, e.g. ``list.txt:12``.
+        inputs: what the result depends on.
+        hints: what it does not depend on.
+    """
+
+    kind: str
+    id: str
+    where: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+    hints: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """The URL, the path, or what was listed before; empty for what could not be asked for."""
+        return str(self.inputs.get("url") or self.hints.get("path") or self.inputs.get("of") or "")
+
+    def task(self) -> Task:
+        return Task(self.id, {"kind": self.kind, **self.inputs}, {"where": self.where, **self.hints})
+
+
+def url_entry(url: str, where: str, *, found: bool = False) -> Entry:
+    """An entry for a URL, or a failed one if it is no http(s) URL.
+
+    Args:
+        url: as it was listed.
+        where: for messages.
+        found: it was found by a search, a channel or a playlist, not asked for by name.
+    """
+    try:
+        url = checked_url(url, where)
+    except FlythroughError as error:
+        return failed_entry(url, where, error)
+    return Entry("url", url_id(url), where, {"url": url, "found": found})
+
+
+def file_entry(path: Path, where: str) -> Entry:
+    """An entry for a local file; its id is from its name and content, so it is the same on every machine."""
+    path = Path(os.path.abspath(path))
+    if (name := _readable(str(path))) != str(path):
+        problem = InputError(f"{name} has a name that is no UTF-8", remedy="Rename it, then give it again")
+        return failed_entry(name, where, problem)
+    try:
+        mark = _fingerprint(path) if path.is_file() else None  # a pipe would keep us waiting
+    except OSError:
+        mark = None  # the task will say what is wrong with it
+    id = f"{slug(path.stem)}-{(mark or digest(str(path)))[:12]}"
+    return Entry("file", id, where, {"fingerprint": mark, "name": path.name}, {"path": str(path)})
+
+
+def failed_entry(text: str, where: str, error: FlythroughError) -> Entry:
+    """An entry that cannot be tried: its task does nothing but fail with ``error``."""
+    failure = {"message": error.message, "remedy": error.remedy, "kind": error.kind}
+    return Entry("failed", f"{slug(text)}-{digest(where + text)[:12]}", where, {"failure": failure})
+
+
+def folder_entries(folder: Path, where: str, *, besides: Path) -> Iterator[Entry]:
+    """The video files below a folder, in sorted order; hidden and other files, and the folder ``besides``, are not."""
+    besides = besides.resolve()
+    faults: list[OSError] = []
+    found = 0
+    for root, folders, files in os.walk(folder, onerror=faults.append):
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and (Path(root) / n).resolve() != besides)
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES:
+                found += 1
+                yield file_entry(Path(root) / name, where)
+    for fault in faults:
+        name = _readable(str(fault.filename))
+        problem = InputError(
+            f"{name} cannot be read ({fault.strerror})",
+            remedy="Give yourself rights to it (chmod, chown), or remove it from the input",
+        )
+        yield failed_entry(name, where, problem)
+    if not found and not faults:
+        names = " ".join(sorted(VIDEO_SUFFIXES))
+        problem = InputError(f"{folder} holds no video file", remedy=f"Videos end in one of: {names}")
+        yield failed_entry(str(folder), where, problem)
+
+
+def _readable(path: str) -> str:
+    """The path itself, or where its bytes are no text something that can be printed and stored."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _fingerprint(path: Path) -> str:
+    """A hash over a file's size and 16 spans of it: enough to tell videos apart, at any size in milliseconds."""
+    mark = hashlib.sha256()
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        mark.update(str(size).encode())
+        for part in range(16):
+            file.seek(max(0, (size - _SAMPLE) * part // 15))
+            mark.update(file.read(_SAMPLE))
+    return mark.hexdigest()

@@ -1,0 +1,1 @@
+"""What a downloaded file is worth: integrity, tone mapping, near-duplicates."""

@@ -1,0 +1,71 @@
+"""A file that was fetched: verified, HDR dealt with, measured against the rules, and hashed for its likes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flythrough.media.video_reader import HDR_TRANSFERS
+
+from ..config import Rules, Verify
+from ..fetch.store import Provenance
+from ..rules import Candidate, Rejected, check
+from .integrity import Facts, verify
+from .likeness import perceptual_hash
+
+
+def examine(
+    video: Path, name: str, provenance: Provenance, config: Verify, rules: Rules | None
+) -> tuple[dict[str, Any], Provenance]:
+    """Find out all that the table ``videos`` says of a file.
+
+    Args:
+        video: the file; an HDR one is replaced by its SDR version if the settings say so.
+        name: what messages call it.
+        provenance: where it came from.
+        config: how closely to look, and what to do with HDR.
+        rules: those that apply to it, if any.
+
+    Returns:
+        Columns, and the provenance with what was done to the file.
+
+    Raises:
+        FetchError: it is no whole video.
+        Rejected: a rule drops it.
+    """
+    facts = verify(video, name, config)
+    if facts.info.color_transfer in HDR_TRANSFERS:
+        facts, provenance = _without_hdr(video, name, facts, provenance, config)
+    if rules is not None:
+        check(_candidate(facts, provenance), rules, final=True)
+    likeness = perceptual_hash(video, facts.start_us, facts.duration_us)
+    return {**facts.columns(), "perceptual_hash": likeness}, provenance
+
+
+def _without_hdr(
+    video: Path, name: str, facts: Facts, provenance: Provenance, config: Verify
+) -> tuple[Facts, Provenance]:
+    transfer = facts.info.color_transfer
+    if config.hdr == "refuse":
+        raise Rejected("hdr", {"color_transfer": transfer})
+    from .tonemap import CHAIN, tonemap
+
+    converted = video.with_name("tonemapped.mp4")
+    tonemap(video, converted)
+    os.replace(converted, video)
+    note = {"tonemap": f"{transfer} to bt709: {CHAIN}", "original_sha256": facts.sha256}
+    return verify(video, name, config), replace(provenance, tools={**(provenance.tools or {}), **note})
+
+
+def _candidate(facts: Facts, provenance: Provenance) -> Candidate:
+    return Candidate(
+        title=provenance.title,
+        description=provenance.description,
+        duration_s=facts.duration_us / 1e6,
+        width=facts.info.width,
+        height=facts.info.height,
+        license=provenance.license,
+        uploaded=provenance.uploaded,
+    )

@@ -1,0 +1,114 @@
+"""From frames as they come to shots, with a buffer of bounded length."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ..config import Shots
+from .detect import Arbiter, Strip, Transition, find_transitions
+
+BUFFER_S, BUFFER_FRAMES = 20.0, 1200
+OVERLAP_S = 3.0
+
+
+@dataclass(frozen=True)
+class Span:
+    """A shot's frames, half-open."""
+
+    start: int
+    end: int
+
+
+class Segmenter:
+    """Takes frames one by one, gives back shots as soon as they are sure.
+
+    Attributes:
+        times_us: presentation time of every frame seen.
+        transitions: what was found between shots, so far.
+    """
+
+    def __init__(self, config: Shots, arbiter: Arbiter | None = None) -> None:
+        self.times_us = array("q")
+        self.transitions: list[Transition] = []
+        self._config = config
+        self._arbiter = arbiter
+        self._tiny: list[np.ndarray] = []
+        self._gray: list[np.ndarray] = []
+        self._first = 0  # index of the buffer's first frame
+        self._settled = 0  # transitions that start before this frame are final
+        self._open = 0  # first frame of the shot that is running
+
+    def add(self, time_us: int, tiny: UInt8[np.ndarray, "27 48 3"], gray: UInt8[np.ndarray, "h w"]) -> Iterator[Span]:
+        """The next frame; yields shots that ended for good."""
+        self.times_us.append(time_us)
+        self._tiny.append(tiny)
+        self._gray.append(gray)
+        long = (time_us - self.times_us[self._first]) / 1e6 >= BUFFER_S and len(self._tiny) >= 64
+        if long or len(self._tiny) >= BUFFER_FRAMES:
+            yield from self._settle(last=False)
+
+    def close(self) -> Iterator[Span]:
+        """No frame follows; yields what is left."""
+        yield from self._settle(last=True)
+        yield from self._split(self._open, len(self.times_us), ended=True)
+
+    def end_of(self, span: Span, end_us: int) -> int:
+        """When a span ends: as the next frame comes, or at ``end_us`` if there is none yet."""
+        return self.times_us[span.end] if span.end < len(self.times_us) else max(end_us, self.times_us[-1] + 1)
+
+    def _settle(self, *, last: bool) -> Iterator[Span]:
+        count = len(self.times_us)
+        times_s = np.array(self.times_us[self._first :], dtype=np.float64) / 1e6
+        strip = Strip(self._first, times_s, np.array(self._tiny), self._gray)
+        overlap = count if last else self._overlap(times_s)
+        limit = count if last else count - overlap
+        for transition in self._find(strip):
+            if self._settled <= transition.start and transition.end < limit + last:
+                self.transitions.append(transition)
+                self._settled = transition.end + 1
+                yield from self._close_shot(transition)
+            elif transition.start < limit <= transition.end:
+                limit = max(self._settled, transition.start)  # looked at again with more frames
+        self._settled = max(self._settled, limit)
+        if not last:
+            yield from self._split(self._open, limit, ended=False)
+            keep = max(0, limit - overlap - self._first)
+            self._first += keep
+            del self._tiny[:keep], self._gray[:keep]
+
+    def _find(self, strip: Strip) -> list[Transition]:
+        if self._config.detector == "transnet":
+            from .transnet import find_transitions as by_network
+
+            return by_network(strip)
+        return find_transitions(strip, self._arbiter)
+
+    def _overlap(self, times_s: np.ndarray) -> int:
+        return min(int((times_s > times_s[-1] - OVERLAP_S).sum()), len(times_s) // 3)
+
+    def _close_shot(self, transition: Transition) -> Iterator[Span]:
+        margin = self._config.margin_frames
+        yield from self._split(self._open, transition.start - (margin if transition.start else 0), ended=True)
+        self._open = transition.end + margin
+
+    def _split(self, start: int, end: int, *, ended: bool) -> Iterator[Span]:
+        """Cut pieces of at most ``max_s`` off the running shot; what is left goes on, or ends here."""
+        longest_us = self._config.max_s * 1e6
+        reach = 1.0 if ended else 2.0
+        while end > start and self._time(end) - self.times_us[start] > reach * longest_us:
+            left = self._time(end) - self.times_us[start]
+            piece_us = left / 2 if ended and left < 2 * longest_us else longest_us
+            middle = start + int(np.searchsorted(self.times_us[start:end], self.times_us[start] + piece_us))
+            middle = min(max(middle, start + 1), end)
+            yield Span(start, middle)
+            start = self._open = middle
+        if ended and end > start:
+            yield Span(start, end)
+
+    def _time(self, frame: int) -> int:
+        return self.times_us[min(frame, len(self.times_us) - 1)]

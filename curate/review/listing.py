@@ -1,0 +1,191 @@
+"""What the review page shows: every shot with its decision, how sure that is, and where a person disagrees."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flythrough.errors import InputError
+from flythrough.workspace.catalog import Workspace
+
+from ..config import CurateConfig
+from ..rules import LIMITS
+from .verdicts import Verdict, append_verdicts, read_verdicts
+
+CSV_COLUMNS = ("id", "rules", "verdict", "reason", "time")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A shot under review; ``rule`` is the reason the rules drop it for, None if they keep it."""
+
+    id: str
+    video_id: str
+    rule: str | None
+    margin: float  # how far the figure that decides is from its threshold: 0 unsure, 1 a factor of e
+    measures: Mapping[str, Any]
+    pictures: str  # workspace-relative stem of the picture files
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which shots to show, and in what order."""
+
+    status: str = "all"  # all, unreviewed, reviewed, kept, dropped, disagree
+    reason: str = ""
+    measure: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    order: str = "unsure"  # unsure, video
+
+
+class Review:
+    """A workspace's shots and a person's verdicts on them."""
+
+    def __init__(self, root: Path, config: CurateConfig) -> None:
+        self.root = Path(root)
+        self.items = {item.id: item for item in load_items(Workspace(root), config)}
+        self.verdicts = read_verdicts(self.root)
+
+    def record(self, ids: list[str], verdict: str, reason: str = "") -> None:
+        """Add a verdict (accept, reject or undo) on shots; durable when this returns.
+
+        Raises:
+            InputError: an unknown shot or verdict.
+        """
+        if verdict not in ("accept", "reject", "undo"):
+            raise InputError(f"There is no verdict {verdict!r}", remedy="Use accept, reject or undo")
+        if unknown := [id for id in ids if id not in self.items]:
+            raise InputError(f"There is no shot {unknown[0]!r}", remedy="Load the page again")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        append_verdicts(self.root, [Verdict(id, verdict, reason if verdict == "reject" else "", now) for id in ids])
+        self.verdicts = read_verdicts(self.root)
+
+    def select(self, query: Query) -> list[Item]:
+        """The shots a query asks for, in its order."""
+        found = [item for item in self.items.values() if self._wanted(item, query)]
+        if query.order == "unsure":
+            found.sort(key=lambda item: (item.margin, item.id))
+        return found
+
+    def _wanted(self, item: Item, query: Query) -> bool:
+        verdict = self.verdicts.get(item.id)
+        by_status = {
+            "all": True,
+            "unreviewed": verdict is None,
+            "reviewed": verdict is not None,
+            "kept": item.rule is None,
+            "dropped": item.rule is not None,
+            "disagree": verdict is not None and (verdict.verdict == "accept") != (item.rule is None),
+        }
+        if not by_status.get(query.status, False):
+            return False
+        if query.reason and query.reason != (item.rule or ""):
+            return False
+        if query.measure:
+            value = item.measures.get(query.measure)
+            return isinstance(value, (int, float)) and query.low <= value <= query.high
+        return True
+
+    def summary(self) -> dict[str, Any]:
+        """Progress, and how rules and reviewer agree."""
+        table = Counter(
+            (self.items[v.id].rule or "kept", v.verdict) for v in self.verdicts.values() if v.id in self.items
+        )
+        agreed = sum(n for (rule, verdict), n in table.items() if (rule == "kept") == (verdict == "accept"))
+        reviewed = sum(table.values())
+        rows = [
+            {"rules": rule, "accept": table[rule, "accept"], "reject": table[rule, "reject"]}
+            for rule in sorted({rule for rule, _ in table}, key=lambda r: (r != "kept", r))
+        ]
+        return {
+            "shots": len(self.items),
+            "reviewed": reviewed,
+            "agreed": agreed,
+            "agreement": rows,
+            "reasons": sorted({item.rule for item in self.items.values() if item.rule}),
+            "measures": sorted({k for i in self.items.values() for k, v in i.measures.items() if _is_number(v)}),
+        }
+
+    def to_csv(self) -> str:
+        """Every shot with what the rules and the reviewer say."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(CSV_COLUMNS)
+        for item in self.items.values():
+            verdict = self.verdicts.get(item.id, Verdict(item.id, ""))
+            writer.writerow([item.id, item.rule or "kept", verdict.verdict, verdict.reason, verdict.time])
+        return text.getvalue()
+
+    def from_csv(self, text: str) -> int:
+        """Take verdicts from a CSV with columns id, verdict and, if there, reason; returns how many were new.
+
+        Raises:
+            InputError: a column is missing, or a line names an unknown shot or verdict; nothing is taken then.
+        """
+        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+        if not {"id", "verdict"} <= set(reader.fieldnames or ()):
+            raise InputError("The CSV has no columns id and verdict", remedy="Export one to see the format")
+        fresh = []
+        for number, line in enumerate(reader, start=2):
+            verdict = Verdict(line["id"], line["verdict"], line.get("reason") or "", line.get("time") or "")
+            if not verdict.verdict:
+                continue
+            if verdict.id not in self.items or verdict.verdict not in ("accept", "reject"):
+                raise InputError(f"CSV line {number}: no such shot or verdict", remedy="Mend or remove the line")
+            known = self.verdicts.get(verdict.id)
+            if known is None or (known.verdict, known.reason) != (verdict.verdict, verdict.reason):
+                fresh.append(verdict)
+        if fresh:
+            append_verdicts(self.root, fresh)
+            self.verdicts = read_verdicts(self.root)
+        return len(fresh)
+
+
+def load_items(workspace: Workspace, config: CurateConfig) -> list[Item]:
+    """Kept and dropped shots of the last run, in id order.
+
+    Raises:
+        InputError: curate has not run in this workspace.
+    """
+    if not workspace.has("shots"):
+        raise InputError(f"{workspace.root} has no shots", remedy="Run: flythrough curate")
+    found = [_item(r["id"], None, json.loads(r["measures"]), config) for r in workspace.rows("shots")]
+    found += [
+        _item(r["id"], r["reason"], json.loads(r["values"]), config)
+        for r in workspace.rows("drops")
+        if r["stage"] == "curate"
+    ]
+    return sorted(found, key=lambda item: item.id)
+
+
+def _item(id: str, reason: str | None, measures: dict[str, Any], config: CurateConfig) -> Item:
+    rule = measures.get("rule") if "verdict" in measures else reason
+    shown = {k: v for k, v in measures.items() if k not in ("hash", "pictures", "box")}
+    return Item(id, id.rsplit("-", 2)[0], rule, margin(measures, config), shown, measures.get("pictures", ""))
+
+
+def margin(measures: Mapping[str, Any], config: CurateConfig) -> float:
+    """Distance of the figure that decides from its threshold, as the logarithm of their ratio."""
+    room = math.inf
+    for limit in LIMITS:
+        rule = getattr(config.rules, limit.rule)
+        value = measures.get(limit.measure)
+        if rule.mode == "off" or value is None:
+            continue
+        threshold = getattr(rule, limit.setting)
+        ratio = math.log((abs(float(value)) + 1e-6) / (threshold + 1e-6))
+        room = min(room, ratio if limit.least else -ratio)
+    return round(abs(room), 4) if math.isfinite(room) else 99.0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

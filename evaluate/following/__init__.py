@@ -1,0 +1,1 @@
+"""Whether a flight follows its commanded camera."""

@@ -1,0 +1,156 @@
+"""Where did the camera of a flight go? Structure from motion on its frames, held against the commanded path.
+
+COLMAP runs in a process of its own, because frames that no camera took can make it crash, or never end.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from flythrough.scene.geometry import Intrinsics, camera_center
+
+HEIGHT = 240  # smaller frames are enlarged to this height: SIFT finds little in them
+OVERLAP = 5  # frames that each frame is matched to
+FEATURES = 2048  # most a frame
+ERROR_PX = 1.5  # of a match, in enlarged pixels; at COLMAP's 4 the path of recorded frames bends by a tenth
+SEED, THREADS = 0, 1  # flights are looked at side by side
+IMAGES, POSES = "images", "poses.npz"
+
+Frame = UInt8[np.ndarray, "h w 3"]
+Poses = Float[np.ndarray, "n 3 4"]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A camera path that structure from motion found in a flight.
+
+    Attributes:
+        registered: share of the flight's frames that have a place on it.
+        deviation: root mean square distance of the recovered camera from the commanded one, as a share of the
+            commanded path's length; None where fewer than three frames have a place.
+    """
+
+    registered: float
+    deviation: float | None
+
+
+def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limit_s: float = 120) -> Recovered:
+    """Reconstruct a flight and compare its camera with the commanded one.
+
+    Args:
+        frames: the start frame, then one a step.
+        poses: commanded cam_from_world of each.
+        intrinsics: fx fy cx cy, normalised; taken as known.
+        time_limit_s: after which nothing counts as recovered, as where COLMAP crashes.
+    """
+    with tempfile.TemporaryDirectory(prefix="flythrough-recover-") as scratch:
+        folder = Path(scratch)
+        _write_frames(folder / IMAGES, frames)
+        command = [sys.executable, "-m", "flythrough.evaluate.following.reconstruct", scratch, *map(str, intrinsics)]
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=time_limit_s)
+        except subprocess.TimeoutExpired:
+            return Recovered(0.0, None)
+        if ended.returncode < 0:  # COLMAP itself crashed
+            return Recovered(0.0, None)
+        assert ended.returncode == 0, ended.stderr[-2000:]
+        with np.load(folder / POSES) as found:
+            placed, recovered = found["placed"], found["poses"]
+    return Recovered(len(placed) / len(frames), deviation(recovered, poses[placed]))
+
+
+def _write_frames(folder: Path, frames: list[Frame]) -> None:
+    import cv2
+
+    folder.mkdir()
+    height, width = frames[0].shape[:2]
+    size = (round(width * HEIGHT / height), HEIGHT)
+    for index, frame in enumerate(frames):
+        large = frame if height >= HEIGHT else cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC)
+        assert cv2.imwrite(str(folder / f"{index:06d}.png"), large[..., ::-1])
+
+
+def deviation(recovered: Poses, commanded: Poses) -> float | None:
+    """RMS distance of the camera centres as a share of the commanded path's length, after alignment.
+
+    The rotation comes from the orientations, so that a straight flight backwards is not turned into one ahead; scale
+    (at least zero) and translation come from the centres by least squares.
+    """
+    if len(commanded) < 3:
+        return None
+    theirs, ours = camera_center(commanded), camera_center(recovered)
+    length = float(np.linalg.norm(np.diff(theirs, axis=0), axis=1).sum())
+    if length == 0:
+        return None
+    u, _, vt = np.linalg.svd(np.einsum("nji,njk->ik", commanded[:, :, :3], recovered[:, :, :3]))
+    turn = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+    there, here = theirs - theirs.mean(0), (ours - ours.mean(0)) @ turn.T
+    scale = max((there * here).sum() / max((here**2).sum(), 1e-24), 0.0)
+    return float(np.sqrt(((scale * here - there) ** 2).sum(1).mean()) / length)
+
+
+def reconstruct(folder: Path, intrinsics: list[float]) -> tuple[Int[np.ndarray, "k"], Poses]:
+    """Run COLMAP on a folder's images; (numbers of the frames in the largest model, their cam_from_world)."""
+    import pycolmap
+
+    pycolmap.set_random_seed(SEED)
+    database = folder / "database.db"
+    names = sorted(path.name for path in (folder / IMAGES).iterdir())
+    height, width = _size(folder / IMAGES / names[0])
+    reader = pycolmap.ImageReaderOptions()
+    reader.camera_model = "PINHOLE"
+    reader.camera_params = ",".join(map(str, np.array(intrinsics) * [width, height, width, height]))
+    extraction = pycolmap.FeatureExtractionOptions()
+    extraction.num_threads, extraction.use_gpu, extraction.sift.max_num_features = THREADS, False, FEATURES
+    pycolmap.extract_features(
+        database, folder / IMAGES, camera_mode=pycolmap.CameraMode.SINGLE, reader_options=reader,
+        extraction_options=extraction, device=pycolmap.Device.cpu,
+    )  # fmt: skip
+    pairing, matching = pycolmap.SequentialPairingOptions(), pycolmap.FeatureMatchingOptions()
+    pairing.overlap, pairing.quadratic_overlap = OVERLAP, False
+    matching.use_gpu, matching.num_threads = False, THREADS
+    verification = pycolmap.TwoViewGeometryOptions()
+    verification.ransac.random_seed = SEED
+    verification.ransac.max_error = ERROR_PX
+    pycolmap.match_sequential(database, matching, pairing, verification, device=pycolmap.Device.cpu)
+    models = pycolmap.global_mapping(database, folder / IMAGES, folder, _mapping())
+    if not models:
+        return np.empty(0, np.int64), np.empty((0, 3, 4))
+    model = max(models.values(), key=lambda each: each.num_reg_images())
+    placed = {image.name: image.cam_from_world().matrix() for image in model.images.values() if image.has_pose}
+    numbers = [number for number, name in enumerate(names) if name in placed]
+    return np.array(numbers), np.stack([placed[names[number]] for number in numbers])
+
+
+def _mapping():  # type: ignore[no-untyped-def]
+    """COLMAP's global mapper: the incremental one bends the path of a camera that flies ahead and turns."""
+    import pycolmap
+
+    options = pycolmap.GlobalPipelineOptions()
+    options.num_threads, options.random_seed = THREADS, SEED
+    mapper = options.mapper
+    mapper.num_threads, mapper.random_seed = THREADS, SEED
+    for part in (mapper.global_positioning, mapper.rotation_averaging, mapper.retriangulation):
+        part.random_seed = SEED
+    mapper.min_tri_angle_deg = 0.5
+    mapper.bundle_adjustment.refine_focal_length = mapper.bundle_adjustment.refine_extra_params = False
+    mapper.bundle_adjustment.ceres.solver_options.num_threads = THREADS
+    return options
+
+
+def _size(image: Path) -> tuple[int, int]:
+    import cv2
+
+    return cv2.imread(str(image)).shape[:2]  # type: ignore[union-attr]
+
+
+if __name__ == "__main__":
+    placed, poses = reconstruct(Path(sys.argv[1]), [float(value) for value in sys.argv[2:]])
+    np.savez(Path(sys.argv[1]) / POSES, placed=placed, poses=poses)

@@ -1,0 +1,234 @@
+"""Methods make frames here: a request folder goes in, a folder of PNG frames comes out. Scoring is elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flythrough.errors import InputError
+from flythrough.results.methods import Method, Setting
+from flythrough.scene.autopilot import Autopilot, FixedFlight, Flight
+from flythrough.scene.cameras import Cameras, write_cameras
+from flythrough.workspace.files import publish_folder, read_json, write_json
+from flythrough.workspace.progress import bar
+
+from ..methods.registry import MethodFailure, Spec, run_command
+from ..protocols.plan import plan_flight
+from ..protocols.protocol import Start
+from ..protocols.source import Source
+
+VIEW, FLIGHT = "view_synthesis", "generation"
+REQUEST_FILE, CAMERAS_FILE = "request.json", "cameras.txt"
+
+
+def frame_name(step: int) -> str:
+    """File name of the frame at a step; the first frame made is step 1."""
+    return f"{step:06d}.png"
+
+
+@dataclass(frozen=True)
+class FlightRequest:
+    """One flight of a request folder.
+
+    Attributes:
+        id: ``view_synthesis/START`` or ``generation/START``; where its frames go.
+        start: file of the start frame below the request folder: an array ``rgbd`` ``[4, h, w]``, in [0, 1].
+        intrinsics: fx fy cx cy, normalised.
+        seed: for whatever is random in the method.
+        steps: frames to make.
+        pose: cam_from_world of the start frame, row by row.
+        poses: cam_from_world of the start and of each step; None where the autopilot steers.
+        speed: of the autopilot.
+    """
+
+    id: str
+    start: str
+    intrinsics: list[float]
+    seed: int
+    steps: int
+    pose: list[float]
+    poses: list[list[float]] | None
+    speed: float
+
+    def fly(self) -> Flight:
+        if self.poses is not None:
+            return FixedFlight(np.array(self.poses).reshape(-1, 3, 4))
+        return Autopilot(np.array(self.intrinsics), np.array(self.pose).reshape(3, 4), speed=self.speed)
+
+
+class Recorder:
+    """A flight that remembers where it went and stops after so many steps."""
+
+    def __init__(self, flight: Flight, steps: int) -> None:
+        self._flight, self._steps = flight, steps
+        self.pose = flight.pose
+        self.poses = [np.array(flight.pose)]
+
+    def next_pose(self, disparity: Any = None, steer: tuple[float, float] = (0.0, 0.0)) -> Any:
+        if len(self.poses) > self._steps:
+            raise InputError(f"The flight has {self._steps} steps, and one more was asked for", remedy="Stop there")
+        self.pose = self._flight.next_pose(disparity)  # steering is not the method's to do
+        self.poses.append(np.array(self.pose))
+        return self.pose
+
+
+def write_request(source: Source, folder: Path, *, planned: bool, setting: Setting) -> list[FlightRequest]:
+    """Write a request folder: ``request.json`` and the start frames.
+
+    Args:
+        source: the protocol's data.
+        folder: where.
+        planned: give the poses of generation flights (methods that cannot be steered).
+        setting: what the method is told.
+    """
+    header = source.protocol.header
+    flights = []
+    (folder / "starts").mkdir(parents=True, exist_ok=True)
+    flown = {start.id for start in source.protocol.generation_starts()}
+    for start in source.protocol.starts:
+        name = f"starts/{start.id}.npz"
+        rgbd = source.rgbd(start)
+        np.savez(folder / name, rgbd=rgbd)
+        recorded = source.poses(start)
+        if len(recorded) > 1:
+            flights.append(_request(source, start, VIEW, len(recorded) - 1, recorded))
+        if start.id in flown:
+            poses = np.array(start.plan).reshape(-1, 3, 4) if start.plan is not None else None
+            if planned and poses is None:
+                poses = plan_flight(rgbd, source.intrinsics(start), recorded[0], header)
+            flights.append(_request(source, start, FLIGHT, header.generation.steps, poses))
+    told = {**asdict(setting), "checkpoint": str(setting.checkpoint.absolute()) if setting.checkpoint else None}
+    write_json(folder / REQUEST_FILE, {"version": 1, "setting": told, "flights": [asdict(f) for f in flights]})
+    return flights
+
+
+def _request(source: Source, start: Start, kind: str, steps: int, poses: np.ndarray | None) -> FlightRequest:
+    return FlightRequest(
+        id=f"{kind}/{start.id}",
+        start=f"starts/{start.id}.npz",
+        intrinsics=source.intrinsics(start).tolist(),
+        seed=source.protocol.seed_of(start),
+        steps=steps,
+        pose=source.poses(start)[0].ravel().tolist(),
+        poses=poses.reshape(-1, 12).tolist() if poses is not None else None,
+        speed=source.protocol.header.generation.speed,
+    )
+
+
+def fly_request(method: Method, request: Path, frames: Path) -> None:
+    """Fly all flights of a request folder; those whose folder stands are done already.
+
+    Raises:
+        MethodFailure: the method raised, or its frames are not what was asked for; names the flight and the step.
+    """
+    record = read_json(request / REQUEST_FILE)
+    told = record["setting"]
+    setting = Setting(**{**told, "checkpoint": Path(told["checkpoint"]) if told["checkpoint"] else None})
+    flights = [FlightRequest(**values) for values in record["flights"]]
+    left = [flight for flight in flights if not (frames / flight.id).is_dir()]
+    try:
+        method.setup(setting)
+    except Exception as error:
+        raise MethodFailure(f"setup: {_said(error)}", remedy="See its log") from error
+    with bar("flights", len(left), "flight") as advance:
+        for flight in left:
+            with np.load(request / flight.start) as archive:
+                rgbd = archive["rgbd"]
+            _fly(method, flight, rgbd, frames, setting)
+            advance()
+
+
+def _fly(method: Method, flight: FlightRequest, rgbd: np.ndarray, frames: Path, setting: Setting) -> None:
+    import cv2
+
+    scratch = frames / ".partial" / flight.id
+    if scratch.exists():
+        shutil.rmtree(scratch)
+    scratch.mkdir(parents=True)
+    recorder = Recorder(flight.fly(), flight.steps)
+    for step, frame in enumerate(_frames(method, flight, rgbd, recorder), start=1):
+        check_frame(frame, setting.height, setting.width, f"{flight.id}: step {step}")
+        if not cv2.imwrite(str(scratch / frame_name(step)), frame[..., ::-1]):
+            raise InputError(f"{scratch} cannot be written to", remedy="Check the disk's space and rights")
+    write_flown(scratch / CAMERAS_FILE, flight, np.stack(recorder.poses))
+    publish_folder(scratch, frames / flight.id)
+
+
+def _frames(method: Method, flight: FlightRequest, rgbd: np.ndarray, recorder: Recorder) -> Iterator[Any]:
+    """The method's frames, as many as asked for; whatever it raises becomes a :class:`MethodFailure`."""
+    frames = iter(method.generate(rgbd.copy(), np.array(flight.intrinsics), recorder, flight.seed))
+    for step in range(1, flight.steps + 1):
+        try:
+            frame = next(frames, None)
+        except Exception as error:
+            raise MethodFailure(f"{flight.id}: step {step}: {_said(error)}", remedy="See its log") from error
+        if frame is None:
+            raise MethodFailure(
+                f"{flight.id}: made {step - 1} of {flight.steps} frames", remedy="Yield one frame a step"
+            )
+        if len(recorder.poses) != step + 1:
+            raise MethodFailure(
+                f"{flight.id}: step {step}: asked for {len(recorder.poses) - 1} poses",
+                remedy="Call flight.next_pose once a frame",
+            )
+        yield frame
+
+
+def check_frame(frame: Any, height: int, width: int, where: str) -> None:
+    """Refuse a frame that is not uint8 ``[h, w, 3]``.
+
+    Raises:
+        MethodFailure: says what it is instead.
+    """
+    found = np.asarray(frame)
+    what = None
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        what = "has values that are not finite (NaN)"
+    elif found.dtype != np.uint8:
+        what = f"is {found.dtype}, not uint8"
+    elif found.shape != (height, width, 3):
+        what = f"has shape {list(found.shape)}, not {[height, width, 3]}"
+    if what:
+        raise MethodFailure(f"{where} {what}", remedy="Yield uint8 RGB frames of the protocol's size")
+
+
+def _said(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def write_flown(path: Path, flight: FlightRequest, poses: np.ndarray) -> None:
+    """Where the camera was told to go, start first; the time is the step."""
+    count = len(poses)
+    intrinsics = np.tile(np.array(flight.intrinsics), (count, 1))
+    write_cameras(path, Cameras(flight.id, np.arange(count, dtype=np.int64), intrinsics, poses))
+
+
+def generate(spec: Spec, source: Source, folder: Path, setting: Setting, time_limit_s: float) -> Path:
+    """Run a method on a protocol; returns the folder of frames. A run that was cut off goes on where it stopped.
+
+    Raises:
+        MethodFailure: see :func:`fly_request` and :func:`.methods.run_command`.
+    """
+    request, frames = folder / "request", folder / "frames"
+    os.makedirs(frames, exist_ok=True)
+    flights = write_request(source, request, planned=spec.command is not None, setting=setting)
+    if spec.trusted:
+        from ..methods.registry import load_class
+
+        fly_request(load_class(str(spec.entry_point)), request, frames)
+    else:
+        run_command(spec, request, frames, time_limit_s)
+    for flight in flights:
+        cameras = frames / flight.id / CAMERAS_FILE
+        if flight.poses is not None and cameras.parent.is_dir() and not cameras.exists():
+            write_flown(cameras, flight, np.array(flight.poses).reshape(-1, 3, 4))
+    shutil.rmtree(frames / ".partial", ignore_errors=True)
+    shutil.rmtree(request / "starts")
+    return frames

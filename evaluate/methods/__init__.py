@@ -1,0 +1,1 @@
+"""Which methods there are, and the baselines."""

@@ -1,0 +1,162 @@
+"""Which methods there are, and running one: a Python class, or any command in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from flythrough.errors import FlythroughError, InputError
+from flythrough.workspace.stage import Section
+
+GROUP = "flythrough.methods"
+REAL = "real"
+NEEDS_CHECKPOINT = "checkpoint"
+
+
+class MethodFailure(FlythroughError):
+    """A method crashed, hung, or made frames that are not what the protocol asks for."""
+
+    kind = "method"
+
+
+class Spec(Section):
+    """What a method is and how it is run; reading one imports nothing."""
+
+    name: str = Field(pattern="^[a-z0-9][a-z0-9._-]*$", description="lower case, as in tables")
+    about: str = Field(default="", description="one line")
+    citation: str = Field(default="", description="paper or page")
+    entry_point: str | None = Field(default=None, description="module:Class with setup and generate")
+    command: tuple[str, ...] | None = Field(
+        default=None, description="program and arguments; {request} and {frames} become the two folders"
+    )
+    needs: tuple[str, ...] = Field(default=(), description="checkpoint (the workspace's newest), cuda, ...")
+    environment: str = Field(default="", description="how to make the environment it runs in")
+    code: str = Field(default="", description="where its code is")
+    weights: str = Field(default="", description="where its weights are")
+    folder: str | None = Field(default=None, description="where the command runs; by default beside the spec's file")
+    handed_in: bool = Field(default=False, description="its frames were handed in: there is nothing to run")
+    trusted: bool = Field(default=False, description="runs in this process: the baselines of this package")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Spec:
+        ways = (self.entry_point is not None) + (self.command is not None) + self.handed_in + (self.name == REAL)
+        if ways != 1:
+            raise ValueError("give either entry_point or command")
+        return self
+
+
+_BASELINES = {
+    "render-only": ("RenderOnly", "warps the last frame, fills nothing"),
+    "render-inpaint": ("RenderInpaint", "warps, and fills holes with OpenCV's Telea inpainting"),
+    "layered": ("Layered", "multiplane image of the start frame, inpainted layers"),
+    "static": ("Static", "the start frame, repeated: flies nowhere"),
+    "zoom": ("Zoom", "the start frame as one plane: a homography"),
+}
+BUILT_IN: dict[str, Spec] = {
+    name: Spec(name=name, about=about, entry_point=f"flythrough.evaluate.methods.baselines:{cls}", trusted=True)
+    for name, (cls, about) in _BASELINES.items()
+} | {REAL: Spec(name=REAL, about="recorded frames against other recorded frames: the floor", trusted=True)}
+
+
+def find_specs(names: Iterable[str]) -> list[Spec]:
+    """The methods called so: baselines, entry points of the group ``flythrough.methods``, or paths of TOML specs.
+
+    Raises:
+        InputError: there is no such method; two have one name.
+    """
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    specs = [_find(name, installed) for name in names]
+    seen = [spec.name for spec in specs]
+    if doubled := sorted({name for name in seen if seen.count(name) > 1}):
+        raise InputError(f"There are two methods called {doubled[0]}", remedy="Rename one of them")
+    return specs
+
+
+def _find(name: str, installed: dict[str, EntryPoint]) -> Spec:
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    if name.endswith(".toml"):
+        return read_spec(Path(name))
+    if name in installed:
+        # A class may say of itself what a TOML spec says; without importing it, only its place is known.
+        needs = (NEEDS_CHECKPOINT,) if name == "infinite-nature" else ()
+        return Spec(name=name, entry_point=installed[name].value, needs=needs)
+    known = ", ".join([*BUILT_IN, *sorted(installed)])
+    raise InputError(f"There is no method {name!r}", remedy=f"Use one of: {known}; or the path of a .toml spec")
+
+
+def read_spec(path: Path) -> Spec:
+    """A method's TOML spec.
+
+    Raises:
+        InputError: missing or malformed; names the key.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values.pop("trusted", None)
+        return Spec(**({"folder": str(path.parent.absolute())} | values))
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise InputError(f"{path} is no method spec: {text}", remedy="See docs/evaluate.md, Bring a method") from error
+
+
+def load_class(entry_point: str) -> Any:
+    """An instance of a method's class."""
+    return EntryPoint("method", entry_point, GROUP).load()()
+
+
+def run_command(spec: Spec, request: Path, frames: Path, time_limit_s: float) -> None:
+    """Run a method that is not ours on a request folder, in a process group of its own, for so long at most.
+
+    Raises:
+        MethodFailure: it would not start, ended with an error, or did not end.
+    """
+    if spec.command is not None:
+        command = [part.format(request=request.absolute(), frames=frames.absolute()) for part in spec.command]
+    else:
+        command = [
+            sys.executable,
+            "-m",
+            "flythrough.evaluate.generation.host",
+            str(spec.entry_point),
+            str(request),
+            str(frames),
+        ]
+    environment = dict(os.environ)
+    if spec.entry_point is not None and spec.folder is not None:
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [spec.folder, environment.get("PYTHONPATH")]))
+    folder = spec.folder if spec.command is not None else None
+    log = request / "log.txt"
+    try:
+        with open(log, "wb") as output:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment,
+                start_new_session=True,
+            )  # fmt: skip
+    except OSError as error:
+        raise MethodFailure(f"{command[0]} does not start: {error}", remedy="Check the spec's command") from error
+    try:
+        code = process.wait(time_limit_s)
+    except subprocess.TimeoutExpired:
+        raise MethodFailure(
+            f"did not end within {time_limit_s:g} s", remedy="Raise evaluate.time_limit_s, or mend the method"
+        ) from None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if code != 0:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        said = lines[-1] if lines else "it said nothing"
+        how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
+        raise MethodFailure(f"{how}: {said}", remedy="Run it on a request folder by hand: flythrough evaluate check")

@@ -1,0 +1,1 @@
+"""Metrics of images, of sets of images, and their feature networks."""

@@ -1,0 +1,105 @@
+"""Distances between the frames of all flights and a set of real frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from flythrough.results.schema import Value
+from flythrough.workspace.files import content_key
+
+from ..protocols.protocol import Header
+from ..protocols.real_frames import RealFrame
+from ..protocols.source import Source
+from .bootstrap import Interval, centred_interval
+from .cache import Rows, cached_features
+from .features import Extractor, Image
+from .fid import Kernels, Reference, kid, mmd
+from .windows import sliding_distances
+
+NAMES = {"inception": ("fid", "kid"), "lite0": ("fd_lite0", "kd_lite0")}  # never "fid" for other features
+REAL_CHUNK = 256  # real frames a cached file
+KERNEL_ROWS = 2000  # most images a side behind the interval of a kernel distance
+
+
+@dataclass(frozen=True)
+class RealSide:
+    """The real frames of a protocol as one network sees them."""
+
+    extractor: Extractor
+    features: Rows
+    reference: Reference
+    floor_features: Rows
+
+    @classmethod
+    def of(cls, source: Source, extractor: Extractor) -> RealSide:
+        frames, others = source.real_sets()
+        features, floor = real_features(source, extractor, frames), real_features(source, extractor, others)
+        return cls(extractor, features, Reference.of_features(features), floor)  # type: ignore[arg-type]
+
+
+def real_features(source: Source, extractor: Extractor, frames: list[RealFrame]) -> Rows:
+    """Features of recorded frames, cached in chunks."""
+    parts = []
+    for first in range(0, len(frames), REAL_CHUNK):
+        chunk = frames[first : first + REAL_CHUNK]
+        named = [(source.clip_sha256(real.clip), real.frame) for real in chunk]
+        key = content_key("real", named, source.height, source.width, source.protocol.header.resize)
+        parts.append(cached_features(extractor, key, _reader(source, chunk), len(chunk)))
+    return Rows(parts)
+
+
+def _reader(source: Source, frames: list[RealFrame]) -> Callable[[int], Image]:
+    return lambda index: source.frame(frames[index])
+
+
+def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> list[Value]:
+    """Frechet and kernel distance of all frames to the real side, with floors and intervals over flights."""
+    frechet, kernel = NAMES[real.extractor.name]
+    flight = made.flight_of_row()
+    value = real.reference.distance_of(made)  # type: ignore[arg-type]
+    interval = centred_interval(
+        value,
+        len(made.parts),
+        lambda draw: real.reference.distance_of(made, draw[flight].astype(np.float64)),  # type: ignore[arg-type]
+        replicates=replicates,
+        seed=header.seed,
+    )
+    floor = real.reference.distance_of(real.floor_features)  # type: ignore[arg-type]
+    return [
+        _value(frechet, value, interval, len(made), floor),
+        _kernel(kernel, real, made, flight, header, replicates),
+    ]
+
+
+def _kernel(
+    metric: str, real: RealSide, made: Rows, flight: Int[np.ndarray, "n"], header: Header, replicates: int
+) -> Value:
+    size = min(header.sets.kid_subset_size, len(made), len(real.features), len(real.floor_features))
+    choices = {"subsets": header.sets.kid_subsets, "subset_size": size, "seed": header.sets.kid_seed}
+    value = kid(made, real.features, **choices).mean  # type: ignore[arg-type]
+    floor = kid(real.floor_features, real.features, **choices).mean  # type: ignore[arg-type]
+    random = np.random.default_rng([header.seed, 5])
+    some, others = (np.sort(random.permutation(len(rows))[:KERNEL_ROWS]) for rows in (made, real.features))
+    kernels = Kernels.of(made[some], real.features[others])
+    interval = centred_interval(
+        value, len(made.parts), lambda draw: mmd(kernels, draw[flight[some]]), replicates=replicates, seed=header.seed
+    )
+    return _value(metric, value, interval, len(made), floor)
+
+
+def _value(metric: str, value: float, interval: Interval | None, n: int, floor: float) -> Value:
+    low, high = interval or (None, None)
+    return Value(metric=metric, value=value, low=low, high=high, n=n, floor=floor)
+
+
+def over_steps(real: RealSide, made: Rows, window: int) -> list[tuple[int, float]]:
+    """(last step, Frechet distance) of every sliding window of ``window`` steps; flights of one length only."""
+    steps = min(len(part) for part in made.parts)
+    window = min(window, steps)
+    features = (np.stack([part[step] for part in made.parts]) for step in range(steps))
+    found = sliding_distances(real.reference, features, window)
+    return [(window + index, value) for index, value in enumerate(found)]

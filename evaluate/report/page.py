@@ -1,0 +1,166 @@
+"""``evaluate/report.html``: the scores with their intervals, over steps and by start, and the flights themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from flythrough.cli import page
+from flythrough.errors import InputError
+from flythrough.results.schema import Result, Value, read_result
+from flythrough.workspace.catalog import Row, Workspace
+from flythrough.workspace.files import content_key, sha256_of, write_text
+
+from ..methods.registry import REAL
+from ..protocols.protocol import load_protocol
+from ..protocols.source import Source
+from . import pictures
+
+REPORT = "evaluate/report.html"
+STYLE = """<style>
+p.subtitle { overflow-wrap: anywhere; }
+table.scores td, table.scores small { white-space: nowrap; } table.scores td { text-align: right; }
+table.scores td:first-child { text-align: left; } table.scores th { text-align: right; vertical-align: bottom; }
+table.scores th:first-child { text-align: left; } table.scores small { display: block; color: var(--soft); }
+.unranked { opacity: .55; }
+</style>"""
+# Left to right; what ranks comes first. Metrics that are not named follow in the order they were measured in.
+ORDER = (
+    "fid", "fd_lite0", "kid", "kd_lite0", "fid_sw", "fd_lite0_sw", "lpips_alex", "lpips_vgg", "psnr", "ssim", "mse",
+)  # fmt: skip
+RANKS_BY_MORE = ("psnr",)
+
+
+def update_report(workspace: Workspace, rows: Iterable[Row]) -> Path:
+    """Write the workspace's report, unless it already shows these results."""
+    files = sorted({row["results_file"] for row in rows if row["results_file"]})
+    key = content_key("report 2", [(file, sha256_of(workspace / file)) for file in files])
+    path = workspace / REPORT
+    if not (path.is_file() and f"<!-- {key} -->" in path.read_text(encoding="utf-8")[-200:]):
+        found = [(read_result(workspace / file), (workspace / file).parent) for file in files]
+        write_text(path, build_report(found, _source(workspace, found)) + f"<!-- {key} -->\n")
+    return path
+
+
+def _source(workspace: Workspace, found: list[tuple[Result, Path]]) -> Source | None:
+    """The recorded frames behind the results; None where the protocol or its clips are no longer there."""
+    wanted = found[0][0].protocol["hash"]
+    for _, folder in found:
+        for file in folder.glob("*.toml"):
+            try:
+                protocol = load_protocol(str(file))
+                return Source(protocol, workspace) if protocol.hash == wanted else None
+            except InputError:
+                continue
+    return None
+
+
+def build_report(found: list[tuple[Result, Path]], source: Source | None = None) -> str:
+    """The page, from results and their folders, whose frames may be gone."""
+    results = [result for result, _ in found]
+    protocol = results[0].protocol
+    flown = [(r.method["name"], folder / "frames") for r, folder in found if r.status == "scored"]
+    flown = [(name, folder) for name, folder in flown if folder.is_dir()]
+    held_out = "held out" if protocol["held_out"] else "NOT held out: starts come from clips that may be trained on"
+    size = f"{protocol['width']} x {protocol['height']}"
+    body = [
+        STYLE,
+        "<h2>View generation: flights into the unknown</h2>",
+        "<p class='note'>Best first. Small: 95 % bootstrap interval over starts. Floor: real frames against other real "
+        "frames. Distances fall with n, the number of images, so compare only within a column and with equal n. "
+        "Pale: not ranked, for the reason below.</p>",
+        _table(results, sorted({v.metric for r in results for v in r.values if v.step is None}, key=_order), None),
+        _notes(results),
+    ]
+    for step in sorted({v.step for r in results for v in r.values if v.step is not None}):
+        metrics = sorted({v.metric for r in results for v in r.values if v.step == step}, key=_order)
+        body += [f"<h2>View synthesis: the recorded path, step {step}</h2>", _table(results, metrics, step)]
+    body += [*pictures.flights(flown), *_plots(results), *pictures.cases(results, dict(flown), source)]
+    subtitle = f"{protocol['starts']} starts, {size}, {held_out}. Protocol SHA-256 {protocol['hash']}"
+    return page.page(f"Scores on {protocol['name']}", "\n".join(body), subtitle=subtitle)
+
+
+def _order(metric: str) -> tuple[int, str]:
+    return (ORDER.index(metric) if metric in ORDER else len(ORDER), metric)
+
+
+def _table(results: list[Result], metrics: Sequence[str], step: int | None) -> str:
+    """A row a method, best first by the first metric; those without a ranked value come last."""
+    cells = {r.method["name"]: {v.metric: v for v in r.values if v.step == step} for r in results}
+    metrics = [m for m in metrics if any(m in values and values[m].value is not None for values in cells.values())]
+    if not metrics:
+        return "<p class='note'>No method has a value here.</p>"
+
+    def place(name: str) -> tuple[bool, bool, float]:
+        value = cells[name].get(metrics[0])
+        score = float("inf") if value is None or value.value is None else value.value
+        return name == REAL, value is None or not value.ranked, -score if metrics[0] in RANKS_BY_MORE else score
+
+    named = [name for name in sorted(cells, key=place) if cells[name]]
+    rows = [[name, *(_cell(cells[name].get(metric)) for metric in metrics)] for name in named]
+    heads = [
+        Markup("{}<small>{}</small>").format(
+            Markup("_<wbr>").join(m.split("_")),
+            _basis([cells[name][m] for name in named if m in cells[name] and name != REAL]),
+        )
+        for m in metrics
+    ]
+    return page.table(["method", *heads], rows, css="scores")
+
+
+def _basis(values: list[Value]) -> str:
+    counts = [value.n for value in values if value.value is not None] or [0]
+    floor = next((value.floor for value in values if value.floor is not None), None)
+    n = f"n {min(counts)}" if len(set(counts)) == 1 else f"n {min(counts)} to {max(counts)}"
+    return n if floor is None else f"{n}; floor {floor:.3g}"
+
+
+def _cell(value: Value | None) -> Markup:
+    if value is None:
+        return Markup("")
+    tip = f"n {value.n}" + (f"; {value.note}" if value.note else "")
+    if value.value is None:
+        return Markup('<span class="unranked" title="{}">none</span>').format(tip)
+    text = Markup("{:.4g}").format(value.value)
+    if value.low is not None:
+        text += Markup("<small>{:.3g} to {:.3g}</small>").format(value.low, value.high)
+    return Markup('<span class="{}" title="{}">{}</span>').format(
+        "unranked" if not value.ranked and value.note else "", tip, text
+    )
+
+
+def _notes(results: list[Result]) -> str:
+    lines = []
+    for result in results:
+        name = result.method["name"]
+        if result.failure:
+            lines.append(Markup("<li><b>{}</b> failed: {}</li>").format(name, result.failure))
+        elif result.follows_camera is False:
+            lines.append(Markup("<li><b>{}</b> does not follow its commanded camera ({}), so its flights are not ranked"
+                                "</li>").format(name, result.follow_note))  # fmt: skip
+        elif result.follow_note:
+            lines.append(Markup("<li><b>{}</b> is not ranked: {}</li>").format(name, result.follow_note))
+    missing: dict[str, list[str]] = {}
+    for metric, why in sorted({each for result in results for each in result.not_measured.items()}):
+        missing.setdefault(why, []).append(metric)
+    lines += [
+        Markup("<li>Not measured: {}: {}</li>").format(", ".join(metrics), why) for why, metrics in missing.items()
+    ]
+    return f"<ul>{''.join(lines)}</ul>" if lines else ""
+
+
+def _plots(results: list[Result]) -> list[str]:
+    from .plots import over_steps, per_start
+
+    found = []
+    for metric in sorted({name for result in results for name in result.curves}, key=_order):
+        if (figure := over_steps(results, metric)) is not None:
+            found += [f"<h2>{escape(metric)} over steps</h2>", page.svg(figure)]
+    names = {name for result in results for values in result.starts.values() for name in values}
+    shown = [n for n in names if n.startswith(("psnr@", "lpips_alex@", "follow_correlation", "follow_sfm_deviation"))]
+    for metric in sorted(shown, key=lambda name: (name.partition("@")[0], len(name), name)):
+        if (figure := per_start(results, metric)) is not None:
+            found += [f"<h2>{escape(metric)}, a point a start</h2>", page.svg(figure)]
+    return found

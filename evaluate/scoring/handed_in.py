@@ -1,0 +1,68 @@
+"""Frames that others made: scored on request, kept beside the workspace's own results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from flythrough.results.schema import Result, read_result, rows_of, write_result
+from flythrough.workspace.catalog import Row, Workspace
+
+from ..generation.frames import check_png, loose_frames
+from ..methods.registry import Spec
+from ..metrics.cache import Rows, cached_features
+from ..metrics.sets import RealSide, distances
+from ..protocols.source import Source
+from .score import extractors_of, result_of
+from .tally import Settings, Tally
+
+FOLDER = "evaluate/handed_in"
+FLIGHT_FRAMES = 100  # frames counted as one flight where frames come without any
+
+
+def keep(workspace: Workspace, result: Result) -> Path:
+    """Write a result of handed-in frames into the workspace, and its rows into ``results``."""
+    file = workspace / FOLDER / result.method["name"] / "results.json"
+    write_result(result, file)
+    name = result.method["name"]
+    others = [row for row in workspace.rows("results") if row["method"] != name]
+    workspace.write("results", [*others, *rows_of(result, _relative(file, workspace))])
+    return file
+
+
+def handed_in_rows(workspace: Workspace, protocol_hashes: Iterable[str]) -> list[Row]:
+    """Rows of all handed-in results on these protocols; results on others are left where they are."""
+    wanted = set(protocol_hashes)
+    rows: list[Row] = []
+    for file in sorted((workspace / FOLDER).glob("*/results.json")):
+        result = read_result(file)
+        if result.protocol["hash"] in wanted:
+            rows += rows_of(result, _relative(file, workspace))
+    return rows
+
+
+def _relative(file: Path, workspace: Workspace) -> str:
+    return file.relative_to(workspace.root).as_posix()
+
+
+def score_loose(spec: Spec, source: Source, folder: Path, settings: Settings) -> Result:
+    """Score frames that belong to no start of the protocol: set distances only, never ranked.
+
+    Raises:
+        InputError: the folder has no PNG frames.
+        MethodFailure: a frame is not 8-bit RGB of the protocol's size.
+    """
+    protocol = source.protocol
+    header = protocol.header
+    frames = loose_frames(folder)
+    for file in frames.files:
+        check_png(file, header.height, header.width, str(file.relative_to(folder)))
+    tally = Tally(settings, follow_note="frames handed in without starts")
+    sha256 = frames.sha256()
+    for extractor in extractors_of(protocol, tally):
+        features = cached_features(extractor, sha256, frames.__getitem__, len(frames))
+        made = Rows(np.array_split(features, max(1, len(frames) // FLIGHT_FRAMES)))
+        tally.values += distances(RealSide.of(source, extractor), made, header, settings.set_replicates)
+    return result_of(spec, protocol, tally, {frames.id: frames})

@@ -1,0 +1,149 @@
+"""Generated flights, and what is measured along them: steadiness, style, and whether they follow their camera."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from flythrough.errors import InputError
+from flythrough.results.schema import Value
+from flythrough.scene.cameras import read_cameras
+
+from ..following.follow import Follow, follow, warp_error
+from ..following.reconstruct import Recovered, recover
+from ..generation.frames import Frames
+from ..generation.generate import CAMERAS_FILE, FLIGHT
+from ..metrics.images import Image
+from ..metrics.style import EVERY, style_distances
+from ..protocols.protocol import Start
+from ..protocols.real_frames import RealFrame
+from ..protocols.source import Source
+from .tally import Tally
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A flight with its start frame in front; poses are None where they are not known."""
+
+    start: Start
+    frames: list[Image]
+    poses: np.ndarray | None
+
+
+Load = Callable[[], Flight]  # flights are read one at a time
+
+
+def made_flights(source: Source, frames: dict[str, Frames], folder: Path) -> list[Load]:
+    """The flights of a frames folder."""
+
+    def load(start: Start) -> Flight:
+        made = frames[f"{FLIGHT}/{start.id}"]
+        first = np.round(source.rgbd(start)[:3].transpose(1, 2, 0) * 255).astype(np.uint8)
+        return Flight(start, [first, *(made[i] for i in range(len(made)))], _flown(folder, start, len(made)))
+
+    return [partial(load, start) for start in source.protocol.generation_starts()]
+
+
+def _flown(folder: Path, start: Start, steps: int) -> np.ndarray | None:
+    """Where the camera was told to go: as handed in, else as the protocol plans it."""
+    file = folder / FLIGHT / start.id / CAMERAS_FILE
+    if file.is_file():
+        poses = read_cameras(file).poses
+        if len(poses) != steps + 1:
+            raise InputError(f"{file} has {len(poses)} poses, not {steps + 1}", remedy="One for the start, one a step")
+        return poses
+    return None if start.plan is None else np.array(start.plan).reshape(-1, 3, 4)
+
+
+def real_flights(source: Source) -> list[Load]:
+    """The recorded clips as if they were flights, as far as they go."""
+
+    def load(start: Start) -> Flight:
+        clip = source.clip_of(start)
+        assert start.frame is not None
+        chosen = list(range(start.frame, len(clip), clip.steps))[: source.protocol.header.generation.steps + 1]
+        return Flight(start, [source.frame(RealFrame(start.clip, i)) for i in chosen], clip.cameras.poses[chosen])
+
+    return [partial(load, start) for start in source.protocol.generation_starts()]
+
+
+def measure_flights(source: Source, flights: list[Load], tally: Tally) -> None:
+    """Is each flight steady, does it keep its style, and does it follow its camera?"""
+    found: list[Follow] = []
+    warps: list[float] = []
+    styles: list[float] = []
+    pairs = 0
+    for load in flights:
+        flight = load()
+        id = flight.start.id
+        if len(flight.frames) < 2:
+            continue
+        errors = map(warp_error, flight.frames[:-1:EVERY], flight.frames[1::EVERY])
+        if seen := [error for error in errors if error is not None]:
+            warps.append(float(np.mean(seen)))
+            tally.note_start(id, "warp_error", warps[-1])
+            pairs += len(seen)
+        styles.append(_style(flight, source.protocol.header.generation.style_steps))
+        tally.note_start(id, "style_lite0", styles[-1])
+        if flight.poses is not None:
+            found.append(
+                follow(flight.frames, flight.poses, source.intrinsics(flight.start), source.rgbd(flight.start)[3])
+            )
+            tally.note_start(id, "follow_correlation", found[-1].correlation)
+            tally.note_start(id, "follow_gain", found[-1].gain)
+    tally.add_mean("style_lite0", None, styles)
+    tally.add_mean("warp_error", None, warps, pairs)
+    tally.follows_camera, tally.follow_note = verdict(found)
+    count = sum(each.pairs for each in found)
+    tally.add_mean("follow_correlation", None, [each.correlation for each in found], count)
+    tally.add_mean("follow_gain", None, [each.gain for each in found], count)
+    recovered_paths(source, flights, tally)
+
+
+def _style(flight: Flight, longest: int) -> float:
+    chosen = flight.frames[1 : longest + 1][EVERY - 1 :: EVERY] or flight.frames[-1:]
+    return float(style_distances(flight.frames[0], np.stack(chosen)).mean())
+
+
+def verdict(found: list[Follow]) -> tuple[bool | None, str | None]:
+    """Whether a method follows its camera, which it does if most of its flights do; else why not."""
+    if not found:
+        return None, "no camera was handed in with the frames"
+    against = [each.reason for each in found if each.reason is not None]
+    if 2 * len(against) < len(found):
+        return True, None
+    return False, f"{len(against)} of {len(found)} flights: the first {against[0]}"
+
+
+def recovered_paths(source: Source, flights: list[Load], tally: Tally) -> None:
+    """Hold the first flights' cameras, as structure from motion finds them, against the commanded ones."""
+
+    def one(load: Load) -> tuple[str, int, Recovered] | None:
+        flight = load()
+        if flight.poses is None or len(flight.frames) < 3:
+            return None
+        path = recover(flight.frames, flight.poses, source.intrinsics(flight.start))
+        return flight.start.id, len(flight.frames), path
+
+    chosen = flights[: source.protocol.header.generation.sfm_flights]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a process of its own
+        found = [each for each in pool.map(one, chosen) if each is not None]
+    if not found:
+        return
+    count = sum(frames for _, frames, _ in found)
+    for id, _, path in found:
+        tally.note_start(id, "follow_sfm_registered", path.registered)
+        tally.note_start(id, "follow_sfm_deviation", path.deviation)
+    tally.add_mean("follow_sfm_registered", None, [path.registered for _, _, path in found], count)
+    deviations = [path.deviation for _, _, path in found]
+    if lost := deviations.count(None):
+        note = f"structure from motion finds no path in {lost} of {len(found)} flights"
+        tally.values.append(Value(metric="follow_sfm_deviation", n=count, note=note))
+    else:
+        tally.add_mean("follow_sfm_deviation", None, [d for d in deviations if d is not None], count)

@@ -1,0 +1,214 @@
+"""Frames in, a result out. Knows nothing of how the frames were made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flythrough.errors import MissingWeights
+from flythrough.results.schema import Result, Value, provenance
+
+from ..generation.frames import Frames, check_flights, expected_flights
+from ..generation.generate import FLIGHT, VIEW
+from ..methods.registry import REAL, MethodFailure, Spec
+from ..metrics import images
+from ..metrics.cache import Rows, cached_features
+from ..metrics.features import Extractor, load_extractor
+from ..metrics.images import Image
+from ..metrics.sets import NAMES, RealSide, distances, over_steps
+from ..protocols.protocol import Protocol, Start
+from ..protocols.real_frames import RealFrame
+from ..protocols.source import Source
+from .per_flight import made_flights, measure_flights, real_flights
+from .tally import Settings, Tally
+
+NOT_FOLLOWING = "does not follow its commanded camera"
+FLOOR_NOTE = "real frames: the floor, not a method"
+_GENERATION = ("fid", "kid", "fd", "kd", "style")  # first words of metrics that need a followed camera
+_NEVER_RANKED = ("follow", "warp")  # they qualify a method; who optimises them stands still, or flies through nothing
+
+
+def score(spec: Spec, source: Source, folder: Path | None, settings: Settings, weights: dict[str, str]) -> Result:
+    """Score a frames folder on a protocol.
+
+    Args:
+        spec: whose frames they are; the method ``real`` has none (``folder`` is None): recorded frames stand in.
+        source: the protocol's data.
+        folder: ``view_synthesis/START/000001.png`` and so on, ``generation/START/000001.png`` and so on.
+        settings: see there.
+        weights: SHA-256 of the method's own weights, by use.
+
+    Raises:
+        MethodFailure: frames are missing or not what was asked for.
+    """
+    began = time.monotonic()
+    header = source.protocol.header
+    tally = Tally(settings, weights=dict(weights))
+    extractors = extractors_of(source.protocol, tally)
+    frames: dict[str, Frames] = {}
+    if folder is None:
+        flights = real_flights(source)
+    else:
+        frames = check_flights(folder, expected_flights(source), header.height, header.width)
+        flights = made_flights(source, frames, folder)
+        _view_synthesis(source, frames, tally)
+    measure_flights(source, flights, tally)
+    for extractor in extractors:
+        _set_distances(source, extractor, frames, tally)
+    result = result_of(spec, source.protocol, tally, frames)
+    return result.model_copy(update={"seconds": {"score": round(time.monotonic() - began, 3)}})
+
+
+def result_of(spec: Spec, protocol: Protocol, tally: Tally, frames: dict[str, Frames]) -> Result:
+    """The result that a tally adds up to."""
+    settings = {name: getattr(tally.settings, name) for name in ("replicates", "set_replicates")}
+    return Result(
+        status="scored",
+        protocol=describe_protocol(protocol),
+        method=describe_method(spec),
+        weights=tally.weights,
+        frames_sha256={id: each.sha256() for id, each in frames.items()},
+        follows_camera=tally.follows_camera,
+        follow_note=tally.follow_note,
+        values=tuple(_with_ranking(value, spec, protocol, tally) for value in tally.values),
+        starts=tally.starts,
+        curves=tally.curves,
+        not_measured=tally.not_measured,
+        settings={**settings, "seed": protocol.header.seed},
+        **provenance(tally.settings.device),
+    )
+
+
+def failed(spec: Spec, protocol: Protocol, failure: MethodFailure, settings: Settings) -> Result:
+    """The result of a method that made no full set of frames: every row says what happened."""
+    planned: list[tuple[str, int | None]]
+    planned = [(name, step) for name in ("psnr", "ssim", "mse") for step in protocol.header.view_synthesis.steps]
+    planned += [(name, None) for network in protocol.header.sets.networks for name in NAMES[network]]
+    return Result(
+        status="failed",
+        failure=failure.message,
+        protocol=describe_protocol(protocol),
+        method=describe_method(spec),
+        values=tuple(Value(metric=name, step=step, note=f"failed: {failure.message}") for name, step in planned),
+        **provenance(settings.device),
+    )
+
+
+def describe_method(spec: Spec) -> dict[str, Any]:
+    return spec.model_dump(mode="json", exclude={"trusted"})
+
+
+def describe_protocol(protocol: Protocol) -> dict[str, Any]:
+    header = protocol.header
+    return {
+        "name": header.name,
+        "hash": protocol.hash,
+        "held_out": header.held_out,
+        "height": header.height,
+        "width": header.width,
+        "starts": len(protocol.starts),
+        "flights": len(protocol.generation_starts()),
+        "steps": header.generation.steps,
+        "left_out": {start.clip: start.why for start in protocol.index.starts if start.frame is None},
+    }
+
+
+def _with_ranking(value: Value, spec: Spec, protocol: Protocol, tally: Tally) -> Value:
+    """The value with the word on whether it may be ranked, and why not."""
+    family = value.metric.split("_")[0]
+    notes = [] if protocol.header.held_out else ["not held out: starts come from clips that may be trained on"]
+    ranked = value.value is not None and family not in _NEVER_RANKED
+    if spec.name == REAL:
+        ranked, notes = False, [FLOOR_NOTE]
+    elif ranked and family in _GENERATION and tally.follows_camera is not True:
+        ranked = False
+        follows = NOT_FOLLOWING if tally.follows_camera is False else "whether it follows its camera is not known"
+        notes.append(f"{follows}: {tally.follow_note}")
+    return value.model_copy(update={"ranked": ranked, "note": "; ".join(filter(None, [value.note, *notes])) or None})
+
+
+def extractors_of(protocol: Protocol, tally: Tally) -> list[Extractor]:
+    """The protocol's feature networks; those without weights here are noted as not measured."""
+    found = []
+    settings = tally.settings
+    for name in protocol.header.sets.networks:
+        try:
+            extractor = load_extractor(name, settings.device, settings.inception if name == "inception" else None)
+        except MissingWeights:
+            tally.not_measured |= {metric: needs_weights(name) for metric in NAMES[name]}
+            continue
+        tally.weights[f"metric:{name}"] = extractor.weights_sha256
+        found.append(extractor)
+    return found
+
+
+def needs_weights(name: str) -> str:
+    """Why a metric was not measured, without the paths of this machine."""
+    return f"the weights {name!r} were not on this machine: flythrough weights fetch {name}"
+
+
+def image_metrics(tally: Tally) -> dict[str, Callable[[Image, Image], float]]:
+    """Measures of a frame against the real one, by name; LPIPS where its trunk is on this machine."""
+    from flythrough.networks.weights import locate
+    from flythrough.workspace.files import sha256_of
+
+    found: dict[str, Callable[[Image, Image], float]] = {"psnr": images.psnr, "ssim": images.ssim, "mse": images.mse}
+    for net in ("alex", "vgg"):
+        try:
+            trunk = locate(f"lpips-{net}")
+        except MissingWeights:
+            tally.not_measured[f"lpips_{net}"] = needs_weights(f"lpips-{net}")
+            continue
+        found[f"lpips_{net}"] = images.Lpips(net, trunk)
+        tally.weights[f"metric:lpips_{net}"] = sha256_of(trunk)
+    return found
+
+
+def _view_synthesis(source: Source, frames: dict[str, Frames], tally: Tally) -> None:
+    metrics = image_metrics(tally)
+    for step in source.protocol.header.view_synthesis.steps:
+        found: dict[str, list[float]] = {name: [] for name in metrics}
+        for start in source.protocol.view_starts():
+            recorded = source.recorded(start)
+            if len(recorded) < step:
+                continue  # the protocol itself says how far this clip goes
+            real = source.frame(RealFrame(start.clip, recorded[step - 1]))
+            made = frames[f"{VIEW}/{start.id}"][step - 1]
+            values = {name: measure(made, real) for name, measure in metrics.items()}
+            if source.protocol.header.view_synthesis.seen:
+                values |= _over_seen(source, start, step, made, real)
+            for name, value in values.items():
+                found.setdefault(name, []).append(value)
+                tally.note_start(start.id, f"{name}@{step}", value)
+        for name, each in found.items():
+            tally.add_mean(name, step, each)
+
+
+def _over_seen(source: Source, start: Start, step: int, made: Image, real: Image) -> dict[str, float]:
+    poses = source.poses(start)
+    seen = images.seen_from_start(source.rgbd(start), poses[0], poses[step], source.intrinsics(start))
+    measures = {"psnr_seen": images.psnr, "ssim_seen": images.ssim, "mse_seen": images.mse}
+    return {name: measure(made, real, seen) for name, measure in measures.items()}
+
+
+def _set_distances(source: Source, extractor: Extractor, frames: dict[str, Frames], tally: Tally) -> None:
+    """All flights' frames against the real side; without frames, the real side against itself: the floor."""
+    header = source.protocol.header
+    real = RealSide.of(source, extractor)
+    flown = [each for id, each in frames.items() if id.startswith(f"{FLIGHT}/")]
+    made = Rows([cached_features(extractor, each.sha256(), each.__getitem__, len(each)) for each in flown])
+    if not flown:
+        tally.values += distances(real, real.floor_features, header, replicates=0)
+        return
+    tally.values += distances(real, made, header, tally.settings.set_replicates)
+    name = f"{NAMES[extractor.name][0]}_sw"
+    tally.curves[name] = tuple(over_steps(real, made, header.generation.window))
+    mean = float(np.mean([value for _, value in tally.curves[name]]))
+    window = min(header.generation.window, header.generation.steps)
+    n = window * len(flown)
+    note = f"mean of {len(tally.curves[name])} windows of {window} steps, {n} images each"
+    tally.values.append(Value(metric=name, value=mean, n=n, note=note))

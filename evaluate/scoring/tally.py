@@ -1,0 +1,68 @@
+"""A result in the making: values, raw values of each start, and what could not be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from flythrough.results.schema import Value
+
+from ..metrics.bootstrap import mean_interval
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How scores are taken, besides what the protocol says.
+
+    Attributes:
+        replicates: bootstrap draws for means over starts.
+        set_replicates: bootstrap draws for distances between sets.
+        device: for feature networks.
+        inception: a weight file in place of the known one.
+    """
+
+    replicates: int = 1000
+    set_replicates: int = 100
+    device: str = "cpu"
+    inception: Path | None = None
+
+
+@dataclass
+class Tally:
+    """What :class:`.results.Result` is filled from."""
+
+    settings: Settings
+    values: list[Value] = field(default_factory=list)
+    starts: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    curves: dict[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    not_measured: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    follows_camera: bool | None = None
+    follow_note: str | None = None
+
+    def note_start(self, start: str, name: str, value: float | None) -> None:
+        """Keep one start's raw value; JSON has no infinity, so that becomes null."""
+        finite = value is not None and np.isfinite(value)
+        self.starts.setdefault(start, {})[name] = value if finite else None
+
+    def add_mean(self, metric: str, step: int | None, values: Sequence[float], n: int | None = None) -> None:
+        """Add the mean over starts, with its interval.
+
+        Args:
+            metric: its name.
+            step: flight step, or None for all.
+            values: one a start.
+            n: images or pairs behind them, if not one each.
+        """
+        count = len(values) if n is None else n
+        if not values:
+            value = Value(metric=metric, step=step, note="no start of the protocol reaches this step")
+        elif not np.isfinite(values).all():
+            value = Value(metric=metric, step=step, n=count, note="infinite: a frame equals the real one")
+        else:
+            low, high = mean_interval(np.array(values), replicates=self.settings.replicates) or (None, None)
+            value = Value(metric=metric, step=step, value=float(np.mean(values)), low=low, high=high, n=count)
+        self.values.append(value)

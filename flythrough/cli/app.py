@@ -1,0 +1,234 @@
+"""The command line: one command a stage, ``run`` for all of them, and tools to look at what came out."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConfigError, FlythroughError, InputError
+from ..results.standings import standings
+from . import tools as cli_tools
+from .options import (
+    AddressOption,
+    ConfigOption,
+    ExecutorOption,
+    InputOption,
+    JsonOption,
+    RetryOption,
+    SettingOption,
+    WorkersOption,
+    WorkspaceOption,
+)
+
+if TYPE_CHECKING:
+    from ..workspace.catalog import Workspace
+    from ..workspace.pipeline import Report
+
+# Names and one-line helps stand here so that --help loads nothing that computes.
+STAGE_HELP = {
+    "acquire": "Get videos and know exactly what could not be had.",
+    "curate": "Find the shots worth training on.",
+    "sfm": "Camera poses, scale and disparity for every frame.",
+    "train": "Train the render-refine model.",
+    "evaluate": "Fly every method and score the flights.",
+    "leaderboard": "Publish the results as a page.",
+}
+
+app = typer.Typer(
+    help="From drone videos to scored endless flights (Infinite Nature, rebuilt).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+_COMMON: list[tuple[str, Any, Any]] = [
+    ("workspace", WorkspaceOption, Path("workspace")),
+    ("config", ConfigOption, None),
+    ("set_", SettingOption, ()),
+    ("executor", ExecutorOption, "local"),
+    ("ray_address", AddressOption, None),
+    ("workers", WorkersOption, None),
+    ("retry_errors", RetryOption, False),
+    ("json_", JsonOption, False),
+]  # fmt: skip
+
+
+@app.command()
+def run(
+    workspace: WorkspaceOption = Path("workspace"),
+    input_: InputOption = [],  # noqa: B006
+    until: Annotated[str, typer.Option(help="Last stage to run.")] = "leaderboard",
+    config: ConfigOption = None,
+    set_: SettingOption = [],  # noqa: B006
+    executor: ExecutorOption = "local",
+    ray_address: AddressOption = None,
+    workers: WorkersOption = None,
+    retry_errors: RetryOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Run every stage: videos -> shots -> clips -> checkpoint -> scores -> leaderboard page."""
+    if until not in STAGE_HELP:
+        raise InputError(f"There is no stage {until!r}", remedy=f"--until takes one of: {', '.join(STAGE_HELP)}")
+    _run(
+        workspace, config, set_, executor, ray_address, workers, retry_errors, json_, inputs=input_, until=until
+    )  # fmt: skip
+
+
+def _run(
+    root: Path,
+    config_file: Path | None,
+    settings: Iterable[str],
+    executor: str,
+    ray_address: str | None,
+    workers: int | None,
+    retry_errors: bool,
+    as_json: bool,
+    *,
+    inputs: Iterable[str] = (),
+    only: str | None = None,
+    until: str = "leaderboard",
+) -> None:
+    from ..workspace.catalog import Workspace
+    from ..workspace.config import TEMPLATE, describe, load_config
+    from ..workspace.executor import make_executor
+    from ..workspace.files import write_text
+    from ..workspace.pipeline import run_stages
+
+    if config_file is not None and not config_file.is_file():
+        raise ConfigError(f"{config_file} is not a file", remedy="Check --config")
+    workspace = Workspace(root)
+    with workspace.locked():
+        known = remember_inputs(workspace, inputs)
+        settings = [*settings, *([f"acquire.inputs={json.dumps(known)}"] if known else [])]
+        config = load_config(config_file or workspace.config_file, settings)
+        chosen = make_executor(executor, workers=workers, ray_address=ray_address)
+        if not workspace.config_file.exists():
+            write_text(workspace.config_file, TEMPLATE)
+        write_text(workspace / "logs" / "config.toml", describe(config))
+        reports: list[Report] = []
+        try:
+            for report in run_stages(workspace, config, chosen, only=only, until=until, retry_errors=retry_errors):
+                reports.append(report)
+                if not as_json:
+                    _print_report(report)
+        except KeyboardInterrupt:
+            print("Interrupted; what is finished is kept. Run the same command again to go on.", file=sys.stderr)
+            raise typer.Exit(130) from None
+        finally:
+            if as_json:
+                print(json.dumps({"workspace": str(root), "stages": [vars(report) for report in reports]}))
+    if not as_json:
+        _print_results(workspace, reports)
+    if any(report.errors for report in reports):
+        raise typer.Exit(1)
+
+
+def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
+    """Add inputs to the workspace's ``inputs.txt`` (paths made absolute); returns all that it holds.
+
+    What begins like ``scheme:`` (a URL, ``ytsearch5:coast``) is no path, unless such a file is there.
+    """
+    import re
+
+    from ..workspace.files import write_text
+
+    file = workspace / "inputs.txt"
+    known = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    absolute = [
+        entry if re.match(r"[A-Za-z][\w+.-]+:", entry) and not Path(entry).exists() else str(Path(entry).absolute())
+        for entry in inputs
+    ]
+    for entry in absolute:
+        if entry != entry.encode("utf-8", "replace").decode("utf-8"):
+            raise InputError(f"{entry!a} has a name that is no UTF-8", remedy="Rename it, then give it again")
+    if new := [entry for entry in dict.fromkeys(absolute) if entry not in known]:
+        known += new
+        write_text(file, "\n".join(known) + "\n")
+    return known
+
+
+def _print_report(report: Report) -> None:
+    from ..workspace.stage import load_stage
+
+    table = load_stage(report.stage).table
+    produced = f"{report.rows} {table}" if table else "done"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
+    dropped = f"{report.dropped} dropped" + (f" ({reasons})" if reasons else "")
+    line = f"{report.stage:12}{produced}, {dropped}, {len(report.errors)} in error"
+    print(f"{line}  ({report.tasks} tasks, {report.ran} run now)", flush=True)
+    for error in report.errors:
+        print(f"  error [{error['kind']}] {error['id']}: {error['message']}. {error['remedy']}", file=sys.stderr)
+    if any(error["attempts"] > 0 for error in report.errors) and report.ran == 0:
+        print("  (nothing new was tried; --retry-errors tries these again)", file=sys.stderr)
+
+
+def _print_results(workspace: Workspace, reports: list[Report]) -> None:
+    stages = {report.stage for report in reports}
+    if "evaluate" in stages or "leaderboard" in stages:
+        print()
+        for line in standings(workspace.rows("results")):
+            print(line)
+    page = workspace / "leaderboard" / "index.html"
+    if "leaderboard" in stages and page.is_file():
+        print(f"\nLeaderboard: {page.absolute()}")
+
+
+def _stage_callback(name: str, extra: dict[str, tuple[type, str, str]]) -> Callable[..., None]:
+    """The function behind ``flythrough STAGE``: the common options and the stage's own (its ``RUN_OPTIONS``)."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter("ctx", kind, annotation=typer.Context)]
+    parameters += [inspect.Parameter(n, kind, default=d, annotation=a) for n, a, d in _COMMON]
+    if name == "acquire":
+        parameters.append(inspect.Parameter("input_", kind, default=(), annotation=InputOption))
+    for option, (type_, _, text) in extra.items():
+        annotation = Annotated[type_ | None, typer.Option(help=text)]  # type: ignore[valid-type]
+        parameters.append(inspect.Parameter(option, kind, default=None, annotation=annotation))
+
+    def callback(ctx: typer.Context, **options: Any) -> None:
+        if ctx.invoked_subcommand is not None:
+            return
+        settings = list(options["set_"])
+        for option, (_, key, _) in extra.items():
+            if (value := options[option]) is not None:
+                settings.append(f"{key}={json.dumps(_plain_value(value))}")
+        _run(
+            options["workspace"], options["config"], settings, options["executor"], options["ray_address"],
+            options["workers"], options["retry_errors"], options["json_"], inputs=options.get("input_", ()), only=name,
+        )  # fmt: skip
+
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {p.name: p.annotation for p in parameters}
+    callback.__doc__ = STAGE_HELP[name]
+    return callback
+
+
+def _plain_value(value: Any) -> Any:
+    return str(value.absolute()) if isinstance(value, Path) else value
+
+
+def _add_commands() -> None:
+    for name in STAGE_HELP:
+        commands = importlib.import_module(f"flythrough.{name}.cli")
+        stage = typer.Typer()
+        extra = getattr(commands, "RUN_OPTIONS", {})
+        stage.callback(invoke_without_command=True)(_stage_callback(name, extra))
+        commands.register(app, stage)
+        app.add_typer(stage, name=name)
+    app.add_typer(cli_tools.app)  # without a name: its commands stand beside run
+
+
+def main() -> None:
+    """Entry point: prints errors as one line with a remedy, and exits with 1."""
+    _add_commands()
+    try:
+        app()
+    except FlythroughError as error:
+        print(f"error [{error.kind}] {error}", file=sys.stderr)
+        sys.exit(1)

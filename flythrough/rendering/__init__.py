@@ -1,0 +1,1 @@
+"""The differentiable mesh renderer of Infinite Nature; :mod:`.render` is its public door."""

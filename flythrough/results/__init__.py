@@ -1,0 +1,1 @@
+"""Results of methods: their schema, their ranking, and what a method is."""

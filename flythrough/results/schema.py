@@ -1,0 +1,135 @@
+"""What a score is made of and what it rests on: the schema of ``results.json``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from .. import __version__
+from ..errors import InputError
+from ..workspace.catalog import Row
+from ..workspace.files import read_json, write_json
+from ..workspace.stage import Section
+
+SCHEMA_VERSION = 1
+LIBRARIES = (
+    "numpy",
+    "torch",
+    "torchvision",
+    "torch-fidelity",
+    "lpips",
+    "scikit-image",
+    "opencv-python-headless",
+    "pycolmap",
+)
+
+
+class Value(Section):
+    """One number of the table; ``results.parquet`` has a row for each."""
+
+    metric: str = Field(description="metric, with its network where it has one")
+    step: int | None = Field(default=None, description="flight step; null: all")
+    value: float | None = Field(default=None, description="null where there is none: see note")
+    low: float | None = Field(default=None, description="lower end of the 95 % bootstrap interval over starts")
+    high: float | None = Field(default=None, description="upper end")
+    n: int = Field(default=0, description="images or pairs behind the value")
+    floor: float | None = Field(default=None, description="real frames against other real frames")
+    ranked: bool = Field(default=False, description="may be ranked")
+    note: str | None = Field(default=None, description="why it is missing or not ranked")
+
+
+class Result(Section):
+    """Everything about one method on one protocol."""
+
+    schema_version: Literal[1] = Field(default=1, description="of this file")
+    status: Literal["scored", "failed"] = Field(description="failed: the method made no full set of frames")
+    failure: str | None = Field(default=None, description="what happened")
+    protocol: dict[str, Any] = Field(description="name, hash, held_out, size")
+    method: dict[str, Any] = Field(description="its spec")
+    weights: dict[str, str] = Field(default={}, description="SHA-256 of all weights behind the numbers, by use")
+    frames_sha256: dict[str, str] = Field(default={}, description="of each flight's frames")
+    follows_camera: bool | None = Field(default=None, description="null: could not be measured")
+    follow_note: str | None = Field(default=None, description="why it does not follow, or was not measured")
+    values: tuple[Value, ...] = Field(default=(), description="the numbers")
+    starts: dict[str, dict[str, float | None]] = Field(default={}, description="raw values of each start")
+    curves: dict[str, tuple[tuple[int, float], ...]] = Field(default={}, description="(last step, value) of windows")
+    not_measured: dict[str, str] = Field(default={}, description="metrics of the protocol left out, and why")
+    settings: dict[str, Any] = Field(default={}, description="of the scoring: replicates, seeds, kernels")
+    code: dict[str, Any] = Field(default={}, description="version, commit, dirty")
+    libraries: dict[str, str] = Field(default={}, description="versions")
+    hardware: dict[str, Any] = Field(default={}, description="processor, cores, device")
+    seconds: dict[str, float] = Field(default={}, description="time taken: generate, score")
+
+
+def write_result(result: Result, path: Path) -> None:
+    write_json(path, result.model_dump(mode="json"))
+
+
+def read_result(path: Path) -> Result:
+    """A ``results.json``, checked.
+
+    Raises:
+        InputError: missing, of another version, or malformed.
+    """
+    try:
+        return Result.model_validate(read_json(path))
+    except (OSError, ValueError, ValidationError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{path} is no results file of version {SCHEMA_VERSION}: {text}", remedy="Score again"
+        ) from error
+
+
+def rows_of(result: Result, results_file: str | None) -> list[Row]:
+    """The rows of ``results.parquet``."""
+    common = {
+        "protocol": result.protocol["name"],
+        "protocol_hash": result.protocol["hash"],
+        "method": result.method["name"],
+        "source": "measured",
+        "results_file": results_file,
+    }
+    return [{**common, **value.model_dump()} for value in result.values]
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """``code``, ``libraries`` and ``hardware`` of a result made here and now."""
+    return {"code": _code(), "libraries": _libraries(), "hardware": _hardware(device)}
+
+
+def _code() -> dict[str, Any]:
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            found = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return found.stdout.strip() if found.returncode == 0 else None
+
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "version": __version__,
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": None if changed is None else bool(changed),
+    }
+
+
+def _libraries() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _hardware(device: str) -> dict[str, Any]:
+    return {"device": device, "machine": platform.machine(), "processor": platform.processor(), "cores": os.cpu_count()}

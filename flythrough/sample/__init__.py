@@ -1,0 +1,1 @@
+"""The sample world: procedural islands, filmed with known poses and disparity."""

@@ -1,0 +1,1 @@
+"""Cameras, clips and flights."""

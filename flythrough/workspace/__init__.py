@@ -1,0 +1,1 @@
+"""The workspace: tables, config, stages, and running them."""

@@ -1,0 +1,171 @@
+"""Settings: one TOML file, a typed section a stage, and ``--set section.key=value`` on top."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import ConfigError
+from .stage import STAGES, Section, load_stage
+
+Values = dict[str, Any]
+
+# What a new workspace's flythrough.toml says: nothing yet, so that defaults hold, but where to look.
+TEMPLATE = """\
+# Settings of this workspace. `flythrough config -w WORKSPACE` prints every key with its help and its value;
+# logs/config.toml has those of the last run.
+""" + "".join(f"\n[{stage}]\n" for stage in STAGES)
+
+
+def load_config(file: Path | None = None, settings: Iterable[str] = ()) -> dict[str, Section]:
+    """The effective config: defaults, then the file, then ``section.key=value`` settings.
+
+    Returns:
+        A frozen section for every stage, by stage name.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type, an impossible value; names the file, the key, what is allowed.
+    """
+    values = _read(file) if file is not None and file.exists() else {}
+    origins = {_key(path): str(file) for path in _leaves(values)}
+    for setting in settings:
+        path, value = _parse_setting(setting)
+        _insert(values, path, value, setting)
+        origins[_key(path)] = f"--set {setting}"
+    if unknown := sorted(set(values) - set(STAGES)):
+        raise ConfigError(
+            f"{origins.get(unknown[0], str(file))}: there is no section {unknown[0]!r}",
+            remedy=f"Sections are: {', '.join(STAGES)}",
+        )
+    return {name: _section(name, values.get(name, {}), origins, str(file)) for name in STAGES}
+
+
+def describe(config: Mapping[str, Section]) -> str:
+    """The effective config as TOML, with each field's help above it; reading it back gives the same config."""
+    lines: list[str] = []
+    for name, section in config.items():
+        _describe(section, name, lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _section(name: str, values: Any, origins: Mapping[str, str], file: str) -> Section:
+    model = load_stage(name).config
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [name, *(str(part) for part in first["loc"])]
+        key = ".".join(path)
+        origin = next((o for k, o in origins.items() if k == key or k.startswith(f"{key}.")), file)
+        if first["type"] == "extra_forbidden":
+            fields = _fields_at(model, path[1:-1])
+            near = "".join(f"Did you mean {near}? " for near in difflib.get_close_matches(path[-1], fields, n=1))
+            raise ConfigError(
+                f"{origin}: unknown key {key}", remedy=f"{near}Keys of [{'.'.join(path[:-1])}] are: {', '.join(fields)}"
+            ) from None
+        raise ConfigError(
+            f"{origin}: {key} = {first.get('input')!r} is refused", remedy=first["msg"].removeprefix("Value error, ")
+        ) from None
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        field = model.model_fields.get(part)
+        if field is None:
+            continue  # an index of a list
+        model = next(_models(field.annotation), model)
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models(argument)
+
+
+def _read(file: Path) -> Values:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not TOML: {error}", remedy="Mend the line it names") from error
+
+
+def _parse_setting(setting: str) -> tuple[list[str], Any]:
+    key, equals, text = setting.partition("=")
+    if not equals or "." not in key:
+        raise ConfigError(f"--set {setting}: not section.key=value", remedy="For example: --set train.steps=1000")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string
+    return key.strip().split("."), value
+
+
+def _insert(values: Values, path: list[str], value: Any, setting: str) -> None:
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {setting}: {part} is no section", remedy="See: flythrough config")
+    values[path[-1]] = value
+
+
+def _leaves(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from _leaves(value, (*path, key))
+    else:
+        yield path
+
+
+def _key(path: Iterable[str]) -> str:
+    return ".".join(path)
+
+
+def _describe(section: BaseModel, name: str, lines: list[str]) -> None:
+    nested: list[tuple[str, BaseModel]] = []
+    lists: list[tuple[str, list[BaseModel]]] = []
+    lines += ["", f"[{name}]"]
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        if isinstance(value, BaseModel):
+            nested.append((key, value))
+        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], BaseModel):
+            lists.append((key, list(value)))
+        else:
+            allowed = _allowed(field.annotation)
+            note = f" ({allowed})" if allowed else ""
+            lines.append(f"# {' '.join((field.description or '').split())}{note}")
+            lines.append(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
+    for key, value in nested:
+        _describe(value, f"{name}.{key}", lines)
+    for key, values in lists:
+        for item in values:
+            _describe(item, f"[{name}.{key}]", lines)
+
+
+def _allowed(annotation: Any) -> str:
+    if typing.get_origin(annotation) is typing.Literal:
+        return "one of: " + ", ".join(str(value) for value in typing.get_args(annotation))
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return "; ".join(filter(None, map(_allowed, typing.get_args(annotation))))
+    return ""
+
+
+def _toml(value: Any) -> str:
+    import json
+
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + "}"
+    return repr(value) if isinstance(value, (int, float)) else json.dumps(str(value))

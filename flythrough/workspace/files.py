@@ -1,0 +1,121 @@
+"""Files that are either whole or not there: atomic publishing, hashing, content keys."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import DiskError
+
+_DISK_ERRNOS = {
+    errno.ENOSPC: "Free some space there, then run it again (a stage with --retry-errors)",
+    errno.EDQUOT: "Free some of your quota, then run it again (a stage with --retry-errors)",
+    errno.EFBIG: "Raise the limit on file sizes (ulimit -f), then run it again (a stage with --retry-errors)",
+    errno.EEXIST: "A file stands where a folder is wanted: choose another name",
+    errno.ENOTDIR: "A file stands where a folder is wanted: choose another name",
+    errno.EROFS: "Choose a folder on a writable disk",
+    errno.EACCES: "Give yourself rights to it (chmod, chown) or choose another place",
+    errno.EPERM: "Give yourself rights to it (chmod, chown) or choose another place",
+}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's disk errors about ``path`` into ones with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _DISK_ERRNOS.get(error.errno or 0)
+        if remedy is None:
+            raise
+        raise DiskError(f"{error.filename or path}: {error.strerror}", remedy=remedy) from error
+
+
+@contextmanager
+def publish(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a scratch path beside ``path``; on success it is fsynced and takes ``path``'s place.
+
+    A reader sees the old file or the whole new one, never a part. On an exception nothing changes.
+
+    Args:
+        path: the file.
+        durable: outlive a power failure too. It costs milliseconds a file, which notes that can be
+            had again (why one of 10,000 downloads failed) are not worth.
+    """
+    path = Path(path)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield scratch
+            if durable:
+                _fsync(scratch)
+            os.replace(scratch, path)
+            if durable:
+                _fsync(path.parent)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+def publish_folder(scratch: Path, path: Path) -> None:
+    """Move a finished folder into place; what stood at ``path`` is gone. Both on one file system."""
+    with disk_errors(path):
+        for file in scratch.rglob("*"):
+            if file.is_file():
+                _fsync(file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(scratch, path)
+        _fsync(path.parent)
+
+
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Publish ``text`` at ``path``, atomically; see :func:`publish`."""
+    with publish(path, durable=durable) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Publish ``value`` as JSON at ``path``, atomically; NaN is refused. See :func:`publish`."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", durable=durable)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_folder(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files below a folder, in sorted order, hex."""
+    digest = hashlib.sha256()
+    for file in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
+        digest.update(f"{file.relative_to(folder).as_posix()}\0{sha256_of(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def content_key(*parts: Any) -> str:
+    """SHA-256 over JSON-able parts, hex; equal parts give equal keys on every machine."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,260 @@
+"""Running a stage: which tasks are left, doing them, and publishing the tables that follow from what is done."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import FlythroughError
+from .catalog import TABLES, Row, Workspace, plain, to_json
+from .executor import Executor, InlineExecutor, RayExecutor
+from .files import disk_errors, publish_folder, read_json, write_json
+from .progress import bar
+from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage
+
+TASK_FILE = "task.json"  # in every published folder: the key and the outcome
+
+
+@dataclass
+class Report:
+    """What a stage's run came to: ``tasks`` = ``done`` + ``failed``, always."""
+
+    stage: str
+    tasks: int = 0
+    ran: int = 0  # tasks run just now; the others were finished before
+    done: int = 0
+    failed: int = 0
+    rows: int = 0
+    dropped: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)  # of the drops, the commonest first
+    errors: list[Row] = field(default_factory=list)
+    seconds: float = 0.0  # that the finished tasks took, added up
+    cpu_seconds: float = 0.0  # of all their threads and child processes: what a larger run can be planned by
+
+
+def run_stage(
+    stage: Stage, workspace: Workspace, config: Section, executor: Executor, *, retry_errors: bool = False
+) -> Report:
+    """Run a stage's unfinished tasks, then publish its tables.
+
+    Args:
+        stage: what to run.
+        workspace: where; must be held with ``Workspace.locked``.
+        config: the stage's section.
+        executor: runs the tasks; stages that use the whole machine run in this process all the same,
+            unless it is Ray.
+        retry_errors: of the tasks tried before, run those in error again. Without it they stay in error.
+    """
+    keys = {}
+    tasks = {}
+    for task in stage.tasks(workspace, config):
+        assert task.id not in tasks, f"{stage.name} has two tasks called {task.id}"
+        tasks[task.id], keys[task.id] = task, stage.key(task, config)
+    states = {id: _state(workspace, stage.name, id, keys[id]) for id in tasks}
+    wanted = ("new", "error") if retry_errors else ("new",)
+    todo = [id for id, state in states.items() if state.name in wanted]
+    if stage.in_process and not isinstance(executor, RayExecutor):
+        executor = InlineExecutor()
+    config_json = config.model_dump_json()  # once: lists of inputs can be long
+    calls = [
+        (
+            stage.name,
+            str(workspace.root),
+            config_json,
+            asdict(tasks[id]),
+            keys[id],
+            states[id].attempts + 1,
+        )
+        for id in todo
+    ]
+    with bar(stage.name, len(todo), "task") as advance:
+        for index, failure in executor.run(run_task, calls, stage.resources(config)):
+            if failure is not None:
+                record = {"key": keys[todo[index]], "attempts": calls[index][-1], **asdict(failure)}
+                write_json(_error_file(workspace.root, stage.name, todo[index]), record, durable=False)
+            advance()
+    report = _publish(stage, workspace, config, keys)
+    report.ran = len(todo)
+    return report
+
+
+def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, Any], key: str, attempt: int) -> None:
+    """Run one task and publish its folder; what every executor calls, in whatever process."""
+    stage = load_stage(stage_name)
+    config = stage.config.model_validate_json(config_json)
+    task = Task(**task_dict)
+    workspace = Path(root)
+    published = published_folder(stage_name, task.id, key)
+    scratch = workspace / stage_name / ".partial" / Path(published).name
+    with disk_errors(scratch), _logged(workspace / "logs" / stage_name / f"{task.id}.log"):
+        if not stage.resumable and scratch.exists():
+            shutil.rmtree(scratch)
+        scratch.mkdir(parents=True, exist_ok=True)
+        start, cpu_start = time.monotonic(), _cpu_seconds()
+        outcome = stage.run(Job(task, scratch, published, workspace), config)
+        cost = {
+            "seconds": round(time.monotonic() - start, 3),
+            "cpu_seconds": round(_cpu_seconds() - cpu_start, 3),
+        }
+        if not (outcome.rows or outcome.drops or outcome.errors or any(outcome.others.values())):
+            raise AssertionError(f"{stage_name} accounted for nothing in {task.id}")
+        record = {"key": key, "attempts": attempt, **cost, "outcome": asdict(outcome)}
+        text = json.dumps(record, allow_nan=False, default=plain, indent=1)
+        (scratch / TASK_FILE).write_text(text, encoding="utf-8")
+        publish_folder(scratch, workspace / published)
+        _error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
+
+
+def _cpu_seconds() -> float:
+    """User and system time of this process so far, its ended children among it."""
+    return sum(os.times()[:4])
+
+
+def published_folder(stage_name: str, task_id: str, key: str) -> str:
+    """Where a task's folder stands, relative to the workspace."""
+    return f"{stage_name}/{task_id}.{key[:8]}"
+
+
+def run_stages(
+    workspace: Workspace,
+    config: dict[str, Section],
+    executor: Executor,
+    *,
+    until: str = STAGES[-1],
+    only: str | None = None,
+    retry_errors: bool = False,
+) -> Iterator[Report]:
+    """Run stages in the order data flows; yields a report after each.
+
+    Raises:
+        FlythroughError: a stage left nothing for the next one to work on.
+    """
+    names = [only] if only else STAGES[: STAGES.index(until) + 1]
+    for name in names:
+        stage = load_stage(name)
+        report = run_stage(stage, workspace, config[name], executor, retry_errors=retry_errors)
+        yield report
+        if stage.table and not workspace.rows(stage.table) and name != names[-1]:
+            raise FlythroughError(
+                f"{name} left no {stage.table} to go on with",
+                remedy=f"See why with: flythrough status --workspace {workspace.root}",
+                kind="empty",
+            )
+
+
+@dataclass(frozen=True)
+class _State:
+    name: str  # new, done or error
+    attempts: int = 0
+
+
+def _state(workspace: Workspace, stage: str, id: str, key: str) -> _State:
+    done = workspace / published_folder(stage, id, key) / TASK_FILE
+    if done.is_file():
+        record = read_json(done)
+        return _State("error" if record["outcome"]["errors"] else "done", record["attempts"])
+    error = _error_file(workspace.root, stage, id)
+    try:
+        record = read_json(error)
+    except (FileNotFoundError, ValueError):  # a power failure may leave it empty
+        return _State("new")
+    return _State("error", record["attempts"]) if record["key"] == key else _State("new")
+
+
+def _error_file(root: Path, stage: str, id: str) -> Path:
+    return root / stage / ".errors" / f"{id}.json"
+
+
+def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str, str]) -> Report:
+    """Tables are a function of the finished tasks alone, so a killed run and its rerun end in the same tables."""
+    report = Report(stage.name, tasks=len(keys))
+    outcome = Outcome()
+    errors: list[Row] = []
+    for task_id, key in keys.items():
+        done = workspace / published_folder(stage.name, task_id, key) / TASK_FILE
+        if done.is_file():
+            record = read_json(done)
+            found = Outcome(**record["outcome"])
+            report.done += 1
+            report.seconds += record.get("seconds", 0.0)
+            report.cpu_seconds += record.get("cpu_seconds", 0.0)
+            outcome.rows += found.rows
+            outcome.drops += found.drops
+            errors += [{"exception": "", **row, "attempts": record["attempts"]} for row in found.errors]
+            for table, rows in found.others.items():
+                outcome.others.setdefault(table, []).extend(rows)
+        else:
+            record = read_json(_error_file(workspace.root, stage.name, task_id))
+            del record["key"]
+            report.failed += 1
+            errors.append({"id": task_id, **record})
+    assert report.done + report.failed == report.tasks
+    if stage.finish is not None:
+        outcome.errors = list(errors)  # finish sees all failures, also crashes, and may add what they entail
+        known = {id(row) for row in errors}
+        outcome = stage.finish(outcome, workspace, config)
+        errors += [{"exception": "", "attempts": 1, **row} for row in outcome.errors if id(row) not in known]
+    if stage.table is not None:
+        _write_rows(workspace, stage.table, stage.name, outcome.rows)
+    for table, rows in outcome.others.items():
+        _write_rows(workspace, table, stage.name, rows)
+    drops = [{**row, "stage": stage.name, "values": to_json(row.get("values") or {})} for row in outcome.drops]
+    errors = [{**row, "stage": stage.name} for row in errors]
+    workspace.replace_stage("drops", stage.name, drops)
+    workspace.replace_stage("errors", stage.name, errors)
+    report.rows, report.dropped, report.errors = len(outcome.rows), len(drops), errors
+    report.reasons = dict(Counter(sorted(row["reason"] for row in drops)).most_common())
+    report.seconds, report.cpu_seconds = round(report.seconds, 3), round(report.cpu_seconds, 3)
+    summary = {**vars(report), "errors": len(errors)}
+    write_json(workspace / stage.name / "summary.json", summary)
+    return report
+
+
+def _write_rows(workspace: Workspace, table: str, stage: str, rows: Iterable[Row]) -> None:
+    """Write a stage's rows. Where stages share a table, a later stage's row of the same id supersedes."""
+    if "stage" not in TABLES[table]:
+        workspace.write(table, list(rows))
+        return
+    own = [{**row, "stage": stage} for row in rows]
+    shared = workspace / stage / f"{table}.parquet"
+    Workspace(shared.parent).write(table, own)
+    merged: dict[str, Row] = {}
+    for name in STAGES:
+        if (workspace / name / f"{table}.parquet").exists():
+            merged |= {row["id"]: row for row in Workspace(workspace / name).rows(table)}
+    workspace.write(table, list(merged.values()))
+
+
+class _TaskLog(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Nothing: that the disk is full is the task's error to name."""
+
+
+@contextmanager
+def _logged(file: Path) -> Iterator[None]:
+    """Send log records, and the traceback of a failure, to the task's own log."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = _TaskLog(file, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("flythrough")
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    except Exception:
+        logger.exception("failed")
+        raise
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+        handler.close()

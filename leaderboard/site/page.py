@@ -1,0 +1,191 @@
+"""The leaderboard as one HTML file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from markupsafe import Markup
+
+from flythrough.cli.page import jpeg_uri, page, svg
+
+from ..boards import FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards, is_higher_better
+from ..config import LeaderboardConfig
+from ..gather import Standing
+from ..submissions import Submission
+from . import pictures
+
+# Explained where they stand in a table's head.
+MEANINGS = {
+    "fid": "Frechet distance of Inception features of all generated frames to real frames",
+    "kid": "kernel distance of Inception features",
+    "fid_sw": "fid over a sliding window of steps, mean",
+    "fd_lite0": "Frechet distance of EfficientNet-Lite0 features; not FID, and not comparable with it",
+    "kd_lite0": "kernel distance of EfficientNet-Lite0 features; not KID",
+    "fd_lite0_sw": "fd_lite0 over a sliding window of steps, mean",
+    "style_lite0": "style distance of each frame to its start frame",
+    "warp_error": "how much neighbouring frames differ after warping by optical flow",
+    "follow_correlation": "agreement of the seen motion with the commanded camera's, 1 at best",
+    "follow_gain": "seen motion over commanded motion, 1 at best",
+    "follow_sfm_registered": "share of frames that structure from motion can place",
+    "follow_sfm_deviation": "distance of the camera that structure from motion finds from the commanded one, RMS, "
+    "as a share of the path",
+    "lpips_alex": "learned perceptual distance, AlexNet",
+    "lpips_vgg": "learned perceptual distance, VGG",
+    "psnr": "peak signal-to-noise ratio, dB, mean over images",
+    "ssim": "structural similarity, Gaussian window of sigma 1.5",
+    "mse": "mean squared error, RGB in [0, 1]",
+    "psnr_seen": "psnr of the pixels that the start frame shows",
+    "ssim_seen": "ssim of the pixels that the start frame shows",
+    "mse_seen": "mse of the pixels that the start frame shows",
+}
+
+
+def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
+    """The whole page."""
+    body = _template("board.html").render(
+        protocols=[_protocol(each, standing, config) for each in standing.protocols],
+        reported=standing.reported,
+        report=standing.report,
+        meanings=MEANINGS,
+        number=number,
+        arrow=_arrow,
+    )
+    return page(config.title, body, subtitle="Measured under frozen protocols, with 95 % bootstrap intervals")
+
+
+def _arrow(metric: str) -> str:
+    if metric == "follow_gain":
+        return "1 is best"
+    return "higher is better" if is_higher_better(metric) else "lower is better"
+
+
+def _template(name: str) -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("flythrough.leaderboard.site", ".")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)
+
+
+def number(value: float | None, figures: int = 4) -> str:
+    """So many figures, or a dash."""
+    return "–" if value is None else f"{value:.{figures}g}"
+
+
+def _protocol(each: ProtocolBoards, standing: Standing, config: LeaderboardConfig) -> dict[str, Any]:
+    flights = standing.flights.get(each.hash, {})
+    return {
+        "name": each.name,
+        "hash": each.hash,
+        "facts": _facts(standing.results.get(each.hash, [])),
+        "metrics": list(dict.fromkeys(metric for board in each.boards for metric in board.columns)),
+        "boards": [_board(board) for board in each.boards],
+        "held_out": not _note_everywhere(each, "not held out"),
+        "plots": list(_plots(each, standing)),
+        "starts": list(_starts(flights, config)),
+    }
+
+
+def _facts(results: list[Submission]) -> str:
+    """What was flown, as the first results file that says so tells it."""
+    known = next((r.protocol for r in results if r.protocol.steps is not None), None)
+    if known is None:
+        return ""
+    return f"{known.flights} flights of {known.steps} steps, {known.width} x {known.height} pixels"
+
+
+def _note_everywhere(each: ProtocolBoards, text: str) -> bool:
+    notes = [c.note or "" for b in each.boards for e in (*b.ranked, *b.unranked) for c in e.cells.values()]
+    return bool(notes) and all(text in note for note in notes)
+
+
+def _board(board: Board) -> dict[str, Any]:
+    best: dict[str, float] = {}
+    for metric in board.columns:
+        values = [c.value for e in board.ranked if (c := e.cells.get(metric)) and c.value is not None]
+        if values and metric != "follow_gain":
+            best[metric] = max(values) if is_higher_better(metric) else min(values)
+    counts = [e.cells[board.primary].n for e in board.ranked]
+    return {
+        "title": board.title,
+        "primary": board.primary,
+        "columns": board.columns,
+        "lines": [_line(entry, board, best) for entry in board.ranked],
+        "others": [_line(entry, board, {}) for entry in board.unranked],
+        "floor": _line(board.floor, board, {}) if board.floor else None,
+        "floors": _floors(board),
+        "count": f"N = {counts[0]}"
+        if len(set(counts)) == 1
+        else f"N = {min(counts)} to {max(counts)}"
+        if counts
+        else "",
+        "tied": any(entry.rank and entry.rank[0] != entry.rank[1] for entry in board.ranked),
+    }
+
+
+def _floors(board: Board) -> dict[str, float]:
+    """Real against real, by metric."""
+    found: dict[str, float] = {}
+    for entry in (*board.ranked, *board.unranked, *([board.floor] if board.floor else [])):
+        for metric, cell in entry.cells.items():
+            if cell.floor is not None:
+                found.setdefault(metric, cell.floor)
+    return found
+
+
+def _line(entry: Entry, board: Board, best: dict[str, float]) -> dict[str, Any]:
+    cells = []
+    for metric in board.columns:
+        cell = entry.cells.get(metric, Cell(None, None, None, 0, None, False, None))
+        tip = f"n = {cell.n}" + (f"; {cell.note}" if cell.note else "")
+        cells.append({**vars(cell), "best": cell.value is not None and best.get(metric) == cell.value, "tip": tip})
+    rank = None
+    if entry.rank:
+        rank = str(entry.rank[0]) if entry.rank[0] == entry.rank[1] else f"{entry.rank[0]}–{entry.rank[1]}"
+    return {"method": entry.method, "source": entry.source, "rank": rank, "cells": cells, "reason": entry.reason}
+
+
+def _plots(each: ProtocolBoards, standing: Standing) -> Iterator[tuple[str, Markup]]:
+    """Scores over steps, a figure a metric."""
+    results = standing.results.get(each.hash, [])
+    ranked = {board.primary: {entry.method for entry in board.ranked} for board in each.boards}
+    for metric in dict.fromkeys(name for result in results for name in result.curves):
+        lines = {r.method.name: r.curves[metric] for r in results if r.curves.get(metric)}
+        lines.pop(FLOOR_METHOD, None)
+        floors = [v.floor for r in results for v in r.values if v.metric == metric.removesuffix("_sw")]
+        floor = next((f for f in floors if f is not None), None)
+        yield metric, Markup(_plot(metric, lines, ranked.get(metric.removesuffix("_sw"), set()), floor))
+
+
+def _plot(metric: str, lines: dict[str, list[tuple[int, float]]], ranked: set[str], floor: float | None) -> str:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 3.4))
+    for method, points in lines.items():
+        steps, values = zip(*points, strict=True)
+        style = "-" if method in ranked else ":"
+        axes.plot(steps, values, style, marker="o" if len(steps) < 3 else None, label=method, linewidth=1.8)
+    if floor is not None:
+        axes.axhline(floor, color="gray", linewidth=0.8)
+        axes.annotate("real against real (all frames)", (0.01, floor), xycoords=("axes fraction", "data"), fontsize=8)
+    axes.set_xlabel("last step of the window")
+    axes.set_ylabel(metric)
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return svg(figure)
+
+
+def _starts(flights: Any, config: LeaderboardConfig) -> Iterator[dict[str, Any]]:
+    for start in pictures.shown_starts(flights, config.pictures):
+        steps, rows = pictures.grid(flights, start, config.picture_width)
+        video = None
+        if config.video:
+            data = pictures.side_by_side(flights, start, config.picture_width)
+            video = f"data:video/mp4;base64,{base64.b64encode(data).decode()}"
+        images = {method: [jpeg_uri(image, 80) for image in found] for method, found in rows.items()}
+        yield {"id": start, "steps": steps, "rows": images, "video": video}

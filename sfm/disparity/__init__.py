@@ -1,0 +1,1 @@
+"""A disparity map for every frame of a posed clip."""

@@ -1,0 +1,105 @@
+"""Disparity from a depth network, fitted to the points that structure from motion tracked in each frame."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from flythrough.errors import FlythroughError, MissingDependency
+from flythrough.networks import device, weights
+
+from ..config import DisparityConfig
+from .fit import Disparities, Fit, fit_scale_and_shift, reject_fit, sample
+from .posed import PosedClip
+
+logger = logging.getLogger(__name__)
+
+
+class FitRefused(FlythroughError):
+    """The network's disparity and the points do not agree."""
+
+    kind = "disparity_fit"
+
+
+def from_network(clip: PosedClip, config: DisparityConfig) -> Disparities:
+    """The network's inverse depth of each frame, times a scale, plus a shift.
+
+    Each frame is fitted to its own points. A frame whose fit is refused takes the clip's median scale and shift;
+    where more than ``config.max_refused`` of the frames are refused, so is the clip.
+
+    Raises:
+        MissingWeights: the network's weights are not here.
+        FitRefused: too many frames' fits are refused.
+    """
+    network = load_network(config)
+    predictions = [network(image) for image in clip.images]  # float16 a frame, small enough to hold
+    fits, reasons = [], []
+    for place, prediction in enumerate(predictions):
+        xy, disparity, _ = clip.sparse(place)
+        fit = fit_scale_and_shift(sample(prediction, xy), disparity)
+        fits.append(fit)
+        reasons.append(reject_fit(fit, config))
+    fits = settle(fits, reasons, config)
+    for fit, prediction in zip(fits, predictions, strict=True):
+        yield np.maximum(fit.scale * prediction.astype(np.float32) + fit.shift, 0)
+
+
+def settle(fits: list[Fit], reasons: list[str | None], config: DisparityConfig) -> list[Fit]:
+    """Replace refused fits by the clip's median one, or refuse the clip."""
+    refused = [reason for reason in reasons if reason]
+    if len(refused) > config.max_refused * len(fits):
+        raise FitRefused(
+            f"The network's disparity fits the points in only {len(fits) - len(refused)} of {len(fits)} frames "
+            f"(first reason: {refused[0]})",
+            remedy="Use --set sfm.disparity.provider=sfm, or another network",
+        )
+    kept = [fit for fit, reason in zip(fits, reasons, strict=True) if reason is None]
+    middle = Fit(*(float(np.median([getattr(fit, name) for fit in kept])) for name in ("scale", "shift", "error")))
+    logger.info("%d of %d fits refused", len(refused), len(fits))
+    return [middle if reason else fit for fit, reason in zip(fits, reasons, strict=True)]
+
+
+class DepthNetwork:
+    """A ``transformers`` model for depth estimation that predicts inverse depth up to scale and shift."""
+
+    def __init__(self, source: str, device_name: str) -> None:
+        try:
+            from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+        except ImportError as error:
+            raise MissingDependency(
+                "Depth networks need transformers", remedy="pip install 'flythrough[depth]'"
+            ) from error
+        self._device = device.pick(device_name)
+        try:
+            self._prepare: Any = AutoImageProcessor.from_pretrained(source)
+            self._model: Any = AutoModelForDepthEstimation.from_pretrained(source).to(self._device).eval()
+        except (OSError, ValueError) as error:
+            raise FlythroughError(
+                f"No depth network could be loaded from {source} ({str(error).splitlines()[0]})",
+                remedy="Name a folder or a hub repository with sfm.disparity.model, or fetch the weights",
+                kind="weights",
+            ) from error
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+        """Inverse depth of one picture, float16, in the network's own scale."""
+        import torch
+
+        inputs = self._prepare(images=image, return_tensors="pt").to(self._device)
+        with torch.inference_mode():
+            predicted = self._model(**inputs).predicted_depth[:, None].float()
+            resized = torch.nn.functional.interpolate(predicted, image.shape[:2], mode="bicubic", align_corners=False)
+        return resized[0, 0].cpu().numpy().astype(np.float16)
+
+
+def load_network(config: DisparityConfig) -> DepthNetwork:
+    """The network of the config: the folder or hub name in ``model``, else the provider's own weights.
+
+    Raises:
+        MissingWeights: the provider's weights are not on this machine.
+    """
+    source = config.model if config.model is not None else str(weights.locate(config.provider))
+    return DepthNetwork(str(Path(source).absolute()) if Path(source).is_dir() else source, config.device)

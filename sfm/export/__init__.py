@@ -1,0 +1,1 @@
+"""Clips in the formats that other code reads."""

@@ -1,0 +1,1 @@
+"""Camera poses of a shot, from features to a verified trajectory."""

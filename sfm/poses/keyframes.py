@@ -1,0 +1,74 @@
+"""Which frames to map: evenly spread over how far the picture moves, not over time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Int64
+
+from ..config import KeyframesConfig
+from .footage import Footage
+
+TRACKING_PX = 480  # longer side of the pictures that motion is measured on
+_WIDEST = 0.2  # between neighbouring keyframes, widths, where the cap of their rate allows
+_LK: dict[str, Any] = {"winSize": (15, 15), "maxLevel": 3}
+
+
+def picture_motion(footage: Footage) -> Float[np.ndarray, "n-1"]:
+    """Median motion of corners from each frame to the next, widths of the picture; NaN where none could be followed."""
+    small = [_shrink(image) for image in footage.gray]
+    motion = np.full(len(small) - 1, np.nan)
+    points = _corners(small[0])
+    for i, (before, after) in enumerate(pairwise(small)):
+        if len(points) < 60:
+            points = _corners(before)
+        if len(points) < 8:
+            continue
+        moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, **_LK)
+        kept = status[:, 0] == 1
+        if kept.sum() >= 8:
+            motion[i] = np.median(np.linalg.norm(moved[kept] - points[kept], axis=-1)) / before.shape[1]
+        points = moved[kept] if kept.mean() > 0.5 else _corners(after)
+        height, width = after.shape
+        inside = ((points > 4) & (points < [width - 4, height - 4])).all(-1)
+        points = points[inside]
+    return motion
+
+
+def choose_keyframes(
+    motion: Float[np.ndarray, "n-1"], times_us: Int64[np.ndarray, "n"], config: KeyframesConfig
+) -> Int64[np.ndarray, "k"]:
+    """Indices of the keyframes, ascending; the first and the last frame are among them.
+
+    They lie at equal steps of the path that the picture travels, ``config.motion`` apart, within a floor and a cap
+    of their number and of their rate; a long or fast flight may exceed their number so that neighbours overlap. Where
+    the picture could not be followed it is taken to have moved far.
+    """
+    count = len(times_us)
+    seconds = (times_us[-1] - times_us[0]) / 1e6
+    path = np.concatenate([[0.0], np.cumsum(np.where(np.isnan(motion), config.motion, motion))])
+    least = max(config.least, round(config.min_fps * seconds))
+    overlapping = round(path[-1] / _WIDEST)
+    most = max(least, min(max(config.most, overlapping), round(config.max_fps * seconds)))
+    wanted = int(np.clip(round(path[-1] / config.motion) + 1, least, min(most, count)))
+    if wanted > 0.6 * count:
+        return np.arange(count)
+    # A little time in the mix keeps the floor where the picture stands still.
+    travelled = path / max(path[-1], 1e-9) + 0.1 * np.linspace(0, 1, count)
+    return np.unique(np.searchsorted(travelled, np.linspace(0, travelled[-1], wanted) - 1e-12))
+
+
+def _corners(image: np.ndarray) -> np.ndarray:
+    found = cv2.goodFeaturesToTrack(image, 300, 0.01, 8)
+    return np.zeros((0, 2), np.float32) if found is None else found[:, 0]
+
+
+def _shrink(image: np.ndarray) -> np.ndarray:
+    scale = TRACKING_PX / max(image.shape)
+    if scale >= 1:
+        return image
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

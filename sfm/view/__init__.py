@@ -1,0 +1,1 @@
+"""One clip on an HTML page."""

@@ -1,0 +1,1 @@
+"""The tests, in the rooms of the house; helpers are imported as ``tests.ROOM.helper``."""

@@ -1,0 +1,148 @@
+"""What curate measures, against pictures whose motion and looks are known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from flythrough.curate.measures import picture
+from flythrough.curate.measures.motion import Tracker, motion_measures
+from flythrough.curate.measures.overlays import overlay_mask
+from flythrough.curate.measures.picture import blur_effect, look
+from flythrough.curate.measures.surfaces import sky_and_water
+
+WIDTH, HEIGHT, HZ = 256, 144, 15.0
+
+
+def texture(seed: int, side: int = 900) -> np.ndarray:
+    """Grey ground with detail of several sizes."""
+    noise = np.random.default_rng(seed).normal(0, 1, (side, side)).astype(np.float32)
+    layers = [cv2.GaussianBlur(noise, (0, 0), s) * s for s in (1.5, 4, 10)]
+    return np.clip(128 + 45 * sum(layers), 0, 255).astype(np.uint8)
+
+
+def seen(ground: np.ndarray, *, right: float = 0.0, zoom: float = 1.0, roll_deg: float = 0.0) -> np.ndarray:
+    """The ground under a camera: moved right by widths, enlarged, turned about the picture's centre."""
+    matrix = cv2.getRotationMatrix2D((450, 450), roll_deg, zoom)
+    matrix[:, 2] += [WIDTH * (0.5 + right) - 450, HEIGHT / 2 - 450]
+    return cv2.warpAffine(ground, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT)
+
+
+def measured(frames: list[np.ndarray]) -> dict[str, float]:
+    tracker = Tracker()
+    for number, frame in enumerate(frames):
+        tracker.add(frame, number / HZ)
+    return motion_measures(tracker.steps, tracker.windows)
+
+
+def test_speed_zoom_and_roll_are_those_of_the_camera() -> None:
+    ground = texture(0)
+    moved = measured([seen(ground, right=0.01 * i) for i in range(30)])
+    assert moved["speed_widths_s"] == pytest.approx(0.01 * HZ, rel=0.03)
+    assert moved["travel_widths"] == pytest.approx(0.29, rel=0.03)
+    assert moved["tracked"] > 0.9
+    zoomed = measured([seen(ground, zoom=1.01**i) for i in range(30)])
+    assert zoomed["zoom_per_s"] == pytest.approx(np.log(1.01) * HZ, rel=0.03)
+    rolled = measured([seen(ground, roll_deg=0.8 * i) for i in range(30)])
+    assert rolled["roll_deg_s"] == pytest.approx(0.8 * HZ, rel=0.03)
+    for smooth in (moved, zoomed, rolled):
+        assert smooth["shake_widths_s2"] < 0.1
+
+
+def test_shaking_is_acceleration_of_the_centre() -> None:
+    ground = texture(1)
+    jolts = np.where(np.arange(30) % 2, 0.01, 0.0)
+    shaken = measured([seen(ground, right=float(x)) for x in jolts])
+    assert shaken["shake_widths_s2"] == pytest.approx(0.02 * HZ**2, rel=0.05)
+
+
+def two_layers(i: int) -> np.ndarray:
+    """Hills that pass twice as fast as the plain behind them."""
+    hills = np.kron(np.random.default_rng(5).random((30, 30)) < 0.4, np.ones((30, 30))).astype(np.uint8)
+    near = seen(hills * 255, right=0.02 * i) > 127
+    return np.where(near, seen(texture(2), right=0.02 * i), seen(texture(3), right=0.01 * i))
+
+
+def test_depth_shows_as_parallax_and_turns_do_not() -> None:
+    ground = texture(4)
+    flown = measured([two_layers(i) for i in range(30)])
+    assert flown["windows"] >= 3
+    assert flown["parallax"] > 0.2
+    for turned in (
+        measured([seen(ground, right=0.02 * i) for i in range(30)]),
+        *(measured([seen(ground, zoom=rate**i) for i in range(30)]) for rate in (1.01, 1.03, 1.05, 1 / 1.03)),
+        measured([seen(ground, roll_deg=2 * i, right=0.01 * i) for i in range(30)]),
+    ):
+        assert turned["windows"] >= 1
+        assert turned["parallax"] < 0.05
+        assert turned["moving_area"] < 0.1
+
+
+def test_a_car_moves_alone() -> None:
+    ground, car = texture(6), np.full((8, 8), 255, np.uint8)
+
+    def frame(i: int) -> np.ndarray:
+        picture = seen(ground, right=0.01 * i)
+        picture[60 + 2 * i : 68 + 2 * i, 100:108] = car
+        return picture
+
+    empty = measured([seen(ground, right=0.01 * i) for i in range(20)])
+    busy = measured([frame(i) for i in range(20)])
+    assert busy["small_movers"] > empty["small_movers"] + 0.5
+
+
+def test_nothing_to_follow_is_said_not_made_up() -> None:
+    assert measured([np.full((HEIGHT, WIDTH), 90, np.uint8)] * 10) == {"tracked": 0.0}
+
+
+@pytest.mark.parametrize("height", [16, 64, 65, 129, 300])
+def test_blur_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch, height: int) -> None:
+    gray = texture(7)[:height, :200]
+    bands = blur_effect(gray)
+    monkeypatch.setattr(picture, "BAND", 10**6)
+    assert bands == pytest.approx(blur_effect(gray), rel=1e-6)
+
+
+def test_blur_grows_with_what_is_lost() -> None:
+    sharp = texture(8)
+    values = [blur_effect(sharp), *(blur_effect(cv2.GaussianBlur(sharp, (0, 0), s)) for s in (1, 2, 4))]
+    assert values == sorted(values)
+    assert values[0] < 0.5 < 0.8 < values[-1]
+    assert blur_effect(cv2.blur(sharp, (31, 1))) > values[1]  # smeared one way
+    assert blur_effect(np.full((50, 50), 7, np.uint8)) == 1.0
+
+
+def test_a_look_counts_dark_and_bright_inside_the_bars() -> None:
+    luma = np.zeros((480, 854), np.uint8)
+    luma[60:420] = 250
+    luma[60:420, :427] = texture(9, 900)[:360, :427] // 4 + 100
+    found = look(luma)
+    assert found.bright == pytest.approx(0.5, abs=0.01)
+    assert found.dark < 0.01
+    assert np.flatnonzero(found.rows > 20)[[0, -1]].tolist() == [60, 419]
+
+
+def test_writing_that_stays_is_an_overlay_and_the_scene_is_not() -> None:
+    ground = cv2.resize(texture(10), (2700, 2700))
+    pictures = []
+    for i in range(12):
+        picture = ground[300 + 20 * i : 780 + 20 * i, 200 + 35 * i : 1054 + 35 * i].copy()
+        cv2.putText(picture, "REC 12:45", (40, 440), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 5)
+        pictures.append(cv2.cvtColor(cv2.resize(picture, (398, 224), interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2RGB))
+    mask = overlay_mask(pictures, (0, 0, 1, 1))
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    scale = mask.shape[0] / 480
+    assert 380 * scale < rows[0] < rows[-1] < 450 * scale
+    assert 30 * scale < columns[0] < columns[-1] < 380 * scale
+    assert 0.01 < mask.mean() < 0.06
+
+
+def test_sky_above_water_above_land() -> None:
+    picture = np.zeros((180, 320, 3), np.uint8)
+    picture[:60] = (150, 190, 235)
+    picture[60:120] = (20, 70, 110)
+    picture[120:] = cv2.cvtColor(texture(11)[:60, :320], cv2.COLOR_GRAY2RGB)
+    sky, water = sky_and_water(picture)
+    assert sky == pytest.approx(1 / 3, abs=0.05)
+    assert water == pytest.approx(1 / 3, abs=0.05)

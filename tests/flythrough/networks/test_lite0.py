@@ -1,0 +1,67 @@
+"""EfficientNet-Lite0 without torch says what it says with it."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flythrough.errors import FlythroughError
+from flythrough.networks import lite0, lite0_convert, lite0_onnx
+
+
+def pictures() -> np.ndarray:
+    """Two smooth pictures ``[2, 224, 224, 3]``."""
+    small = torch.rand(2, 3, 7, 7, generator=torch.Generator().manual_seed(0))
+    large = torch.nn.functional.interpolate(small, (224, 224), mode="bicubic").clamp(0, 1)
+    return (large * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def test_opencv_agrees_with_torch() -> None:
+    images = pictures()
+    with torch.inference_mode():
+        expected = lite0.load()(lite0.prepare(torch.from_numpy(images).permute(0, 3, 1, 2).float())).softmax(-1)
+    found = lite0_onnx.probabilities(images)
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    assert found[0].argmax() != found[1].argmax() or abs(found[0] - found[1]).max() > 0.01  # each picture its own
+
+
+def test_it_does_not_load_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path))  # nor does writing the file
+    code = (
+        "import sys, numpy as np\nfrom flythrough.networks.lite0_onnx import probabilities\n"
+        "probabilities(np.zeros((2, 224, 224, 3), np.uint8))\nprint('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_weights_are_read_as_torch_reads_them() -> None:
+    found = lite0_convert.read_pth(lite0_onnx.weights_file())
+    expected = torch.load(lite0_onnx.weights_file(), map_location="cpu", weights_only=True)
+    assert list(found) == list(expected)
+    assert all(np.array_equal(found[name], expected[name].numpy()) for name in found)
+
+
+def test_a_weight_file_that_holds_code_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "evil.pth"
+    torch.save({"weight": Path("/")}, file, _use_new_zipfile_serialization=False)
+    with pytest.raises(pickle.UnpicklingError, match="no part of a state dict"):
+        lite0_convert.read_pth(file)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path / "file"))
+    with pytest.raises(FlythroughError, match=r"Could not write .*file.*FLYTHROUGH_WEIGHTS"):
+        lite0_onnx.onnx_file()
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        lite0_onnx.probabilities(np.zeros((1, 224, 224, 3), np.uint8))

@@ -1,0 +1,56 @@
+"""Every executor runs every task and collects every failure, alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tests.flythrough.workspace.toy_work as toy_work
+from flythrough.workspace.executor import Executor, InlineExecutor, LocalExecutor, RayExecutor
+from flythrough.workspace.stage import Resources
+
+BEHAVIOURS = ["fine", "raise", "fine", "die", "fine", "hang", "bug", "fine"]
+
+
+@pytest.fixture(params=["local", "ray"])
+def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Executor]:
+    if request.param == "local":
+        yield LocalExecutor(workers=2)
+        return
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))  # Ray's workers import toy_work by name
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    yield RayExecutor()
+    ray.shutdown()
+
+
+def test_failures_are_collected_and_the_others_go_on(executor: Executor, tmp_path: Path) -> None:
+    calls = [(number, str(tmp_path), behaviour) for number, behaviour in enumerate(BEHAVIOURS)]
+    found = dict(executor.run(toy_work.work, calls, Resources(memory_gb=0.2, time_limit_s=8)))
+    assert sorted(found) == list(range(len(BEHAVIOURS)))
+    kinds = {BEHAVIOURS[index]: failure.kind for index, failure in found.items() if failure}
+    assert kinds == {"raise": "input", "die": "crash", "hang": "timeout", "bug": "bug"}
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "2", "4", "7"}
+    assert all(path.read_text() != str(os.getpid()) for path in tmp_path.iterdir())
+    refusal, bug = found[1], found[6]
+    assert refusal is not None
+    assert (refusal.message, refusal.remedy) == ("number 1 is odd", "Use another")
+    assert bug is not None
+    assert (bug.message, bug.exception) == ("a b", "ZeroDivisionError")
+
+
+def test_inline_runs_here(tmp_path: Path) -> None:
+    calls = [(0, str(tmp_path), "fine"), (1, str(tmp_path), "raise")]
+    found = dict(InlineExecutor().run(toy_work.work, calls, Resources()))
+    assert found[0] is None
+    assert found[1] is not None
+    assert (tmp_path / "0").read_text() == str(os.getpid())
+
+
+def test_workers_fit_cores_and_memory() -> None:
+    assert LocalExecutor().count(Resources(cpus=1000)) == 1
+    assert LocalExecutor().count(Resources(memory_gb=1e6)) == 1
+    assert LocalExecutor(workers=5).count(Resources(memory_gb=1e6)) == 5

@@ -1,0 +1,157 @@
+"""Tasks, keys, errors and tables, with a toy stage run in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flythrough.errors import FlythroughError, InputError
+from flythrough.workspace import pipeline
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.executor import InlineExecutor
+from flythrough.workspace.pipeline import Report, run_stage
+from flythrough.workspace.stage import Job, Outcome, Section, Stage, Task
+
+VIDEO = {
+    "path": "p", "sha256": "s", "bytes": 1, "width": 1, "height": 1, "fps_num": 1, "fps_den": 1, "time_base_num": 1,
+    "time_base_den": 1, "frame_count": 1, "duration_us": 1, "rotation": 0, "pixel_format": "gray",
+    "variable_frame_rate": False,
+}  # fmt: skip
+
+
+class ToyConfig(Section):
+    unkeyed = frozenset({"items"})
+    items: tuple[str, ...] = ("good", "bad", "ugly")
+    factor: int = 1
+
+
+class Toy:
+    """A stage over ``items``: good ones give a row, bad ones are dropped, ugly ones fail until mended."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace = Workspace(root)
+        self.ran: list[str] = []
+        self.mended = False
+        self.stage = Stage("acquire", 1, "videos", ToyConfig, self.tasks, self.run)
+
+    def tasks(self, workspace: Workspace, config: ToyConfig) -> list[Task]:
+        return [Task(item, {"hash": f"of {item}"}) for item in config.items]
+
+    def run(self, job: Job, config: ToyConfig) -> Outcome:
+        self.ran.append(job.task.id)
+        if job.task.id == "ugly" and not self.mended:
+            raise InputError("ugly is ugly", remedy="Mend it")
+        if job.task.id == "bad":
+            return Outcome(drops=[{"id": "bad", "reason": "bad", "values": {"badness": 2.5}}])
+        file = job.folder / "out.txt"
+        file.write_text(str(config.factor))
+        return Outcome(rows=[{**VIDEO, "id": job.task.id, "path": job.path_of(file), "bytes": config.factor}])
+
+    def go(self, *, retry_errors: bool = False, **settings: Any) -> Report:
+        self.ran.clear()
+        return run_stage(self.stage, self.workspace, ToyConfig(**settings), InlineExecutor(), retry_errors=retry_errors)
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    toy = Toy(tmp_path)
+    monkeypatch.setattr(pipeline, "load_stage", lambda name: toy.stage)
+    return toy
+
+
+def test_every_task_ends_as_row_drop_or_error(toy: Toy) -> None:
+    report = toy.go()
+    assert (report.tasks, report.done, report.failed) == (3, 2, 1)
+    assert (report.dropped, report.reasons) == (1, {"bad": 1})
+    (row,) = toy.workspace.rows("videos")
+    assert (toy.workspace / row["path"]).read_text() == "1"
+    assert toy.workspace.rows("drops") == [
+        {"id": "bad", "stage": "acquire", "reason": "bad", "values": '{"badness": 2.5}'}
+    ]
+    (error,) = toy.workspace.rows("errors")
+    assert (error["id"], error["kind"], error["remedy"], error["attempts"]) == ("ugly", "input", "Mend it", 1)
+
+
+def test_a_finished_task_never_runs_again(toy: Toy) -> None:
+    toy.go()
+    before = toy.workspace.table_file("videos").read_bytes()
+    assert toy.go().ran == 0
+    assert toy.ran == []
+    assert toy.workspace.table_file("videos").read_bytes() == before
+
+
+def test_a_changed_config_runs_again_what_it_touches(toy: Toy) -> None:
+    toy.go()
+    toy.go(factor=2)
+    assert toy.ran == ["good", "bad", "ugly"]
+    assert toy.workspace.rows("videos")[0]["bytes"] == 2
+    toy.go(items=("good", "new"), factor=2)
+    assert toy.ran == ["new"]
+    assert [row["id"] for row in toy.workspace.rows("videos")] == ["good", "new"]
+
+
+def test_going_back_to_an_earlier_config_finds_its_results(toy: Toy) -> None:
+    toy.go()
+    toy.go(factor=2)
+    toy.go(factor=1)
+    assert "good" not in toy.ran
+    assert toy.workspace.rows("videos")[0]["bytes"] == 1
+
+
+def test_errors_are_retried_on_request_only_and_nothing_else_is(toy: Toy) -> None:
+    toy.go()
+    toy.go()
+    assert toy.ran == []
+    toy.go(retry_errors=True)
+    assert toy.ran == ["ugly"]
+    assert toy.workspace.rows("errors")[0]["attempts"] == 2
+    toy.mended = True
+    assert toy.go(retry_errors=True).failed == 0
+    assert toy.workspace.rows("errors") == []
+    assert [row["id"] for row in toy.workspace.rows("videos")] == ["good", "ugly"]
+
+
+def test_a_killed_attempt_leaves_nothing_behind_for_the_next(toy: Toy) -> None:
+    scratch = toy.workspace / "acquire" / ".partial" / pipeline.published_folder(
+        "acquire", "good", toy.stage.key(Task("good", {"hash": "of good"}), ToyConfig())
+    ).split("/")[1]  # fmt: skip
+    scratch.mkdir(parents=True)
+    (scratch / "half").write_text("half")
+    toy.go()
+    assert not list(toy.workspace.root.rglob("half"))
+
+
+def test_a_task_that_accounts_for_nothing_is_an_error(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Toy, "run", lambda self, job, config: Outcome())
+    toy.stage = Stage("acquire", 1, "videos", ToyConfig, toy.tasks, lambda job, config: Outcome())
+    report = toy.go()
+    assert report.failed == 3
+    assert "accounted for nothing" in toy.workspace.rows("errors")[0]["message"]
+
+
+def test_items_in_error_inside_a_task_are_listed_and_retried(toy: Toy) -> None:
+    def run(job: Job, config: ToyConfig) -> Outcome:
+        lost = {"id": "clip", "kind": "network", "message": "gone", "remedy": "wait"}
+        return Outcome(errors=[] if toy.mended else [lost], rows=[{**VIDEO, "id": job.task.id}])
+
+    toy.stage = Stage("acquire", 1, "videos", ToyConfig, toy.tasks, run)
+    toy.go(items=("one",))
+    assert [row["id"] for row in toy.workspace.rows("errors")] == ["clip"]
+    assert len(toy.workspace.rows("videos")) == 1
+    toy.mended = True
+    toy.go(items=("one",), retry_errors=True)
+    assert toy.workspace.rows("errors") == []
+
+
+def test_a_failure_is_logged_with_its_traceback(toy: Toy) -> None:
+    toy.go()
+    assert "ugly is ugly" in (toy.workspace / "logs" / "acquire" / "ugly.log").read_text()
+
+
+def test_an_empty_stage_stops_the_run_with_a_pointer(toy: Toy) -> None:
+    run = pipeline.run_stages(toy.workspace, {"acquire": ToyConfig(items=("bad",))}, InlineExecutor(), until="curate")
+    assert next(run).rows == 0
+    with pytest.raises(FlythroughError, match=r"acquire left no videos.*flythrough status"):
+        next(run)

@@ -1,0 +1,264 @@
+"""Flying from one picture: what goes in, what comes out, and that it never fails on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from flythrough.errors import InputError, MissingWeights
+from flythrough.media.video_reader import frames
+from flythrough.results.methods import Setting
+from flythrough.scene.autopilot import Autopilot, straight
+from flythrough.scene.cameras import Cameras, write_cameras
+from flythrough.scene.geometry import compose, default_intrinsics, identity_pose
+from flythrough.train.cli import fly as fly_command
+from flythrough.train.fly.depth import ROUGH, photo_disparity
+from flythrough.train.fly.depth_guess import guess_disparity
+from flythrough.train.fly.from_photo import plan_flight, read_start
+from flythrough.train.fly.method import InfiniteNatureMethod
+from flythrough.train.fly.rollout import fly
+from flythrough.train.fly.sky import keep_sky
+from flythrough.train.model.native import RECORD, load_checkpoint, save_checkpoint
+from flythrough.train.model.network import InfiniteNature
+from tests.clip_factory import camera_path, make_world, view
+
+MAIN = (sys.executable, "-c", "from flythrough.cli.app import main; main()")
+LENS = default_intrinsics(32, 64)
+
+
+@pytest.fixture(scope="module")
+def model() -> InfiniteNature:
+    torch.manual_seed(0)
+    return InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6).eval()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(model: InfiniteNature, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "checkpoint"
+    save_checkpoint(folder, model, {"step": 3})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "coast.png"
+    image, _ = view(make_world(3), camera_path(1, 1, 3)[0], default_intrinsics(120, 200), 120, 200)
+    assert cv2.imwrite(str(path), image[..., ::-1])
+    return path
+
+
+def write_start(path: Path) -> Path:
+    image, disparity = view(make_world(3), camera_path(1, 1, 3)[0], LENS, 32, 64)
+    rgbd = np.concatenate([image / 255, np.clip(disparity, 0, 1)[..., None]], -1).astype(np.float32)
+    np.savez(path, rgbd=rgbd, intrinsics=LENS.astype(np.float32))
+    return path
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MAIN, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_a_flight_is_the_loop_of_the_method(model: InfiniteNature, tmp_path: Path) -> None:
+    start = read_start(write_start(tmp_path / "start.npz"), 32, 64)
+    first = torch.from_numpy(start.rgbd)
+    flown = list(fly(model, first, start.intrinsics, straight(speed=0.2), 3))
+    lens = torch.as_tensor(start.intrinsics, dtype=torch.float32)[None]
+    here, there = (torch.as_tensor(identity_pose(), dtype=torch.float32)[None].clone() for _ in "ab")
+    there[:, 2, 3] = -0.2
+    with torch.no_grad():
+        style = model.encode(first[None])[0]
+        rgbd = first[None]
+        for picture in flown:
+            rgbd = model.step(rgbd, here, there, lens, style)
+            torch.testing.assert_close(picture, rgbd[0], atol=1e-5, rtol=1e-4)
+
+
+def test_the_autopilot_sees_the_disparity_of_the_picture_at_its_pose(model: InfiniteNature, tmp_path: Path) -> None:
+    start = read_start(write_start(tmp_path / "start.npz"), 32, 64)
+    shown: list[np.ndarray] = []
+
+    class Watched(Autopilot):
+        def next_pose(self, disparity: np.ndarray, steer: tuple[float, float] = (0, 0)) -> np.ndarray:
+            shown.append(disparity)
+            return super().next_pose(disparity, steer)
+
+    flown = list(fly(model, torch.from_numpy(start.rgbd), start.intrinsics, Watched(start.intrinsics), 2))
+    np.testing.assert_array_equal(shown[0], start.rgbd[3])
+    np.testing.assert_array_equal(shown[1], flown[0][3].numpy())
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_real_start_images_fly_on_and_on(shared_data: Path, model: InfiniteNature, number: int) -> None:
+    start = read_start(shared_data / "real" / f"start_{number}.npz", 32, 64)
+    flight = Autopilot(start.intrinsics)
+    count = 0
+    for rgbd in fly(model, torch.from_numpy(start.rgbd), start.intrinsics, flight, 500):
+        count += 1
+        assert torch.isfinite(rgbd).all()
+        assert 0 <= rgbd.min() <= rgbd.max() <= 1
+    assert count == 500
+    assert np.isfinite(flight.pose).all()
+
+
+def test_a_picture_of_another_size_flies_at_the_models_size_and_comes_back_at_its_own(model: InfiniteNature) -> None:
+    (picture,) = fly(model, torch.rand(4, 48, 80), LENS, straight(), 1)
+    assert picture.shape == (4, 48, 80)
+
+
+def test_the_command_films_a_flight(tmp_path: Path, checkpoint: Path, photo: Path) -> None:
+    for start, words in ((write_start(tmp_path / "start.npz"), ""), (photo, ROUGH)):
+        video = tmp_path / f"{start.stem}.mp4"
+        done = run("fly", start, "-o", video, "--steps", 4, "--checkpoint", checkpoint)
+        assert done.returncode == 0, done.stderr
+        assert words in done.stderr
+        assert "4 steps" in done.stdout
+        assert len(list(frames(video))) == 5
+    assert next(frames(video)).image.shape == (32, 64, 3)
+
+
+def test_a_flight_cut_short_is_a_film_that_plays(tmp_path: Path, checkpoint: Path) -> None:
+    video = tmp_path / "cut.mp4"
+    start = write_start(tmp_path / "start.npz")
+    command = [*MAIN, "fly", str(start), "-o", str(video), "--steps", "100000"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [*command, "--checkpoint", str(checkpoint)], stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        while not (video.exists() and video.stat().st_size > 2000):
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        message = process.communicate()[1]
+    assert process.returncode == 130
+    assert "plays up to there" in message
+    assert len(list(frames(video))) > 1
+
+
+@pytest.mark.parametrize(
+    ("start", "options", "message"),
+    [
+        ("missing.png", {}, "is not a file"),
+        ("photo", {"output": "flight.gif"}, "MP4"),
+        ("photo", {"plan": "loop"}, "flight plan"),
+        ("photo", {"depth": "sonar"}, "depth provider"),
+        ("text.jpg", {}, "picture that can be read"),
+        ("odd.npz", {}, "rgbd"),
+        ("bare.npz", {}, "rgbd"),
+    ],
+)
+def test_what_cannot_be_flown_is_refused_with_a_reason(
+    tmp_path: Path, checkpoint: Path, photo: Path, start: str, options: dict[str, str], message: str
+) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    np.savez(tmp_path / "odd.npz", rgbd=np.full((8, 8, 4), np.nan, np.float32))
+    np.savez(tmp_path / "bare.npz", image=np.zeros((8, 8, 3)))
+    output = tmp_path / options.pop("output", "flight.mp4")
+    with pytest.raises(InputError, match=message):
+        fly_command(photo if start == "photo" else tmp_path / start, output, 2, checkpoint, device="cpu", **options)
+    assert not output.exists()
+
+
+def test_a_network_asked_for_by_name_is_never_replaced(
+    landscape: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path))
+    with pytest.raises(MissingWeights, match="midas"):
+        photo_disparity(landscape, "midas")
+
+
+def test_plans_go_where_they_say(tmp_path: Path) -> None:
+    ahead = plan_flight("straight", LENS, 0.3)
+    assert ahead.next_pose(np.zeros((2, 2)))[2, 3] == pytest.approx(-0.3)
+    poses = camera_path(3, 1, 0)
+    file = tmp_path / "cameras.txt"
+    write_cameras(file, Cameras("x", np.arange(3) * 1000, np.tile(LENS, (3, 1)), poses))
+    follow = plan_flight(str(file), LENS, 0.2)
+    np.testing.assert_allclose(follow.next_pose(np.zeros((2, 2))), poses[1])
+
+
+def test_a_checkpoint_comes_back_whole_and_one_that_does_not_fit_is_refused(
+    model: InfiniteNature, checkpoint: Path, tmp_path: Path
+) -> None:
+    again = load_checkpoint(checkpoint)
+    assert again.config == model.config
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+    wider = tmp_path / "wider"
+    save_checkpoint(wider, InfiniteNature(32, 64, base_width=4, style_size=8), {})
+    (wider / RECORD).write_bytes((checkpoint / RECORD).read_bytes())
+    with pytest.raises(InputError, match="another model"):
+        load_checkpoint(wider)
+    with pytest.raises(InputError, match="no checkpoint"):
+        load_checkpoint(tmp_path)
+
+
+def test_the_method_yields_a_frame_a_step(checkpoint: Path, tmp_path: Path) -> None:
+    method = InfiniteNatureMethod()
+    with pytest.raises(InputError, match="checkpoint"):
+        method.setup(Setting("p", 48, 80, 3))
+    method.setup(Setting("p", 48, 80, 3, checkpoint=checkpoint))
+    start = np.random.default_rng(0).random((4, 48, 80)).astype(np.float32)
+    pictures = list(method.generate(start, LENS, Autopilot(LENS), seed=1))
+    assert [(p.shape, p.dtype) for p in pictures] == [((48, 80, 3), np.uint8)] * 3
+
+
+@pytest.fixture
+def landscape() -> np.ndarray:
+    """Sky above row 40 (a hill to row 25 on the right), then textured ground."""
+    random = np.random.default_rng(0)
+    image = np.empty((120, 200, 3), np.uint8)
+    image[:] = (130, 180, 235)
+    ground = np.arange(120)[:, None] >= np.where(np.arange(200) > 150, 25, 40)[None]
+    image[ground] = (60 + 60 * random.random((ground.sum(), 1)) + [20, 30, 0]).astype(np.uint8)
+    return image
+
+
+def test_the_rough_guess_finds_the_sky_and_brings_the_ground_nearer_downwards(landscape: np.ndarray) -> None:
+    guess = guess_disparity(landscape)
+    assert guess.horizon == pytest.approx(40 / 120, abs=0.03)
+    assert guess.disparity[:20].max() < 0.02
+    assert guess.disparity[30:, 170].min() > 0.05  # the hill is no sky
+    assert guess.disparity[36, 20] < 0.02 < 0.05 < guess.disparity[60, 20] < 0.5 < guess.disparity[118, 20] <= 1
+    assert guess.disparity.shape == landscape.shape[:2]
+
+
+def test_without_a_network_the_disparity_is_called_rough(
+    landscape: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path))
+    assert photo_disparity(landscape)[1] == ROUGH
+
+
+def test_a_photo_is_cropped_to_the_models_shape_and_keeps_its_lens(photo: Path) -> None:
+    start = read_start(photo, 32, 64, "rough")  # 200 x 120 is cropped to 200 x 100
+    assert start.rgbd.shape == (4, 32, 64)
+    np.testing.assert_allclose(start.intrinsics, [0.8, 1.6, 0.5, 0.5], atol=1e-6)
+    whole = cv2.cvtColor(cv2.imread(str(photo)), cv2.COLOR_BGR2RGB)
+    wanted = cv2.resize(whole[10:110], (64, 32), interpolation=cv2.INTER_AREA) / 255
+    np.testing.assert_allclose(start.rgbd[:3].transpose(1, 2, 0), wanted, atol=0.01)
+
+
+def test_the_sky_stays_where_it_was_when_the_camera_turns() -> None:
+    height, width = 32, 64
+    lens = torch.as_tensor(LENS, dtype=torch.float32)[None]
+    start = torch.zeros(1, 4, height, width)
+    start[:, 0] = torch.linspace(0, 1, width)  # red grows to the right
+    start[:, 3, 20:] = 0.5  # ground
+    painted = torch.full_like(start, 0.3)
+    painted[:, 3, :20] = 0.0
+    turn = 0.2  # radians to the right: what was right of the middle is now in the middle
+    pose = np.eye(3, 4)
+    pose[:, :3] = [[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]]
+    now = torch.as_tensor(compose(pose, identity_pose()), dtype=torch.float32)[None]
+    kept = keep_sky(painted, start, now, lens)
+    assert kept[0, 0, 5, width // 2] == pytest.approx(0.5 + 0.8 * np.tan(turn), abs=0.03)
+    assert torch.equal(kept[:, :, 20:], painted[:, :, 20:])  # the ground is the model's
+    assert torch.equal(kept[:, :, :20, -6:], painted[:, :, :20, -6:])  # and so is sky that was never seen

@@ -1,0 +1,1 @@
+"""Training sequences, from clip folders or shards."""

@@ -1,0 +1,225 @@
+"""Training sequences: which piece of which clip, decoded in the background, mirrored right on both sides.
+
+What is drawn is a function of (seed, step, place in the batch) alone. So a resumed run goes on exactly, and
+several processes together see the very batch that one big process would.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from flythrough.errors import InputError
+from flythrough.scene.clips import Clip
+from flythrough.scene.geometry import compose, flip_intrinsics, flip_pose, invert
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One sequence: frames ``start, start + stride, ...`` of a clip."""
+
+    clip: int
+    start: int
+    stride: int
+    flipped: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences of T + 1 frames. Poses are relative to each sequence's first frame."""
+
+    clips: tuple[str, ...]
+    picks: tuple[Pick, ...]
+    rgbd: Float[Tensor, "b t 4 h w"]
+    poses: Float[Tensor, "b t 3 4"]  # cam_from_first
+    intrinsics: Float[Tensor, "b t 4"]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def split(self, size: int) -> list[Batch]:
+        """The batch in parts of ``size`` sequences."""
+        parts = [slice(k, k + size) for k in range(0, len(self), size)]
+        return [Batch(self.clips[p], self.picks[p], self.rgbd[p], self.poses[p], self.intrinsics[p]) for p in parts]
+
+    def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Batch:
+        """The batch on a device."""
+        move = [
+            (x.pin_memory() if device.type == "cuda" else x).to(device, dtype, non_blocking=True)
+            for x in (self.rgbd, self.poses, self.intrinsics)
+        ]
+        return Batch(self.clips, self.picks, *move)
+
+
+class Sequences:
+    """Draws and decodes sequences.
+
+    Args:
+        clips: where from; all sequences of all clips are equally likely.
+        unroll: steps (T) that every sequence must have room for.
+        height: pixels to resize to.
+        width: as ``height``.
+        seed: of the draw.
+        flip: mirror half of the sequences.
+        cache_mb: memory for decoded frames.
+
+    A clip too short for T steps at its training speed is flown more slowly (every stride-th frame, the largest
+    stride that fits); one of fewer than T + 1 frames is left out: see ``short``.
+
+    Raises:
+        InputError: there is no clip, or none is long enough; or a clip's poses are no poses.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        *,
+        unroll: int,
+        height: int,
+        width: int,
+        seed: int = 0,
+        flip: bool = True,
+        cache_mb: int = 512,
+    ) -> None:
+        if not clips:
+            raise InputError(
+                "There is no clip to train on: the split train is empty",
+                remedy="Run flythrough sfm, and see flythrough status for what was dropped",
+            )
+        self.unroll, self.height, self.width, self.seed, self.flip = unroll, height, width, seed, flip
+        self.short = tuple(clip.id for clip in clips if len(clip) < unroll + 1)
+        self.clips = [clip for clip in clips if len(clip) >= unroll + 1]
+        if not self.clips:
+            raise InputError(
+                f"No clip has {unroll + 1} frames, as training over {unroll} steps needs: {', '.join(self.short)}",
+                remedy="Lower train.unroll, or bring longer clips",
+            )
+        for clip in self.clips:
+            check_cameras(clip)
+        self.strides = [max(1, min(clip.steps, (len(clip) - 1) // unroll)) for clip in self.clips]
+        starts = [len(clip) - stride * unroll for clip, stride in zip(self.clips, self.strides, strict=True)]
+        self._ends = np.cumsum(starts)
+        self._cache = FrameCache(cache_mb * 2**20)
+
+    def pick(self, step: int, place: int) -> Pick:
+        """The sequence at a place of the whole batch (over all processes) of an optimiser step."""
+        random = np.random.default_rng([self.seed, step, place])
+        number = int(random.integers(self._ends[-1]))
+        clip = int(np.searchsorted(self._ends, number, side="right"))
+        start = number - (int(self._ends[clip - 1]) if clip else 0)
+        return Pick(clip, start, self.strides[clip], bool(self.flip and random.random() < 0.5))
+
+    def load(self, pick: Pick, unroll: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """RGBD ``[t, 4, h, w]``, poses ``[t, 3, 4]`` relative to the first, intrinsics ``[t, 4]``; float32."""
+        clip = self.clips[pick.clip]
+        indices = [pick.start + pick.stride * k for k in range(unroll + 1)]
+        rgbd = np.stack([self._frame(pick.clip, index) for index in indices]).astype(np.float32)
+        poses, intrinsics = clip.cameras.poses[indices], clip.cameras.intrinsics[indices]
+        poses = compose(poses, invert(poses[0]))
+        if pick.flipped:
+            rgbd, poses, intrinsics = rgbd[..., ::-1], flip_pose(poses), flip_intrinsics(intrinsics)
+        return np.ascontiguousarray(rgbd), poses.astype(np.float32), intrinsics.astype(np.float32)
+
+    def _frame(self, clip: int, index: int) -> np.ndarray:
+        # Half precision, in the cache and out of it, so that the cache's size changes no result.
+        return self._cache.get(
+            (clip, index), lambda: self.clips[clip].rgbd(index, self.height, self.width).astype(np.float16)
+        )
+
+
+class FrameCache:
+    """The decoded frames used last, up to a number of bytes. Threads may share it."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.bytes = limit, 0
+        self._frames: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[int, int], decode: Callable[[], np.ndarray]) -> np.ndarray:
+        """The frame, decoded if it is not there."""
+        with self._lock:
+            if key in self._frames:
+                self._frames.move_to_end(key)
+                return self._frames[key]
+        frame = decode()
+        with self._lock:
+            if key not in self._frames and frame.nbytes <= self.limit:
+                self._frames[key] = frame
+                self.bytes += frame.nbytes
+                while self.bytes > self.limit:
+                    self.bytes -= self._frames.popitem(last=False)[1].nbytes
+        return frame
+
+
+class Loader:
+    """Batches in order, decoded ahead by threads (the decoders let go of Python's lock).
+
+    Args:
+        sequences: what to draw from.
+        batch: sequences a batch, of this process.
+        unroll_at: T at an optimiser step.
+        workers: threads.
+        ahead: batches to hold ready.
+        rank: which share of the whole batch is this process's.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequences,
+        *,
+        batch: int,
+        unroll_at: Callable[[int], int],
+        workers: int = 4,
+        ahead: int = 3,
+        rank: int = 0,
+    ) -> None:
+        self.sequences, self.batch, self.unroll_at = sequences, batch, unroll_at
+        self.workers, self.ahead, self.rank = workers, ahead, rank
+
+    def batches(self, first: int, last: int) -> Iterator[Batch]:
+        """The batches of optimiser steps ``first .. last - 1``."""
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="decode") as pool:
+            waiting: deque[tuple[list[Pick], list[Future]]] = deque()
+            try:
+                for step in range(first, last + self.ahead):
+                    if step < last:
+                        picks = [self.sequences.pick(step, self.rank * self.batch + i) for i in range(self.batch)]
+                        unroll = self.unroll_at(step)
+                        waiting.append((picks, [pool.submit(self.sequences.load, pick, unroll) for pick in picks]))
+                    if step - first >= self.ahead and waiting:
+                        yield self._collate(*waiting.popleft())
+            finally:
+                for _, jobs in waiting:
+                    for job in jobs:
+                        job.cancel()
+
+    def _collate(self, picks: list[Pick], jobs: list[Future]) -> Batch:
+        columns = zip(*(job.result() for job in jobs), strict=True)
+        rgbd, poses, intrinsics = (torch.from_numpy(np.stack(column)) for column in columns)
+        return Batch(tuple(self.sequences.clips[p.clip].id for p in picks), tuple(picks), rgbd, poses, intrinsics)
+
+
+def check_cameras(clip: Clip) -> None:
+    """Refuse a clip whose cameras are not cameras.
+
+    Raises:
+        InputError: names the clip and what is wrong.
+    """
+    cameras = clip.cameras
+    remedy = "Run flythrough sfm again, or take the clip out"
+    if not (np.isfinite(cameras.poses).all() and np.isfinite(cameras.intrinsics).all()):
+        raise InputError(f"Clip {clip.id} has cameras that are not finite", remedy=remedy)
+    rotations = cameras.poses[:, :, :3]
+    drift = np.abs(rotations @ rotations.swapaxes(-1, -2) - np.eye(3)).max()
+    if drift > 1e-3 or (np.linalg.det(rotations) < 0).any():
+        raise InputError(f"Clip {clip.id} has poses that are no rotations (off by {drift:.3g})", remedy=remedy)
+    if (cameras.intrinsics[:, :2] <= 0).any():
+        raise InputError(f"Clip {clip.id} has a focal length of zero or less", remedy=remedy)

@@ -1,0 +1,1 @@
+"""Flying with a trained model."""

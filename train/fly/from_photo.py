@@ -1,0 +1,196 @@
+"""``flythrough fly``: a video of an endless flight from one picture."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from flythrough.errors import InputError
+from flythrough.scene.autopilot import Autopilot, Flight, from_file, orbit, straight
+from flythrough.scene.geometry import crop_intrinsics, default_intrinsics
+from flythrough.workspace.catalog import Workspace
+
+if TYPE_CHECKING:
+    from ..model.network import InfiniteNature
+
+PLANS = ("autopilot", "straight", "orbit")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a flight takes off.
+
+    Attributes:
+        rgbd: RGB and disparity in [0, 1].
+        intrinsics: fx fy cx cy, normalised.
+        disparity_from: who gave the disparity: the file, a depth network, or the rough guess.
+    """
+
+    rgbd: Float[np.ndarray, "4 h w"]
+    intrinsics: Float[np.ndarray, "4"]
+    disparity_from: str
+
+
+def read_start(path: Path, height: int, width: int, depth: str = "auto") -> Start:
+    """Read a start picture at a model's size.
+
+    Args:
+        path: ``.npz`` with ``rgbd`` ``[h, w, 4]`` in [0, 1] and ``intrinsics`` ``[4]`` (optional), or a picture,
+            which is cropped about its middle to the model's shape and seen through the release's 64-degree lens.
+        height: pixels of the model.
+        width: as ``height``.
+        depth: who gives a bare picture's disparity; see :func:`flythrough.train.fly.depth.photo_disparity`.
+
+    Raises:
+        InputError: the file is missing, is no picture, or holds something else.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is not a file", remedy="Give a picture, or a .npz with rgbd and intrinsics")
+    if path.suffix.lower() == ".npz":
+        return _read_npz(path, height, width)
+    return _read_photo(path, height, width, depth)
+
+
+def plan_flight(plan: str, intrinsics: Float[np.ndarray, "4"], speed: float) -> Flight:
+    """The flight called ``plan``: autopilot, straight, orbit, or a camera file to follow.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    if plan == "autopilot":
+        return Autopilot(intrinsics, speed=speed)
+    if plan == "straight":
+        return straight(speed=speed)
+    if plan == "orbit":
+        return orbit(sway=12.0)
+    if Path(plan).is_file():
+        return from_file(Path(plan))
+    raise InputError(f"There is no flight plan {plan!r}", remedy=f"Use {', '.join(PLANS)}, or a camera file")
+
+
+def newest_checkpoint(workspace: Workspace) -> Path:
+    """The folder of the workspace's last checkpoint.
+
+    Raises:
+        InputError: it has none.
+    """
+    rows = workspace.rows("checkpoints")
+    if not rows:
+        raise InputError(
+            f"{workspace.root} has no checkpoint",
+            remedy="Train one (flythrough train), or name one with --checkpoint",
+        )
+    return workspace / rows[-1]["path"]
+
+
+def load_model(checkpoint: Path) -> InfiniteNature:
+    """Any checkpoint's model, in evaluation mode: a folder of ours, or the prefix of the authors' TensorFlow one.
+
+    Raises:
+        InputError: it is neither.
+        MissingDependency: a TensorFlow checkpoint, and tensorflow is not installed.
+    """
+    if checkpoint.with_name(checkpoint.name + ".index").is_file():
+        from ..model.release import import_tensorflow
+
+        return import_tensorflow(checkpoint)
+    from ..model.native import load_checkpoint
+
+    return load_checkpoint(checkpoint)
+
+
+def film(
+    model: InfiniteNature,
+    start: Start,
+    flight: Flight,
+    out: Path,
+    *,
+    steps: int,
+    fps: float,
+    advance: Callable[..., None] = lambda n=1, note="": None,
+    bf16: bool = False,
+    sky: bool = False,
+) -> int:
+    """Fly and film; returns the steps flown. The file plays up to its last frame whenever this is interrupted.
+
+    Args:
+        model: in evaluation mode, on its device.
+        start: where from.
+        flight: where to.
+        out: the MP4 to write.
+        steps: how many.
+        fps: of the video.
+        advance: called after each step.
+        bf16: refine in bfloat16.
+        sky: keep the start picture's sky; see :mod:`.sky`.
+
+    Raises:
+        KeyboardInterrupt: after the file was closed in order.
+    """
+    import torch
+
+    from flythrough.media.video_writer import VideoWriter
+
+    from .rollout import fly, to_image
+
+    height, width = start.rgbd.shape[1:]
+    first = torch.from_numpy(start.rgbd)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    flown = 0
+    with VideoWriter(out, width=width, height=height, fps=fps) as writer:
+        writer.write(to_image(first))
+        for rgbd in fly(model, first, start.intrinsics, flight, steps, bf16=bf16, sky=sky):
+            writer.write(to_image(rgbd))
+            flown += 1
+            advance(1)
+    return flown
+
+
+def _read_npz(path: Path, height: int, width: int) -> Start:
+    import cv2
+
+    remedy = "Give rgbd [h, w, 4] with values in [0, 1], and intrinsics [4]"
+    try:
+        with np.load(path) as archive:
+            rgbd = np.asarray(archive["rgbd"], dtype=np.float32)
+            given = np.asarray(archive["intrinsics"], dtype=np.float64) if "intrinsics" in archive else None
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a start picture: {error}", remedy=remedy) from error
+    if rgbd.ndim != 3 or rgbd.shape[2] != 4 or not (np.isfinite(rgbd).all() and 0 <= rgbd.min() <= rgbd.max() <= 1):
+        raise InputError(f"{path}: rgbd is {rgbd.shape}, or not in [0, 1]", remedy=remedy)
+    intrinsics = default_intrinsics(*rgbd.shape[:2]) if given is None else given
+    if intrinsics.shape != (4,) or not np.isfinite(intrinsics).all() or (intrinsics[:2] <= 0).any():
+        raise InputError(f"{path}: intrinsics are {intrinsics.tolist()}", remedy=remedy)
+    rgbd = cv2.resize(rgbd, (width, height), interpolation=cv2.INTER_AREA)
+    return Start(np.ascontiguousarray(rgbd.transpose(2, 0, 1)), intrinsics, "the file")
+
+
+def _read_photo(path: Path, height: int, width: int, depth: str) -> Start:
+    import cv2
+
+    from .depth import photo_disparity
+
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"{path} is not a picture that can be read", remedy="Give a PNG, JPEG or .npz")
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    high, wide = image.shape[:2]
+    box_width, box_height = min(wide, high * width / height), min(high, wide * height / width)
+    left, top = (wide - box_width) / 2, (high - box_height) / 2
+    whole = default_intrinsics(high, wide)
+    intrinsics = crop_intrinsics(
+        whole, left=left / wide, top=top / high, width=box_width / wide, height=box_height / high
+    )
+    rows, columns = slice(round(top), round(top + box_height)), slice(round(left), round(left + box_width))
+    image = np.ascontiguousarray(image[rows, columns])
+    disparity, provider = photo_disparity(image, depth)
+    size = (width, height)
+    color = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32).transpose(2, 0, 1) / 255
+    small = np.clip(cv2.resize(disparity, size, interpolation=cv2.INTER_AREA), 0, 1).astype(np.float32)
+    return Start(np.concatenate([color, small[None]]), intrinsics, provider)

@@ -1,0 +1,48 @@
+"""Our model as a method of perpetual view generation, found by evaluate/ through its entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from flythrough.errors import InputError
+from flythrough.results.methods import Setting
+from flythrough.scene.autopilot import Flight
+
+
+class InfiniteNatureMethod:
+    """Render, refine, repeat, with the workspace's newest checkpoint."""
+
+    def __init__(self) -> None:
+        self._model: Any = None
+        self._steps = 0
+
+    def setup(self, setting: Setting) -> None:
+        """Load the checkpoint.
+
+        Raises:
+            InputError: there is none, or it is no checkpoint of ours.
+        """
+        from flythrough.networks.device import pick
+
+        from .from_photo import load_model
+
+        if setting.checkpoint is None:
+            raise InputError("infinite-nature needs a checkpoint", remedy="Train one: flythrough train --workspace W")
+        self._model = load_model(setting.checkpoint).to(pick(setting.device))
+        self._steps = setting.steps
+
+    def generate(
+        self, start_rgbd: Float[np.ndarray, "4 h w"], intrinsics: Float[np.ndarray, 4], flight: Flight, seed: int
+    ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """Yield a frame a step. The style is the start picture's mean style, so ``seed`` changes nothing."""
+        import torch
+
+        from .rollout import fly, to_image
+
+        start = torch.from_numpy(np.ascontiguousarray(start_rgbd, dtype=np.float32))
+        for rgbd in fly(self._model, start, intrinsics, flight, self._steps):
+            yield to_image(rgbd)

@@ -1,0 +1,38 @@
+"""The losses of a training step, each a mean over the batch, so that several processes' means are the whole's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import relu
+
+from ..model.discriminator import Features
+
+
+def hinge_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """Hinge loss of the discriminators: real logits over 1, fake ones under -1; mean over scales."""
+    return torch.stack([relu(1 - r).mean() + relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]).mean()
+
+
+def hinge_generator(fake: Sequence[Tensor]) -> Tensor:
+    """What the generator minimises: minus the fakes' mean logit; mean over scales."""
+    return -torch.stack([f.mean() for f in fake]).mean()
+
+
+def feature_matching(real: Sequence[Features], fake: Sequence[Features]) -> Tensor:
+    """Mean L1 distance between a discriminator's features of the truth (held fixed) and of the prediction."""
+    return torch.stack(
+        [
+            (r.detach() - f).abs().mean()
+            for real_scale, fake_scale in zip(real, fake, strict=True)
+            for r, f in zip(real_scale, fake_scale, strict=True)
+        ]
+    ).mean()
+
+
+def kl_divergence(mu: Float[Tensor, "b n"], logvar: Float[Tensor, "b n"]) -> Tensor:
+    """KL of N(mu, exp(logvar)) to the standard normal, summed over the style's numbers; mean over the batch."""
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1).mean()

@@ -1,0 +1,108 @@
+"""The whole state of a training run in one safetensors file: networks, running mean, optimisers, random numbers.
+
+The data's position needs no room of its own: what step n sees is a function of the seed and n.
+Saving publishes the new file over the old one when it is whole on the disk, so a full disk costs nothing but the save.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from flythrough.errors import InputError
+from flythrough.workspace.files import publish
+
+FORMAT = "flythrough training state 1"
+STATE_FILE = "state.safetensors"
+
+
+@dataclass
+class TrainState:
+    """All that changes during training."""
+
+    generator: nn.Module
+    mean: nn.Module  # the running mean of the generator, which is flown with
+    discriminators: nn.Module
+    generator_optimiser: Optimizer
+    discriminator_optimiser: Optimizer
+    step: int = 0  # optimiser steps taken
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"generator": self.generator, "mean": self.mean, "discriminators": self.discriminators}
+
+    def optimisers(self) -> dict[str, Optimizer]:
+        return {"generator_adam": self.generator_optimiser, "discriminator_adam": self.discriminator_optimiser}
+
+
+def save_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> None:
+    """Publish the state at ``path``.
+
+    Raises:
+        DiskError: no room, no rights; what stood at ``path`` stands.
+    """
+    from safetensors.torch import save
+
+    tensors: dict[str, Tensor] = {"random/torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["random/cuda"] = torch.cuda.get_rng_state()
+    for name, module in state.modules().items():
+        tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
+    for name, optimiser in state.optimisers().items():
+        for index, values in optimiser.state_dict()["state"].items():
+            tensors |= {f"{name}/{index}/{key}": value for key, value in values.items()}
+    metadata = {"format": FORMAT, "step": str(state.step), "settings": json.dumps(dict(settings), sort_keys=True)}
+    data = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata)
+    with publish(path) as scratch:
+        scratch.write_bytes(data)
+
+
+def load_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> None:
+    """Fill ``state`` from a file that :func:`save_state` wrote.
+
+    Raises:
+        InputError: it is no such file, or it is of a run with other settings (the message names them).
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no mapping
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}", remedy="Delete it to train from the start") from error
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path} is no training state of this version", remedy="Delete it to train from the start")
+    _check_settings(path, json.loads(metadata["settings"]), dict(settings))
+    for name, module in state.modules().items():
+        module.load_state_dict(_below(tensors, name))
+    for name, optimiser in state.optimisers().items():
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in _below(tensors, name).items():
+            index, _, moment = key.partition("/")
+            moments.setdefault(int(index), {})[moment] = value
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    torch.set_rng_state(tensors["random/torch"])
+    if "random/cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random/cuda"])
+    state.step = int(metadata["step"])
+
+
+def _below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+
+
+def _check_settings(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
+    different = sorted(key for key in saved | wanted if saved.get(key) != wanted.get(key))
+    if different:
+        changes = ", ".join(f"{key} was {saved.get(key)}, is {wanted.get(key)}" for key in different)
+        raise InputError(
+            f"{path} is of a run with other settings: {changes}",
+            remedy="Set them back, or delete the file to train from the start",
+        )

@@ -1,0 +1,229 @@
+"""One optimiser step: unroll, compare with the recording, let the discriminators judge, move all weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from ..config import Settings
+from ..data.sequences import Batch
+from ..model.discriminator import Discriminators, split
+from ..model.network import InfiniteNature
+from .crew import Crew
+from .gradients import Leaves, PairwiseSum
+from .losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
+from .perceptual import perceptual_distance
+from .state import TrainState
+from .unroll import Rollout, roll_out
+
+# Above the rounding of float32 gradients: where the true gradient is zero (a bias before instance norm), Adam would
+# otherwise turn rounding into steps of full length, different for every number of processes.
+ADAM_EPSILON = 1e-6
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a step came to: each loss before its weight, gradient lengths, and the pictures."""
+
+    scalars: Mapping[str, float]
+    rollout: Rollout
+
+
+class Trainer:
+    """The networks, their optimisers, and how one step changes them."""
+
+    def __init__(self, settings: Settings, crew: Crew) -> None:
+        self.settings, self.crew = settings, crew
+        self.bf16 = settings.precision == "bf16"
+        self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
+        torch.manual_seed(settings.seed)
+        device = crew.device
+        generator = InfiniteNature(
+            settings.height, settings.width, settings.base_width, settings.style_size, settings.max_sobel
+        )
+        generator.generator.checkpointing = settings.checkpointing
+        generator = generator.to(device, self.dtype).train()
+        discriminators = Discriminators(settings.discriminator_width).to(device, self.dtype).train()
+        mean = copy.deepcopy(generator).eval().requires_grad_(False)
+        self.state = TrainState(
+            generator,
+            mean,
+            discriminators,
+            self._adam(generator, settings.generator_rate),
+            self._adam(discriminators, settings.discriminator_rate),
+        )
+        self.generator, self.mean, self.discriminators = generator, mean, discriminators
+        self.perceptual: Any = None
+        if settings.perceptual_weight:
+            self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
+        self._cores = torch.get_num_threads()
+        self._pool: ThreadPoolExecutor | None = None
+        crew.check_same("first weights", [*generator.parameters(), *discriminators.parameters()])
+
+    @property
+    def perceptual_name(self) -> str:
+        """The network behind the perceptual loss; for the record."""
+        return self.perceptual.name if self.perceptual is not None else "none"
+
+    def step(self, batch: Batch) -> Stepped:
+        """Take one optimiser step on this process's share of the batch; weights move the same in all processes."""
+        # Rounding depends on the number of threads. So what every process does for itself is done in one, and what
+        # they share out in cores / passes: processes that share the cores evenly round like one that has them all.
+        torch.set_num_threads(1)
+        try:
+            return self._step(batch.to(self.crew.device, self.dtype))
+        finally:
+            torch.set_num_threads(self._cores)
+
+    def _step(self, batch: Batch) -> Stepped:
+        generator, judges = Leaves(self.generator), Leaves(self.discriminators)
+        size = self.settings.micro_batch or (1 if self.crew.device.type == "cpu" else len(batch))
+        parts, noises = batch.split(size), self._noise(len(batch)).split(size)
+        sums, rollouts = PairwiseSum(), []
+        for losses, rollout, gradients in self._side_by_side(
+            lambda part, noise: self._pass(part, noise, generator, judges), parts, noises
+        ):
+            sums.add([torch.stack([x.detach().to(self.dtype) for x in losses.values()]), *gradients])
+            rollouts.append(rollout)
+        means = sums.total()
+        torch._foreach_div_(means, len(rollouts))
+        self.crew.mean_(means)
+        generator.deliver(means[1 : 1 + len(generator.tensors)])
+        judges.deliver(means[1 + len(generator.tensors) :])
+        return Stepped(self._move(dict(zip(losses, means[0].tolist(), strict=True))), Rollout.join(rollouts))
+
+    def _side_by_side(self, work: Callable[..., Any], *columns: Sequence[Any]) -> Iterable[Any]:
+        """Map, in order; on a CPU the cores are shared out among the passes, each in a thread of its own."""
+        if self.crew.device.type != "cpu":
+            return map(work, *columns)
+        if self._pool is None:
+            each = max(1, self._cores // len(columns[0]))  # torch counts threads by the thread that asks
+            workers = min(len(columns[0]), self._cores)
+            self._pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(each,))
+        return self._pool.map(work, *columns)
+
+    def _pass(
+        self, batch: Batch, noise: Tensor, generator: Leaves, judges: Leaves
+    ) -> tuple[dict[str, Tensor], Rollout, list[Tensor]]:
+        """Forward and backward once: the losses, the flight, and the gradients of both networks' leaves."""
+        with self._autocast():
+            mu, logvar = self.generator.encode(batch.rgbd[:, 0], generator.kernels)
+        mu, logvar = mu.to(self.dtype), logvar.to(self.dtype)
+        style = mu + (0.5 * logvar).exp() * noise
+        rollout = roll_out(self.generator, batch, style, generator.kernels, bf16=self.bf16)
+
+        # The losses on pictures are differentiated down to the pictures first: their graphs are gone before the
+        # rollout's is walked, and one pass of the discriminators serves both sides of the game.
+        frames = rollout.refined.detach().requires_grad_()
+        losses, generator_loss, discriminator_loss = self._judge(frames, batch, judges)
+        judges_grads = torch.autograd.grad(discriminator_loss, judges.tensors, retain_graph=True)
+        (frame_grads,) = torch.autograd.grad(generator_loss, frames)
+        losses["kl"] = kl_divergence(mu, logvar)
+        weighted_kl = self.settings.kl_weight * losses["kl"]
+        generator_grads = torch.autograd.grad(
+            [rollout.refined, weighted_kl], generator.tensors, [frame_grads, torch.ones_like(weighted_kl)]
+        )
+        losses["total"] = generator_loss + weighted_kl
+        return losses, rollout.detach(), [*generator_grads, *judges_grads]
+
+    def _judge(self, frames: Tensor, batch: Batch, judges: Leaves) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Each loss on pictures; the weighted sum for the generator, and that for the discriminators."""
+        settings, truth = self.settings, batch.rgbd[:, 1:]
+        fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
+        losses = {"l1": (fake - real).abs().mean()}
+        with self._autocast():
+            if self.perceptual is not None:
+                losses["perceptual"] = self.perceptual(fake[:, :3], real[:, :3])
+            (fake_logits, fake_features), (real_logits, real_features) = split(
+                self.discriminators(torch.cat([fake, real]), judges.kernels), [len(fake), len(real)]
+            )
+            losses["feature"] = feature_matching(real_features, fake_features)
+            losses["adversarial"] = hinge_generator(fake_logits)
+            if settings.balanced_sampling:
+                real_logits = self._balanced(real_logits, batch, judges)
+            losses["discriminator"] = hinge_discriminator(real_logits, fake_logits)
+        generator_loss = (
+            settings.l1_weight * losses["l1"]
+            + settings.perceptual_weight * losses.get("perceptual", frames.new_zeros(()))
+            + settings.feature_weight * losses["feature"]
+            + settings.adversarial_weight * losses["adversarial"]
+        )
+        return losses, generator_loss, settings.adversarial_weight * losses["discriminator"]
+
+    def _balanced(self, real_logits: list[Tensor], batch: Batch, judges: Leaves) -> list[Tensor]:
+        """InfiniteNature-Zero: the real picture beside a sequence's last frame is its own start picture."""
+        steps = batch.rgbd.shape[1] - 1
+        starts, _ = self.discriminators(batch.rgbd[:, 0], judges.kernels)
+        balanced = []
+        for logits, start in zip(real_logits, starts, strict=True):
+            by_step = logits.unflatten(0, (-1, steps))
+            balanced.append(torch.cat([by_step[:, :-1], start[:, None]], 1).flatten(0, 1))
+        return balanced
+
+    def _move(self, losses: Mapping[str, float]) -> dict[str, float]:
+        """Check, clip, and step both optimisers and the running mean; the losses and the gradients' lengths."""
+        state, settings = self.state, self.settings
+        networks = {"generator": self.generator, "discriminator": self.discriminators}
+        lengths = {
+            f"{name}_grad": float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
+            for name, network in networks.items()
+        }
+        scalars = {**losses, **lengths}
+        if not all(np.isfinite(value) for value in scalars.values()):
+            raise NotFiniteError(scalars)
+        factor = settings.rate_at(state.step)
+        for optimiser in state.optimisers().values():
+            for group in optimiser.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+            optimiser.step()
+        state.step += 1
+        self._average()
+        return scalars
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # A young mean forgets faster, or it would still hold the random weights of the start.
+        decay = min(self.settings.ema, (1 + self.state.step) / (10 + self.state.step))
+        update = get_ema_multi_avg_fn(decay)
+        update(list(self.mean.parameters()), list(self.generator.parameters()), None)
+        for kept, new in zip(self.mean.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(new)
+
+    def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
+        rates = [{"params": list(module.parameters()), "initial_lr": rate}]
+        return torch.optim.Adam(
+            rates,
+            rate,
+            (self.settings.beta1, self.settings.beta2),
+            eps=ADAM_EPSILON,
+            fused=self.crew.device.type in ("cpu", "cuda"),
+        )
+
+    def _noise(self, count: int) -> Tensor:
+        """Standard normal numbers for the styles, by place in the whole batch (see :mod:`.data`)."""
+        step, first = self.state.step, self.crew.rank * count
+        rows = [
+            np.random.default_rng([self.settings.seed, step, first + i, 1]).standard_normal(self.settings.style_size)
+            for i in range(count)
+        ]
+        return torch.from_numpy(np.stack(rows)).to(self.crew.device, self.dtype)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.crew.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+class NotFiniteError(Exception):
+    """A loss or gradient is NaN or infinite; the weights have not moved."""
+
+    def __init__(self, scalars: Mapping[str, float]) -> None:
+        wrong = {name: value for name, value in scalars.items() if not np.isfinite(value)}
+        super().__init__(", ".join(f"{name} is {value}" for name, value in wrong.items()))
+        self.scalars = dict(scalars)

@@ -1,0 +1,124 @@
+"""One process of a training run. Several are started by ``torchrun`` or ``accelerate launch`` on a plan file:
+
+torchrun --nproc-per-node 8 -m flythrough.train.loop.worker plan.json
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from flythrough.errors import FlythroughError
+from flythrough.scene.clips import Clip, load_clips
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import read_json, write_json
+
+from ..config import Settings
+from ..data.sequences import Sequences
+from ..data.shards import load_shards
+from .crew import Crew
+from .session import STOPPED, Session
+
+PLAN = "plan.json"
+CHECKPOINT = "checkpoint"
+
+
+def training_clips(workspace: Workspace, settings: Settings) -> Sequence[Clip]:
+    """The clips of the split ``train``. A workspace's only clip is trained on whatever its split."""
+    if settings.data == "shards":
+        return load_shards(workspace.root, settings.shards, "train")
+    if len(clips := load_clips(workspace)) == 1:
+        return clips
+    return [clip for clip in clips if clip.split == "train"]
+
+
+def train(workspace: Workspace, settings: Settings, folder: Path) -> dict[str, Any]:
+    """Train in this process, alone or as one of several; returns figures of the run.
+
+    Raises:
+        FlythroughError: as :class:`Sequences` and :meth:`Session.run`.
+    """
+    from ..model.native import save_checkpoint
+
+    clips = training_clips(workspace, settings)
+    sequences = Sequences(
+        clips,
+        unroll=settings.unroll,
+        height=settings.height,
+        width=settings.width,
+        seed=settings.seed,
+        flip=settings.flip,
+        cache_mb=settings.cache_mb,
+    )
+    crew = Crew(settings.device)
+    session = Session(settings, sequences, folder, crew)
+    session.run()
+    figures = {
+        "parameters": sum(p.numel() for p in session.trainer.generator.parameters()),
+        "perceptual": session.trainer.perceptual_name,
+        "clips": len(sequences.clips),
+        "clips_too_short": list(sequences.short),
+        "sequences": int(settings.steps * settings.batch * crew.size),
+        "unroll": settings.unroll,
+    }
+    if crew.leads:
+        record = {"step": session.state.step, "settings": settings.model_dump(mode="json"), **figures}
+        save_checkpoint(folder / CHECKPOINT, session.trainer.mean, record)
+    return figures
+
+
+def train_on_all(workspace: Workspace, settings: Settings, folder: Path, processes: int) -> dict[str, Any]:
+    """Train in several processes of this machine, one a GPU; returns figures of the run.
+
+    Raises:
+        FlythroughError: of kind "crash": a process failed; its message is above, and in the log.
+    """
+    plan = folder / PLAN
+    figures = folder / "figures.json"
+    write_json(
+        plan,
+        {
+            "workspace": str(workspace.root.absolute()),
+            "folder": str(folder.absolute()),
+            "settings": settings.model_dump(mode="json"),
+        },
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    threads = max(1, torch.get_num_threads() // processes)  # of one, where torchrun would give each a single one
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+    worker = ["-m", "flythrough.train.loop.worker", str(plan)]
+    with subprocess.Popen([*command, *worker], env=environment) as launcher:
+        try:
+            status = launcher.wait()
+        except KeyboardInterrupt:  # the workers had it too: let them save
+            status = launcher.wait()
+            raise SystemExit(STOPPED) from None
+    if status != 0:
+        raise FlythroughError(
+            f"A training process failed (torchrun ended with {status})",
+            remedy="Its own message stands above; the run goes on from its last saved state with --retry-errors",
+            kind="crash",
+        )
+    return dict(read_json(figures))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Train by a plan file."""
+    plan = read_json(Path(arguments[0]))
+    folder = Path(plan["folder"])
+    try:
+        figures = train(Workspace(plan["workspace"]), Settings.model_validate(plan["settings"]), folder)
+    except FlythroughError as error:
+        sys.exit(f"error [{error.kind}] {error}")
+    if os.environ.get("RANK", "0") == "0":
+        write_json(folder / "figures.json", figures)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,86 @@
+"""Our own checkpoints: a folder with ``model.safetensors`` and ``model.json``. Nothing in it runs code when read."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from flythrough.errors import ConfigError, InputError
+from flythrough.workspace.files import publish, read_json, write_json
+
+from .network import InfiniteNature
+
+WEIGHTS, RECORD = "model.safetensors", "model.json"
+FORMAT = "flythrough model 1"
+
+
+def save_checkpoint(folder: Path, model: InfiniteNature, record: Mapping[str, Any]) -> None:
+    """Write a model, and how it came to be, into ``folder``; each file is replaced only by a whole one.
+
+    Raises:
+        DiskError: no room, no rights.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    with publish(folder / WEIGHTS) as scratch:
+        scratch.write_bytes(save(tensors))
+    write_json(folder / RECORD, {"format": FORMAT, "model": dataclasses.asdict(model.config), **record})
+
+
+def load_checkpoint(folder: Path) -> InfiniteNature:
+    """Read a model, ready to fly: in evaluation mode, on the CPU, channels last (a fifth faster in bf16).
+
+    Raises:
+        InputError: the folder is no checkpoint of ours, or its weights do not fit its record.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    record = read_record(folder)
+    remedy = "Give the checkpoint folder that flythrough train wrote"
+    try:
+        model = InfiniteNature(**record["model"])
+        tensors = load_file(folder / WEIGHTS)
+    except (KeyError, TypeError, ConfigError, OSError, SafetensorError) as error:
+        raise InputError(f"{folder} is no checkpoint that can be read: {error}", remedy=remedy) from error
+    wanted = model.state_dict()
+    wrong = sorted(n for n in wanted.keys() | tensors.keys() if _shape(wanted, n) != _shape(tensors, n))
+    if wrong:
+        raise InputError(
+            f"{folder / WEIGHTS} is of another model than {RECORD} says: {len(wrong)} tensors differ, first {wrong[0]} "
+            f"({_shape(tensors, wrong[0])}, not {_shape(wanted, wrong[0])})",
+            remedy="Keep the two files of a checkpoint together",
+        )
+    model.load_state_dict(tensors)
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself.
+
+    Raises:
+        InputError: the folder is no checkpoint of ours.
+    """
+    remedy = "Give the checkpoint folder that flythrough train wrote"
+    path = Path(folder) / RECORD
+    if not path.is_file():
+        raise InputError(f"{folder} is no checkpoint: it has no {RECORD}", remedy=remedy)
+    try:
+        record = read_json(path)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is no JSON: {error}", remedy=remedy) from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(f"{path} is not of this format ({FORMAT})", remedy=remedy)
+    return record
+
+
+def _shape(tensors: Mapping[str, torch.Tensor], name: str) -> list[int] | None:
+    return list(tensors[name].shape) if name in tensors else None

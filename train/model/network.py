@@ -1,0 +1,234 @@
+"""The render-refine network of Infinite Nature (arXiv 2012.09855, section 4): encoder, SPADE generator, one step."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from flythrough.errors import ConfigError, InputError
+from flythrough.rendering.projection import MAX_SOBEL
+from flythrough.rendering.render import render
+from flythrough.scene.geometry import Intrinsics, Pose
+
+from .layers import Image, Kernels, SpadeBlock, SpectralConv, instance_norm, leaky, normalise
+
+Rgbd = Float[Tensor, "batch 4 height width"]
+Mask = Float[Tensor, "batch 1 height width"]
+Style = Float[Tensor, "batch style"]
+
+CONDITION = 5  # channels: rgbd and mask
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a network's weights fit.
+
+    Attributes:
+        height, width: of the picture, pixels; multiples of 32.
+        base_width: channels at full resolution; 32 in the release.
+        style_size: length of the style vector.
+        max_sobel: steepness from which the renderer counts a surface as stretched; see :func:`render`.
+    """
+
+    height: int = 160
+    width: int = 256
+    base_width: int = 32
+    style_size: int = 256
+    max_sobel: float = MAX_SOBEL
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "base_width", "style_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ConfigError(f"{name} is {value!r}", remedy="Give a whole number above 0")
+        if self.height % 32 or self.width % 32:
+            raise ConfigError(
+                f"The model's size is {self.width} x {self.height}",
+                remedy="Width and height must be multiples of 32, such as 256 x 160 or 96 x 64",
+            )
+        if self.base_width % 2:
+            raise ConfigError(f"base_width is {self.base_width}", remedy="Give an even number; the release has 32")
+        if not self.max_sobel > 0:
+            raise ConfigError(f"max_sobel is {self.max_sobel}", remedy="Give a number above 0")
+
+
+class Step(NamedTuple):
+    """One render-refine step: what was rendered, what of it was seen, and what came of it."""
+
+    rendered: Rgbd
+    mask: Mask
+    rgbd: Rgbd
+
+
+class Encoder(nn.Module):
+    """RGBD in 0..1 to the mean and log variance of its style."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        widths = [4, *(config.base_width // 2 * factor for factor in (1, 2, 4, 8, 8, 8))]
+        self.convs = nn.ModuleList(SpectralConv(a, b, 3, stride=2) for a, b in itertools.pairwise(widths))
+        features = widths[-1] * -(-config.height // 64) * -(-config.width // 64)
+        self.linear_mu = nn.Linear(features, config.style_size)
+        self.linear_logvar = nn.Linear(features, config.style_size)
+
+    def forward(self, rgbd: Rgbd, kernels: Kernels) -> tuple[Style, Style]:
+        x = 2 * rgbd - 1
+        for conv in self.convs:
+            x = leaky(instance_norm(conv(x, kernels)))
+        x = x.permute(0, 2, 3, 1).flatten(1)  # the release's order: rows, columns, channels
+        return self.linear_mu(x), self.linear_logvar(x)
+
+
+class Generator(nn.Module):
+    """Style and condition (rgbd and mask, in -1..1 and 0..1) to an RGBD image in 0..1."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        c, hidden = config.base_width, 4 * config.base_width
+        self.start = (config.height // 32, config.width // 32, 16 * c)
+        self.linear = nn.Linear(config.style_size, self.start[0] * self.start[1] * self.start[2])
+        self.head = SpadeBlock(16 * c, 16 * c, CONDITION, hidden)
+        self.middle_0 = SpadeBlock(16 * c, 16 * c, CONDITION, hidden)
+        self.middle_1 = SpadeBlock(16 * c, 16 * c, CONDITION, hidden)
+        self.up_0 = SpadeBlock(16 * c, 8 * c, CONDITION, hidden)
+        self.up_1 = SpadeBlock(8 * c, 4 * c, CONDITION, hidden)
+        self.up_2 = SpadeBlock(4 * c, 2 * c, CONDITION, hidden)
+        self.up_3 = SpadeBlock(2 * c, c, CONDITION, hidden)
+        self.conv = SpectralConv(c, 4, 3)
+        self.checkpointing = False  # recompute each block in the backward pass instead of keeping its insides
+
+    def forward(self, style: Style, condition: Image, kernels: Kernels) -> Rgbd:
+        x = self.linear(style).view(-1, *self.start).permute(0, 3, 1, 2)
+        x = self._block(self.head, x, condition, kernels)
+        x = self._block(self.middle_0, upsample(x), condition, kernels)
+        x = self._block(self.middle_1, x, condition, kernels)
+        for block in (self.up_0, self.up_1, self.up_2, self.up_3):
+            x = self._block(block, upsample(x), condition, kernels)
+        return (torch.tanh(self.conv(leaky(x), kernels)) + 1) / 2
+
+    def _block(self, block: SpadeBlock, x: Image, condition: Image, kernels: Kernels) -> Image:
+        condition = shrink(condition, x.shape[-1])
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(block, x, condition, kernels, use_reentrant=False)
+        return block(x, condition, kernels)
+
+
+class InfiniteNature(nn.Module):
+    """Perpetual view generation: ``encode`` the start once, then ``step`` from pose to pose.
+
+    In training mode every call advances the power iteration of the spectral norm, unless it is given the
+    ``kernels`` of :meth:`normalise`; an unrolled training step makes them once and hands them to all calls.
+
+    Args:
+        height, width: of the picture, multiples of 32; the release's by default.
+        base_width: channels at full resolution.
+        style_size: length of the style vector.
+        max_sobel: steepness from which a surface counts as stretched; the release's, for 160 rows, by default.
+    """
+
+    def __init__(
+        self,
+        height: int = 160,
+        width: int = 256,
+        base_width: int = 32,
+        style_size: int = 256,
+        max_sobel: float = MAX_SOBEL,
+    ) -> None:
+        super().__init__()
+        self.config = ModelConfig(height, width, base_width, style_size, max_sobel)
+        self.encoder = Encoder(self.config)
+        self.generator = Generator(self.config)
+
+    def normalise(self) -> Kernels:
+        """The spectrally normalised kernels, for any number of calls until the weights change."""
+        return normalise(self, keep=self.training)
+
+    def encode(self, rgbd: Rgbd, kernels: Kernels | None = None) -> tuple[Style, Style]:
+        """Mean and log variance of the style of ``rgbd`` (values in 0..1)."""
+        self._check(rgbd, 4, "rgbd")
+        return self.encoder(rgbd, kernels or normalise(self.encoder, keep=self.training))
+
+    def refine(self, rgbd: Rgbd, mask: Mask, style: Style, kernels: Kernels | None = None) -> Rgbd:
+        """Fill the holes of a rendered ``rgbd`` and add detail; ``mask`` is 1 where it was seen."""
+        self._check(rgbd, 4, "rgbd")
+        self._check(mask, 1, "mask")
+        if style.shape != (len(rgbd), self.config.style_size):
+            raise InputError(
+                f"style has shape {list(style.shape)}", remedy=f"Give {[len(rgbd), self.config.style_size]}"
+            )
+        condition = torch.cat([2 * rgbd - 1, mask], 1)
+        return self.generator(style, condition, kernels or normalise(self.generator, keep=self.training))
+
+    def render(
+        self, rgbd: Rgbd, pose: Pose, intrinsics: Intrinsics, next_pose: Pose, next_intrinsics: Intrinsics
+    ) -> tuple[Rgbd, Mask]:
+        """The picture warped to ``next_pose``, and where that can be trusted; with this model's ``max_sobel``."""
+        return render(rgbd, pose, intrinsics, next_pose, next_intrinsics, max_sobel=self.config.max_sobel)
+
+    def step(
+        self,
+        rgbd: Rgbd,
+        pose: Pose,
+        next_pose: Pose,
+        intrinsics: Intrinsics,
+        style: Style,
+        kernels: Kernels | None = None,
+    ) -> Rgbd:
+        """The picture at ``next_pose``, from the one at ``pose``."""
+        return self.advance(rgbd, pose, next_pose, intrinsics, style, kernels).rgbd
+
+    def advance(
+        self,
+        rgbd: Rgbd,
+        pose: Pose,
+        next_pose: Pose,
+        intrinsics: Intrinsics,
+        style: Style,
+        kernels: Kernels | None = None,
+    ) -> Step:
+        """As :meth:`step`, and what was rendered on the way."""
+        self._check(rgbd, 4, "rgbd")
+        rendered, mask = self.render(full(rgbd), pose, intrinsics, next_pose, intrinsics)
+        refined = self.refine(rendered, mask, style, kernels)
+        return Step(rendered, mask, ground(full(refined), rendered, mask))
+
+    def _check(self, image: Tensor, channels: int, name: str) -> None:
+        wanted = (channels, self.config.height, self.config.width)
+        if image.ndim != 4 or image.shape[1:] != wanted:
+            raise InputError(
+                f"{name} has shape {list(image.shape)}, but this model works on [batch, {', '.join(map(str, wanted))}]",
+                remedy="Resize the picture, or make or train a model of that size (a multiple of 32)",
+            )
+        if not image.is_floating_point():
+            raise InputError(f"{name} is {image.dtype}", remedy="Give floating-point values in [0, 1]")
+
+
+def full(x: Tensor) -> Tensor:
+    """At least float32: geometry is never computed in half precision."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def ground(refined: Rgbd, rendered: Rgbd, mask: Mask) -> Rgbd:
+    """Rescale the refined disparity to agree with the rendered one where that was seen (geometric grounding)."""
+    wanted, got = rendered[:, 3:].clamp(0.01, 1), refined[:, 3:].clamp(0.01, 1)
+    log_scale = (mask * (wanted.log() - got.log())).sum((1, 2, 3), keepdim=True)
+    log_scale = log_scale / (mask.sum((1, 2, 3), keepdim=True) + 1e-4)
+    return torch.cat([refined[:, :3], (log_scale.exp() * refined[:, 3:]).clamp(0, 1)], 1)
+
+
+def upsample(x: Image) -> Image:
+    """Twice the size, nearest."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def shrink(condition: Image, width: int) -> Image:
+    """Area resize to ``width`` (an integer ratio)."""
+    factor = condition.shape[-1] // width
+    return F.avg_pool2d(condition, factor) if factor > 1 else condition
