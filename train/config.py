@@ -15,7 +15,7 @@ FREE = frozenset(
     {"device", "processes", "workers", "cache_mb", "micro_batch"}
     | {"log_every", "strip_every", "video_every", "video_steps", "save_every"}
 )
-PresetName = Literal["auto", "paper", "laptop", "tiny"]
+PresetName = Literal["auto", "paper", "laptop", "tiny", "ship"]
 
 
 class Settings(Section):
@@ -40,8 +40,23 @@ class Settings(Section):
     unroll_start: int = Field(5, ge=1, description="T at the start of training; it grows to unroll")
     unroll_every: int = Field(25_000, ge=1, description="Optimiser steps between growths of T by one")
     flip: bool = Field(True, description="Mirror half of the sequences left to right")
-    data: Literal["workspace", "shards"] = Field(
-        "workspace", description="Read clips from the workspace or from shards"
+    data: Literal["workspace", "shards", "islands"] = Field(
+        "workspace", description="Read clips from the workspace, from shards, or film islands of the sample world"
+    )
+    islands: int = Field(120, ge=1, description="Islands to film for data = islands, five takes each")
+    color_jitter: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Strength of random colour changes, one a flight; 0 = none",
+    )
+    replay: float = Field(
+        0.0, ge=0, le=1, description="Share of a batch that goes on from the model's own last pictures; 0 = none"
+    )
+    replay_age: int = Field(56, ge=1, description="Longest flight of a sequence that goes on, steps")
+    replay_from: int = Field(0, ge=0, description="Optimiser step at which sequences begin to go on")
+    replay_decay: float = Field(
+        8.0, gt=0, description="Steps flown after which the L1 distance weighs half: it is divided by 1 + age / this"
     )
     shards: str = Field("", description="Glob of WebDataset .tar files, relative to the workspace, for data = shards")
     workers: int = Field(4, ge=1, description="Threads that decode pictures in the background")
@@ -159,6 +174,29 @@ PRESETS: dict[str, dict[str, Any]] = {
         "video_every": 0,
         "save_every": 200,
     },
+}
+# The model in the package: as tiny, on many islands with true poses, and long enough on its own flights to last.
+PRESETS["ship"] = PRESETS["tiny"] | {
+    "data": "islands",
+    "islands": 120,
+    "color_jitter": 0.7,
+    "unroll": 3,
+    "unroll_every": 500,
+    "replay": 0.5,
+    "replay_age": 56,
+    "replay_from": 1500,
+    "steps": 60_000,
+    "generator_rate": 4e-4,
+    "discriminator_rate": 4e-4,
+    "ema": 0.998,
+    "kl_weight": 0.05 / 64,
+    "workers": 2,
+    "cache_mb": 0,
+    "log_every": 20,
+    "strip_every": 250,
+    "video_every": 1000,
+    "video_steps": 100,
+    "save_every": 250,
 }
 
 

@@ -44,7 +44,7 @@ def test_a_mirrored_sequence_renders_to_the_mirror_of_what_the_sequence_renders_
         image, pose, lens = torch.from_numpy(rgbd[:1]), torch.from_numpy(poses), torch.from_numpy(intrinsics)
         return render(image, pose[:1], lens[:1], pose[2:], lens[2:], max_sobel=1.0)[0]
 
-    straight, mirrored = (drawn.load(Pick(0, 1, 2, flipped), 2) for flipped in (False, True))
+    straight, mirrored = (drawn.load(Pick(0, 1, 2, flipped), 2)[:3] for flipped in (False, True))
     wanted = view(*straight).flip(-1)
     # Not zero: quads are cut into triangles along the other diagonal.
     right = (view(*mirrored) - wanted).abs().mean()
@@ -59,7 +59,7 @@ def test_a_mirrored_sequence_renders_to_the_mirror_of_what_the_sequence_renders_
 
 def test_frames_are_taken_at_the_training_speed_and_poses_are_relative_to_the_first(clips: list[Clip]) -> None:
     drawn = sequences(clips)
-    rgbd, poses, _ = drawn.load(Pick(0, 3, 2, False), 2)
+    rgbd, poses, _, _ = drawn.load(Pick(0, 3, 2, False), 2)
     np.testing.assert_allclose(rgbd[1], clips[0].rgbd(5, **SIZE), atol=1e-3)
     np.testing.assert_allclose(poses[0], np.eye(3, 4), atol=1e-6)
     center = -poses[2, :, :3].T @ poses[2, :, 3]
@@ -68,7 +68,7 @@ def test_frames_are_taken_at_the_training_speed_and_poses_are_relative_to_the_fi
 
 
 def test_colours_and_disparity_are_those_recorded(clips: list[Clip]) -> None:
-    rgbd, _, _ = sequences(clips).load(Pick(1, 0, 2, False), 1)
+    rgbd, _, _, _ = sequences(clips).load(Pick(1, 0, 2, False), 1)
     np.testing.assert_allclose(rgbd[0, :3].transpose(1, 2, 0) * 255, clips[1].frame(0), atol=0.2)
     assert 0 <= rgbd[:, 3].min() < 0.01 < 0.6 < rgbd[:, 3].max() <= 1
 

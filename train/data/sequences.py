@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from flythrough.errors import InputError
 from flythrough.scene.clips import Clip
 from flythrough.scene.geometry import compose, flip_intrinsics, flip_pose, invert
 
+from .color_jitter import Tint
+from .replay import Flight, ReplaySchedule
+
 
 @dataclass(frozen=True)
 class Pick:
@@ -30,17 +33,25 @@ class Pick:
     start: int
     stride: int
     flipped: bool
+    age: int = 0  # steps flown before; over 0, the sequence goes on from the model's own picture
+    tint: Tint | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences of T + 1 frames. Poses are relative to each sequence's first frame."""
+    """Sequences of T + 1 frames. Poses are relative to each sequence's first frame.
+
+    ``takeoff`` is the recorded frame that each sequence's flight began with, and ``age`` the steps flown since; where
+    that is 0, ``takeoff`` is the sequence's first frame.
+    """
 
     clips: tuple[str, ...]
     picks: tuple[Pick, ...]
     rgbd: Float[Tensor, "b t 4 h w"]
     poses: Float[Tensor, "b t 3 4"]  # cam_from_first
     intrinsics: Float[Tensor, "b t 4"]
+    takeoff: Float[Tensor, "b 4 h w"]
+    age: Float[Tensor, "b"]
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -48,13 +59,17 @@ class Batch:
     def split(self, size: int) -> list[Batch]:
         """The batch in parts of ``size`` sequences."""
         parts = [slice(k, k + size) for k in range(0, len(self), size)]
-        return [Batch(self.clips[p], self.picks[p], self.rgbd[p], self.poses[p], self.intrinsics[p]) for p in parts]
+        return [Batch(*(getattr(self, field.name)[part] for field in fields(self))) for part in parts]
+
+    def start_from(self, rgbd: Float[Tensor, "b 4 h w"]) -> Batch:
+        """The batch with other first pictures."""
+        return replace(self, rgbd=torch.cat([rgbd[:, None], self.rgbd[:, 1:]], 1))
 
     def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Batch:
         """The batch on a device."""
         move = [
             (x.pin_memory() if device.type == "cuda" else x).to(device, dtype, non_blocking=True)
-            for x in (self.rgbd, self.poses, self.intrinsics)
+            for x in (self.rgbd, self.poses, self.intrinsics, self.takeoff, self.age)
         ]
         return Batch(self.clips, self.picks, *move)
 
@@ -69,6 +84,8 @@ class Sequences:
         width: as ``height``.
         seed: of the draw.
         flip: mirror half of the sequences.
+        color_jitter: how far a flight's colours are changed at random; 0 leaves them.
+        replay: which sequences go on from the model's own pictures; none by default.
         cache_mb: memory for decoded frames.
 
     A clip too short for T steps at its training speed is flown more slowly (every stride-th frame, the largest
@@ -87,6 +104,8 @@ class Sequences:
         width: int,
         seed: int = 0,
         flip: bool = True,
+        color_jitter: float = 0.0,
+        replay: ReplaySchedule | None = None,
         cache_mb: int = 512,
     ) -> None:
         if not clips:
@@ -107,26 +126,40 @@ class Sequences:
         self.strides = [max(1, min(clip.steps, (len(clip) - 1) // unroll)) for clip in self.clips]
         starts = [len(clip) - stride * unroll for clip, stride in zip(self.clips, self.strides, strict=True)]
         self._ends = np.cumsum(starts)
+        self.color_jitter, self.replay = color_jitter, replay
+        if replay is not None:
+            replay.max_age = min(replay.max_age, *(len(clip) - 1 for clip in self.clips))
         self._cache = FrameCache(cache_mb * 2**20)
 
     def pick(self, step: int, place: int) -> Pick:
         """The sequence at a place of the whole batch (over all processes) of an optimiser step."""
-        random = np.random.default_rng([self.seed, step, place])
+        flight = Flight(step, 0, self.unroll) if self.replay is None else self.replay.flight(step, place)
+        random = np.random.default_rng([self.seed, flight.takeoff, place])
         number = int(random.integers(self._ends[-1]))
         clip = int(np.searchsorted(self._ends, number, side="right"))
         start = number - (int(self._ends[clip - 1]) if clip else 0)
-        return Pick(clip, start, self.strides[clip], bool(self.flip and random.random() < 0.5))
+        last = len(self.clips[clip]) - 1
+        stride = max(1, min(self.strides[clip], last // flight.length))
+        start = min(start, last - stride * flight.length)
+        flipped = bool(self.flip and random.random() < 0.5)
+        tint = Tint.draw(random, self.color_jitter) if self.color_jitter else None
+        return Pick(clip, start + stride * flight.age, stride, flipped, flight.age, tint)
 
-    def load(self, pick: Pick, unroll: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """RGBD ``[t, 4, h, w]``, poses ``[t, 3, 4]`` relative to the first, intrinsics ``[t, 4]``; float32."""
+    def load(self, pick: Pick, unroll: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """RGBD ``[t, 4, h, w]``, poses ``[t, 3, 4]`` relative to the first, intrinsics ``[t, 4]``, and the RGBD
+        ``[4, h, w]`` of the flight's first frame; float32."""
         clip = self.clips[pick.clip]
         indices = [pick.start + pick.stride * k for k in range(unroll + 1)]
-        rgbd = np.stack([self._frame(pick.clip, index) for index in indices]).astype(np.float32)
+        takeoff = pick.start - pick.stride * pick.age
+        rgbd = np.stack([self._frame(pick.clip, index) for index in (takeoff, *indices)]).astype(np.float32)
+        if pick.tint is not None:
+            rgbd[:, :3] = pick.tint.apply(rgbd[:, :3])
         poses, intrinsics = clip.cameras.poses[indices], clip.cameras.intrinsics[indices]
         poses = compose(poses, invert(poses[0]))
         if pick.flipped:
             rgbd, poses, intrinsics = rgbd[..., ::-1], flip_pose(poses), flip_intrinsics(intrinsics)
-        return np.ascontiguousarray(rgbd), poses.astype(np.float32), intrinsics.astype(np.float32)
+        rgbd = np.ascontiguousarray(rgbd)
+        return rgbd[1:], poses.astype(np.float32), intrinsics.astype(np.float32), rgbd[0]
 
     def _frame(self, clip: int, index: int) -> np.ndarray:
         # Half precision, in the cache and out of it, so that the cache's size changes no result.
@@ -203,8 +236,10 @@ class Loader:
 
     def _collate(self, picks: list[Pick], jobs: list[Future]) -> Batch:
         columns = zip(*(job.result() for job in jobs), strict=True)
-        rgbd, poses, intrinsics = (torch.from_numpy(np.stack(column)) for column in columns)
-        return Batch(tuple(self.sequences.clips[p.clip].id for p in picks), tuple(picks), rgbd, poses, intrinsics)
+        rgbd, poses, intrinsics, takeoff = (torch.from_numpy(np.stack(column)) for column in columns)
+        clips = tuple(self.sequences.clips[p.clip].id for p in picks)
+        age = torch.tensor([float(p.age) for p in picks])
+        return Batch(clips, tuple(picks), rgbd, poses, intrinsics, takeoff, age)
 
 
 def check_cameras(clip: Clip) -> None:

@@ -19,6 +19,8 @@ from torch.optim import Optimizer
 from flythrough.errors import InputError
 from flythrough.workspace.files import publish
 
+from ..data.replay import ReplayMemory
+
 FORMAT = "flythrough training state 1"
 STATE_FILE = "state.safetensors"
 
@@ -33,6 +35,7 @@ class TrainState:
     generator_optimiser: Optimizer
     discriminator_optimiser: Optimizer
     step: int = 0  # optimiser steps taken
+    replay: ReplayMemory | None = None  # the model's own last pictures
 
     def modules(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, "mean": self.mean, "discriminators": self.discriminators}
@@ -52,6 +55,8 @@ def save_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> No
     tensors: dict[str, Tensor] = {"random/torch": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
+    if state.replay is not None:
+        tensors["replay/rgbd"] = state.replay.rgbd
     for name, module in state.modules().items():
         tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
     for name, optimiser in state.optimisers().items():
@@ -88,6 +93,8 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> No
             index, _, moment = key.partition("/")
             moments.setdefault(int(index), {})[moment] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    if state.replay is not None:
+        state.replay.rgbd = tensors["replay/rgbd"]
     torch.set_rng_state(tensors["random/torch"])
     if "random/cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random/cuda"])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..config import Settings
+from ..data.replay import ReplayMemory
 from ..data.sequences import Batch
 from ..model.discriminator import Discriminators, split
 from ..model.network import InfiniteNature
@@ -60,6 +61,8 @@ class Trainer:
             self._adam(generator, settings.generator_rate),
             self._adam(discriminators, settings.discriminator_rate),
         )
+        if settings.replay:
+            self.state.replay = ReplayMemory(settings.batch, (4, settings.height, settings.width))
         self.generator, self.mean, self.discriminators = generator, mean, discriminators
         self.perceptual: Any = None
         if settings.perceptual_weight:
@@ -84,6 +87,8 @@ class Trainer:
             torch.set_num_threads(self._cores)
 
     def _step(self, batch: Batch) -> Stepped:
+        if self.state.replay is not None:
+            batch = batch.start_from(self.state.replay.starts(batch.takeoff, batch.age))
         generator, judges = Leaves(self.generator), Leaves(self.discriminators)
         size = self.settings.micro_batch or (1 if self.crew.device.type == "cpu" else len(batch))
         parts, noises = batch.split(size), self._noise(len(batch)).split(size)
@@ -98,7 +103,10 @@ class Trainer:
         self.crew.mean_(means)
         generator.deliver(means[1 : 1 + len(generator.tensors)])
         judges.deliver(means[1 + len(generator.tensors) :])
-        return Stepped(self._move(dict(zip(losses, means[0].tolist(), strict=True))), Rollout.join(rollouts))
+        rollout = Rollout.join(rollouts)
+        if self.state.replay is not None:
+            self.state.replay.keep(rollout.refined[:, -1])
+        return Stepped(self._move(dict(zip(losses, means[0].tolist(), strict=True))), rollout)
 
     def _side_by_side(self, work: Callable[..., Any], *columns: Sequence[Any]) -> Iterable[Any]:
         """Map, in order; on a CPU the cores are shared out among the passes, each in a thread of its own."""
@@ -115,7 +123,7 @@ class Trainer:
     ) -> tuple[dict[str, Tensor], Rollout, list[Tensor]]:
         """Forward and backward once: the losses, the flight, and the gradients of both networks' leaves."""
         with self._autocast():
-            mu, logvar = self.generator.encode(batch.rgbd[:, 0], generator.kernels)
+            mu, logvar = self.generator.encode(batch.takeoff, generator.kernels)
         mu, logvar = mu.to(self.dtype), logvar.to(self.dtype)
         style = mu + (0.5 * logvar).exp() * noise
         rollout = roll_out(self.generator, batch, style, generator.kernels, bf16=self.bf16)
@@ -138,7 +146,9 @@ class Trainer:
         """Each loss on pictures; the weighted sum for the generator, and that for the discriminators."""
         settings, truth = self.settings, batch.rgbd[:, 1:]
         fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
-        losses = {"l1": (fake - real).abs().mean()}
+        # The further a flight has gone, the less the recording says of what is to be seen.
+        certainty = 1 / (1 + batch.age / settings.replay_decay)
+        losses = {"l1": (certainty * (frames - truth).abs().flatten(1).mean(1)).mean()}
         with self._autocast():
             if self.perceptual is not None:
                 losses["perceptual"] = self.perceptual(fake[:, :3], real[:, :3])
@@ -161,7 +171,7 @@ class Trainer:
     def _balanced(self, real_logits: list[Tensor], batch: Batch, judges: Leaves) -> list[Tensor]:
         """InfiniteNature-Zero: the real picture beside a sequence's last frame is its own start picture."""
         steps = batch.rgbd.shape[1] - 1
-        starts, _ = self.discriminators(batch.rgbd[:, 0], judges.kernels)
+        starts, _ = self.discriminators(batch.takeoff, judges.kernels)
         balanced = []
         for logits, start in zip(real_logits, starts, strict=True):
             by_step = logits.unflatten(0, (-1, steps))

@@ -20,12 +20,15 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import read_json, write_json
 
 from ..config import Settings
+from ..data.islands import film_islands
+from ..data.replay import ReplaySchedule
 from ..data.sequences import Sequences
 from ..data.shards import load_shards
 from .crew import Crew
 from .session import STOPPED, Session
 
 PLAN = "plan.json"
+ISLANDS = ".islands"
 CHECKPOINT = "checkpoint"
 
 
@@ -33,6 +36,8 @@ def training_clips(workspace: Workspace, settings: Settings) -> Sequence[Clip]:
     """The clips of the split ``train``. A workspace's only clip is trained on whatever its split."""
     if settings.data == "shards":
         return load_shards(workspace.root, settings.shards, "train")
+    if settings.data == "islands":
+        return film_islands(workspace / "train" / ISLANDS, settings.islands, settings.height, settings.width)
     if len(clips := load_clips(workspace)) == 1:
         return clips
     return [clip for clip in clips if clip.split == "train"]
@@ -47,6 +52,7 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> dict[str, A
     from ..model.native import save_checkpoint
 
     clips = training_clips(workspace, settings)
+    crew = Crew(settings.device)
     sequences = Sequences(
         clips,
         unroll=settings.unroll,
@@ -54,9 +60,10 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> dict[str, A
         width=settings.width,
         seed=settings.seed,
         flip=settings.flip,
+        color_jitter=settings.color_jitter,
+        replay=_replay(settings, crew.size),
         cache_mb=settings.cache_mb,
     )
-    crew = Crew(settings.device)
     session = Session(settings, sequences, folder, crew)
     session.run()
     figures = {
@@ -71,6 +78,20 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> dict[str, A
         record = {"step": session.state.step, "settings": settings.model_dump(mode="json"), **figures}
         save_checkpoint(folder / CHECKPOINT, session.trainer.mean, record)
     return figures
+
+
+def _replay(settings: Settings, processes: int) -> ReplaySchedule | None:
+    if not settings.replay:
+        return None
+    return ReplaySchedule(
+        share=settings.replay,
+        batch=settings.batch,
+        processes=processes,
+        max_age=settings.replay_age,
+        start=settings.replay_from,
+        unroll_at=settings.unroll_at,
+        seed=settings.seed,
+    )
 
 
 def train_on_all(workspace: Workspace, settings: Settings, folder: Path, processes: int) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""Training on own flights: some sequences of a batch go on from the picture that the model itself made last.
+
+A model that is only trained on recorded starts has never seen what it makes after twenty steps, and runs away from
+there. A *flight* here is a run of consecutive sequences at one place of the batch along one take: the first starts
+from the recorded frame, each further one from the last picture of the one before. Which flights there are, and how
+long they last, is a function of (seed, place) alone, so a resumed run goes on exactly; only the pictures are state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A flight as one of its sequences sees it.
+
+    Attributes:
+        takeoff: optimiser step of its first sequence.
+        age: steps of the method flown before this sequence.
+        length: steps of the method of the whole flight.
+    """
+
+    takeoff: int
+    age: int
+    length: int
+
+
+class ReplaySchedule:
+    """Which flight each place of the batch is on.
+
+    Args:
+        share: of the places, from the end of the batch, that go on from own pictures.
+        batch: places of the batch, of one process.
+        processes: how many train together.
+        max_age: longest flight, in steps of the method.
+        start: optimiser step from which flights last longer than one sequence.
+        unroll_at: T at an optimiser step.
+        seed: of the flights' lengths.
+    """
+
+    def __init__(
+        self,
+        *,
+        share: float,
+        batch: int,
+        processes: int = 1,
+        max_age: int,
+        start: int,
+        unroll_at: Callable[[int], int],
+        seed: int,
+    ) -> None:
+        self.first_place = round((1 - share) * batch * processes)
+        self.max_age, self.start, self.unroll_at, self.seed = max_age, start, unroll_at, seed
+        self._flights: dict[int, range] = {}  # by place, the optimiser steps of the flight asked for last
+
+    def flight(self, step: int, place: int) -> Flight:
+        """The flight that ``place`` is on at an optimiser step."""
+        if place < self.first_place or step < self.start:
+            steps = range(step, step + 1)
+        else:
+            steps = self._flights.get(place, range(0))
+            if not steps or steps.start > step:
+                steps = self._take_off(place, self.start)
+            while step not in steps:
+                steps = self._take_off(place, steps.stop)
+            self._flights[place] = steps
+        return Flight(
+            steps.start,
+            age=sum(map(self.unroll_at, range(steps.start, step))),
+            length=sum(map(self.unroll_at, steps)),
+        )
+
+    def _take_off(self, place: int, step: int) -> range:
+        # Uniform lengths: old pictures are as common as young ones that have some way to go.
+        random = np.random.default_rng([self.seed, step, place, 2])
+        longest = max(1, self.max_age // self.unroll_at(step))
+        return range(step, step + int(random.integers(1, longest + 1)))
+
+
+class ReplayMemory:
+    """The last picture of every place; part of the training state.
+
+    Args:
+        batch: places of this process.
+        shape: ``(4, h, w)``.
+    """
+
+    def __init__(self, batch: int, shape: tuple[int, int, int]) -> None:
+        self.rgbd: Float[Tensor, "b 4 h w"] = torch.zeros(batch, *shape)
+
+    def starts(self, recorded: Float[Tensor, "b 4 h w"], age: Float[Tensor, "b"]) -> Float[Tensor, "b 4 h w"]:
+        """Where each sequence starts: the recorded frame at age 0, else the model's own last picture."""
+        own = self.rgbd.to(recorded)
+        return torch.where((age > 0)[:, None, None, None], own, recorded)
+
+    def keep(self, last: Float[Tensor, "b 4 h w"]) -> None:
+        """Remember the pictures that the sequences ended with."""
+        self.rgbd = last.detach().float().cpu()
