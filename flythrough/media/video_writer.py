@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from contextlib import suppress
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -15,22 +15,29 @@ from jaxtyping import UInt8
 
 from ..errors import FlythroughError, MissingDependency
 
+FFMPEG_VARIABLE = "FLYTHROUGH_FFMPEG"
 
-@lru_cache
+
 def ffmpeg_path() -> str:
-    """The ffmpeg program: the system's, else the one imageio-ffmpeg carries.
+    """The ffmpeg program: the one that ``FLYTHROUGH_FFMPEG`` names, else imageio-ffmpeg's, else the system's.
+
+    imageio-ffmpeg comes first because its version is known: older ones, such as Debian 12's 5.1, lack options that
+    are used here.
 
     Raises:
-        MissingDependency: there is neither.
+        MissingDependency: there is none, or ``FLYTHROUGH_FFMPEG`` names no program.
     """
-    if found := shutil.which("ffmpeg"):
-        return found
-    try:
+    if named := os.environ.get(FFMPEG_VARIABLE):
+        if found := shutil.which(named):
+            return found
+        raise MissingDependency(f"{FFMPEG_VARIABLE} = {named!r} is not a program", remedy="Name one, or unset it")
+    with suppress(ImportError, RuntimeError):
         import imageio_ffmpeg
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError) as error:
-        raise MissingDependency("There is no ffmpeg", remedy="pip install imageio-ffmpeg") from error
+    if found := shutil.which("ffmpeg"):
+        return found
+    raise MissingDependency("There is no ffmpeg", remedy="pip install imageio-ffmpeg")
 
 
 class VideoWriter:

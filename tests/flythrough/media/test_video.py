@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from flythrough.errors import MissingDependency
 from flythrough.media.video_reader import frames, microseconds, seek_frame
 from flythrough.media.video_writer import VideoWriter, ffmpeg_path
 
@@ -84,3 +85,17 @@ def test_a_late_piece_is_not_decoded_from_the_beginning(film: Path, monkeypatch:
 @example(5, Fraction(1, 2_000_000))
 def test_microseconds_are_rounded_as_fractions_are(ticks: int, base: Fraction) -> None:
     assert microseconds(ticks, base) == round(ticks * base * 10**6)
+
+
+def test_the_bundled_ffmpeg_is_used_unless_another_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "ffmpeg"
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("FLYTHROUGH_FFMPEG", raising=False)
+    assert ffmpeg_path() != str(other)
+    monkeypatch.setenv("FLYTHROUGH_FFMPEG", str(other))
+    assert ffmpeg_path() == str(other)
+    monkeypatch.setenv("FLYTHROUGH_FFMPEG", str(tmp_path / "none"))
+    with pytest.raises(MissingDependency, match="FLYTHROUGH_FFMPEG"):
+        ffmpeg_path()
