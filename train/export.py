@@ -9,7 +9,6 @@ import torch
 
 from flythrough.errors import InputError
 
-from .config import Settings
 from .model import InfiniteNature
 from .native import save_checkpoint
 from .state import FORMAT
@@ -49,7 +48,6 @@ def export_state(state: Path, folder: Path) -> InfiniteNature:
     shape = {name: chosen[name] for name in ("height", "width", "base_width", "style_size", "max_sobel")}
     model = InfiniteNature(**shape).half()
     model.load_state_dict(tensors)
-    settings = {name: value for name, value in chosen.items() if name in Settings.model_fields}
-    record = {"step": int(metadata["step"]), "settings": settings, "perceptual": chosen["perceptual"]}
+    record = {"step": int(metadata["step"]), "settings": chosen}
     save_checkpoint(folder, model, record)
     return model
