@@ -14,10 +14,11 @@ from flythrough.errors import InputError
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
-    """Add ``flythrough fly``, ``flythrough train report`` and ``flythrough train import``."""
+    """Add ``flythrough fly``, ``flythrough train report``, ``import`` and ``export``."""
     app.command()(fly)
     stage.command()(report)
     stage.command("import")(import_release)
+    stage.command("export")(export)
 
 
 def fly(
@@ -25,7 +26,10 @@ def fly(
     output: Annotated[Path, typer.Option("--output", "-o", help="The video to write (MP4).")] = Path("flight.mp4"),
     steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Checkpoint folder, or TensorFlow prefix; by default the workspace's newest.")
+        Path | None,
+        typer.Option(
+            help="Checkpoint folder, or TensorFlow prefix; by default the workspace's newest, or the package's."
+        ),
     ] = None,
     workspace: WorkspaceOption = Path("workspace"),
     speed: Annotated[float, typer.Option(help="Distance a step, in units of the near ground; below 0 is back.")] = 0.2,
@@ -36,6 +40,9 @@ def fly(
     fps: Annotated[float, typer.Option(min=1, help="Frames a second of the video.")] = 20,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 (faster where the machine can).")] = False,
+    size: Annotated[
+        str, typer.Option(help="Width x height to fly at, multiples of 32; by default the size it was trained at.")
+    ] = "",
     sky: Annotated[bool, typer.Option("--sky", help="Go on showing the start picture's sky.")] = False,
 ) -> None:
     """Fly from one picture and film it: render, refine, repeat."""
@@ -43,11 +50,11 @@ def fly(
     from flythrough.workspace.catalog import Workspace
     from flythrough.workspace.progress import bar
 
-    from .fly.from_photo import film, load_model, newest_checkpoint, plan_flight, read_start
+    from .fly.from_photo import at_size, default_checkpoint, film, load_model, plan_flight, read_start
 
     if output.suffix.lower() not in (".mp4", ".m4v", ".mov"):
         raise InputError(f"{output} is no MP4 file name", remedy="For example: -o flight.mp4")
-    model = load_model(checkpoint or newest_checkpoint(Workspace(workspace))).to(pick(device))
+    model = at_size(load_model(checkpoint or default_checkpoint(Workspace(workspace))), size).to(pick(device))
     begin = read_start(start, model.config.height, model.config.width, depth)
     if begin.disparity_from != "the file":
         print(f"Disparity of the start picture: {begin.disparity_from}", file=sys.stderr)
@@ -93,4 +100,15 @@ def import_release(
 
     model = import_tensorflow(prefix, tell=print)
     save_checkpoint(output, model, {"source": prefix.name})
+    print(output.absolute())
+
+
+def export(
+    state: Annotated[Path, typer.Argument(help="The state.safetensors of a training run, which may be going on.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")],
+) -> None:
+    """Write a run's running mean as a small checkpoint (float16, without optimiser state)."""
+    from .loop.export import export_state
+
+    export_state(state, output)
     print(output.absolute())

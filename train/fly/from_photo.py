@@ -89,6 +89,32 @@ def newest_checkpoint(workspace: Workspace) -> Path:
     return workspace / rows[-1]["path"]
 
 
+def default_checkpoint(workspace: Workspace) -> Path:
+    """The workspace's newest checkpoint, or the model in the package where there is none.
+
+    Raises:
+        InputError: there is neither.
+    """
+    from .shipped import shipped_checkpoint
+
+    return newest_checkpoint(workspace) if workspace.rows("checkpoints") else shipped_checkpoint()
+
+
+def at_size(model: InfiniteNature, size: str) -> InfiniteNature:
+    """The model for pictures of ``size``, such as "160x96"; as it was trained if that is empty.
+
+    Raises:
+        InputError: ``size`` is no size.
+        ConfigError: a side is no multiple of 32.
+    """
+    if not size:
+        return model
+    width, _, height = size.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise InputError(f"--size {size} is not WIDTHxHEIGHT", remedy="For example: --size 160x96")
+    return model.at_size(int(height), int(width))
+
+
 def load_model(checkpoint: Path) -> InfiniteNature:
     """Any checkpoint's model, in evaluation mode: a folder of ours, or the prefix of the authors' TensorFlow one.
 

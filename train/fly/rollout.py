@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from flythrough.scene.autopilot import Flight
 from flythrough.scene.geometry import compose, identity_pose, invert
 
-from ..model.network import InfiniteNature
+from ..model.network import InfiniteNature, resize
 from .sky import keep_sky
 
 
@@ -47,7 +46,7 @@ def fly(
     lens = torch.as_tensor(np.asarray(intrinsics), dtype=dtype, device=device)[None]
     home = torch.as_tensor(identity_pose(), dtype=dtype, device=device)[None]
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        rgbd = first = resize(start[None].to(device, dtype), *size)
+        rgbd = first = resize(start[None].to(device, dtype), *size).clamp(0, 1)
         kernels = model.normalise()
         style = model.encode(rgbd, kernels)[0].to(dtype)
     takeoff, step = flight.pose, 0
@@ -61,16 +60,9 @@ def fly(
             if sky:
                 turn = torch.as_tensor(compose(there, invert(takeoff)), dtype=dtype, device=device)[None]
                 rgbd = keep_sky(rgbd, first, turn, lens)
-            frame = resize(rgbd, *start.shape[1:])[0]
+            frame = resize(rgbd, *start.shape[1:])[0].clamp(0, 1)
         yield frame
         step += 1
-
-
-def resize(rgbd: Float[Tensor, "b 4 h w"], height: int, width: int) -> Float[Tensor, "b 4 height width"]:
-    """Bilinear, antialiased where it shrinks; the same picture if it has that size."""
-    if rgbd.shape[-2:] == (height, width):
-        return rgbd
-    return interpolate(rgbd, (height, width), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
 
 
 def to_image(rgbd: Float[Tensor, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:

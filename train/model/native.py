@@ -31,7 +31,7 @@ def save_checkpoint(folder: Path, model: InfiniteNature, record: Mapping[str, An
     folder.mkdir(parents=True, exist_ok=True)
     with publish(folder / WEIGHTS) as scratch:
         scratch.write_bytes(save(tensors))
-    write_json(folder / RECORD, {"format": FORMAT, "model": dataclasses.asdict(model.config), **record})
+    write_json(folder / RECORD, {"format": FORMAT, "model": dataclasses.asdict(model.trained), **record})
 
 
 def load_checkpoint(folder: Path) -> InfiniteNature:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -72,6 +73,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.size = (config.height, config.width)
         widths = [4, *(config.base_width // 2 * factor for factor in (1, 2, 4, 8, 8, 8))]
         self.convs = nn.ModuleList(SpectralConv(a, b, 3, stride=2) for a, b in itertools.pairwise(widths))
         features = widths[-1] * -(-config.height // 64) * -(-config.width // 64)
@@ -79,7 +81,7 @@ class Encoder(nn.Module):
         self.linear_logvar = nn.Linear(features, config.style_size)
 
     def forward(self, rgbd: Rgbd, kernels: Kernels) -> tuple[Style, Style]:
-        x = 2 * rgbd - 1
+        x = 2 * resize(rgbd, *self.size) - 1  # the dense layers fit the training size only
         for conv in self.convs:
             x = leaky(instance_norm(conv(x, kernels)))
         x = x.permute(0, 2, 3, 1).flatten(1)  # the release's order: rows, columns, channels
@@ -106,6 +108,7 @@ class Generator(nn.Module):
 
     def forward(self, style: Style, condition: Image, kernels: Kernels) -> Rgbd:
         x = self.linear(style).view(-1, *self.start).permute(0, 3, 1, 2)
+        x = resize(x, condition.shape[-2] // 32, condition.shape[-1] // 32)
         x = self._block(self.head, x, condition, kernels)
         x = self._block(self.middle_0, upsample(x), condition, kernels)
         x = self._block(self.middle_1, x, condition, kernels)
@@ -142,9 +145,23 @@ class InfiniteNature(nn.Module):
         max_sobel: float = MAX_SOBEL,
     ) -> None:
         super().__init__()
-        self.config = ModelConfig(height, width, base_width, style_size, max_sobel)
+        self.config = self.trained = ModelConfig(height, width, base_width, style_size, max_sobel)
         self.encoder = Encoder(self.config)
         self.generator = Generator(self.config)
+
+    def at_size(self, height: int, width: int) -> InfiniteNature:
+        """This model for pictures of another size, with the same weights (shared, not copied).
+
+        All layers but the dense ones are convolutions. So the encoder sees the picture at the training size, the
+        generator's start map is resized, and ``max_sobel`` follows the rows: slopes a pixel halve as they double.
+
+        Raises:
+            ConfigError: a side is not a multiple of 32.
+        """
+        steepness = self.trained.max_sobel * self.trained.height / max(height, 1)
+        other = copy.copy(self)
+        other.config = replace(self.trained, height=height, width=width, max_sobel=steepness)
+        return other
 
     def normalise(self) -> Kernels:
         """The spectrally normalised kernels, for any number of calls until the weights change."""
@@ -221,6 +238,13 @@ def ground(refined: Rgbd, rendered: Rgbd, mask: Mask) -> Rgbd:
     log_scale = (mask * (wanted.log() - got.log())).sum((1, 2, 3), keepdim=True)
     log_scale = log_scale / (mask.sum((1, 2, 3), keepdim=True) + 1e-4)
     return torch.cat([refined[:, :3], (log_scale.exp() * refined[:, 3:]).clamp(0, 1)], 1)
+
+
+def resize(image: Image, height: int, width: int) -> Image:
+    """Bilinear, antialiased where it shrinks; ``image`` itself if it has that size."""
+    if image.shape[-2:] == (height, width):
+        return image
+    return F.interpolate(image, (height, width), mode="bilinear", antialias=True, align_corners=False)
 
 
 def upsample(x: Image) -> Image:

@@ -1,0 +1,121 @@
+"""One checkpoint at several sizes, a running mean exported from a training state, and what is in the package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flythrough.errors import ConfigError, InputError
+from flythrough.scene.autopilot import straight
+from flythrough.scene.geometry import default_intrinsics
+from flythrough.train.config import Settings
+from flythrough.train.fly import shipped
+from flythrough.train.fly.from_photo import at_size, default_checkpoint
+from flythrough.train.fly.rollout import fly
+from flythrough.train.loop.crew import Crew
+from flythrough.train.loop.export import export_state
+from flythrough.train.loop.state import save_state
+from flythrough.train.loop.trainer import Trainer
+from flythrough.train.model.native import WEIGHTS, load_checkpoint, save_checkpoint
+from flythrough.train.model.network import InfiniteNature
+from flythrough.workspace.catalog import Workspace
+
+SMALL = {"height": 32, "width": 64, "base_width": 2, "style_size": 8, "discriminator_width": 2}
+
+
+@pytest.fixture(scope="module")
+def model() -> InfiniteNature:
+    torch.manual_seed(0)
+    return InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6).eval()
+
+
+def smooth(height: int, width: int) -> torch.Tensor:
+    """The same scene at any size, [1, 4, h, w]."""
+    y, x = torch.meshgrid((torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width, indexing="ij")
+    return torch.stack([x, y, 0.5 + 0.4 * torch.sin(3 * x + 2 * y), 0.1 + 0.5 * y])[None]
+
+
+def test_a_model_flies_at_any_multiple_of_32(model: InfiniteNature) -> None:
+    for height, width in ((64, 64), (96, 160)):
+        flown = list(fly(model.at_size(height, width), smooth(height, width)[0], default_intrinsics(height, width),
+                         straight(speed=0.1), 2))  # fmt: skip
+        assert all(picture.shape == (4, height, width) and torch.isfinite(picture).all() for picture in flown)
+    with pytest.raises(ConfigError):
+        model.at_size(64, 100)
+    with pytest.raises(ConfigError):
+        model.at_size(0, 64)
+
+
+def test_at_its_own_size_it_is_the_same_model(model: InfiniteNature) -> None:
+    again = model.at_size(64, 128).at_size(32, 64)
+    assert again.config == model.config
+    picture, style = smooth(32, 64), torch.ones(1, 8)
+    mask = torch.ones(1, 1, 32, 64)
+    assert torch.equal(again.refine(picture, mask, style), model.refine(picture, mask, style))
+
+
+def test_another_size_shares_the_weights_and_the_style_and_tears_at_the_same_slope(model: InfiniteNature) -> None:
+    larger = model.at_size(64, 128)
+    assert next(larger.parameters()) is next(model.parameters())
+    assert larger.config.max_sobel == pytest.approx(0.3)
+    assert (model.config.height, model.config.max_sobel) == (32, 0.6)
+    torch.testing.assert_close(larger.encode(smooth(64, 128))[0], model.encode(smooth(32, 64))[0], atol=2e-2, rtol=0)
+
+
+def test_a_model_at_another_size_is_saved_as_it_was_trained(model: InfiniteNature, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, model.at_size(64, 128), {})
+    assert load_checkpoint(tmp_path).config == model.config
+
+
+def test_the_size_on_the_command_line_is_width_by_height(model: InfiniteNature) -> None:
+    larger = at_size(model, "128x64")
+    assert (larger.config.height, larger.config.width) == (64, 128)
+    assert at_size(model, "") is model
+    with pytest.raises(InputError, match="WIDTHxHEIGHT"):
+        at_size(model, "large")
+
+
+def test_an_exported_state_is_the_running_mean_in_half_precision(tmp_path: Path) -> None:
+    settings = Settings(**SMALL, perceptual_weight=0)  # type: ignore[arg-type]
+    trainer = Trainer(settings, Crew("cpu"))
+    with torch.no_grad():
+        for mean in trainer.mean.parameters():
+            mean.add_(0.01)
+    trainer.state.step = 7
+    save_state(tmp_path / "state", trainer.state, settings.keyed() | {"perceptual": "none", "clips": "x"})
+    export_state(tmp_path / "state", tmp_path / "out")
+    back = load_checkpoint(tmp_path / "out")
+    for name, value in trainer.mean.state_dict().items():
+        torch.testing.assert_close(back.state_dict()[name], value.half().float(), atol=0, rtol=0)
+    record = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert (record["step"], record["settings"]["seed"]) == (7, 0)
+    whole = sum(value.numel() * 4 for value in trainer.mean.state_dict().values())
+    assert (tmp_path / "out" / WEIGHTS).stat().st_size < 0.6 * whole + 20_000  # 20 kB of names
+
+
+def test_what_is_no_training_state_is_not_exported(model: InfiniteNature, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, model, {})
+    for path in (tmp_path / WEIGHTS, tmp_path / "nothing"):
+        with pytest.raises(InputError):
+            export_state(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_checkpoint_the_packages_model_is_flown(
+    model: InfiniteNature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "shipped")
+    workspace = Workspace(tmp_path / "workspace")
+    with pytest.raises(InputError, match=shipped.NAME):
+        default_checkpoint(workspace)
+    save_checkpoint(tmp_path / "shipped" / shipped.NAME, model, {})
+    assert default_checkpoint(workspace) == tmp_path / "shipped" / shipped.NAME
+    workspace.write(
+        "checkpoints", [{"id": "a", "path": "train/a", "step": 1, "preset": "tiny", "sha256": "0", "measures": "{}"}]
+    )
+    assert default_checkpoint(workspace) == workspace / "train/a"
+    assert np.isfinite(load_checkpoint(shipped.shipped_checkpoint()).config.max_sobel)
