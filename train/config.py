@@ -68,6 +68,9 @@ class Settings(Section):
     perceptual: Literal["auto", "vgg19", "lite0"] = Field(
         "auto", description="Network of the perceptual distance; auto is VGG-19 where its weights are here, else Lite0"
     )
+    gradient_weight: float = Field(
+        0.0, ge=0, description="Weight of the difference in slope of disparity, at four scales: against grain"
+    )
     feature_weight: float = Field(10.0, ge=0, description="Weight of feature matching in the discriminators")
     adversarial_weight: float = Field(
         1.5, ge=0, description="Weight of the hinge losses, of generator and discriminator"
@@ -78,6 +81,9 @@ class Settings(Section):
     )
 
     # The optimiser.
+    init: str = Field(
+        "none", description="Weights to start from: none, shipped (the package's model), or a checkpoint folder"
+    )
     steps: int = Field(7_000_000, ge=1, description="Optimiser steps of the whole run")
     batch: int = Field(4, ge=1, description="Sequences per process and step")
     micro_batch: int = Field(

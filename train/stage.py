@@ -29,7 +29,7 @@ def tasks(workspace: Workspace, config: Any) -> Iterable[Task]:
             "There is no clip to train on: the split train is empty",
             remedy=f"Run flythrough sfm, and see why clips were dropped with: flythrough status -w {workspace.root}",
         )
-    chosen = settings.keyed() | {"perceptual": _perceptual(settings)}
+    chosen = settings.keyed() | {"perceptual": _perceptual(settings), "init": _init(settings)}
     yield Task(TASK, {"preset": preset, "settings": chosen, "clips": clips})
 
 
@@ -62,6 +62,10 @@ _DECIDING = set(Settings.model_fields) - FREE - {"seed"}
 
 
 def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:
+    if settings.data == "islands":
+        from .data.islands import takes
+
+        return {take.id: "filmed" for take in takes(settings.islands, settings.height, settings.width)}
     if settings.data == "shards":
         found = [Path(settings.shards)] if Path(settings.shards).is_file() else workspace.root.glob(settings.shards)
         return {str(path): f"{path.stat().st_size} bytes" for path in sorted(found)}
@@ -80,6 +84,15 @@ def _perceptual(settings: Settings) -> str:
     except MissingWeights:
         return "lite0"
     return "vgg19"
+
+
+def _init(settings: Settings) -> str:
+    """What a run starts from, by content."""
+    if settings.init == "none":
+        return "none"
+    from .fly.shipped import init_folder
+
+    return sha256_of_folder(init_folder(settings.init))
 
 
 def _processes(settings: Settings) -> int:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flythrough.errors import InputError
+
+if TYPE_CHECKING:
+    from ..model.network import InfiniteNature
 
 NAME = "flythrough-coast-v1"
 FOLDER = Path(__file__).parent / "shipped"
@@ -23,3 +27,33 @@ def shipped_checkpoint() -> Path:
             remedy="Install the released wheel, or name a checkpoint with --checkpoint",
         )
     return folder
+
+
+def init_folder(init: str) -> Path:
+    """The checkpoint folder that ``train.init`` names.
+
+    Raises:
+        InputError: the package has no model.
+    """
+    return shipped_checkpoint() if init == "shipped" else Path(init)
+
+
+def start_from(model: InfiniteNature, init: str) -> None:
+    """Give a model the weights of a checkpoint of the same shape.
+
+    Args:
+        model: to be trained.
+        init: ``shipped`` or a checkpoint folder.
+
+    Raises:
+        InputError: no such checkpoint, or it is of another shape.
+    """
+    from ..model.native import load_checkpoint
+
+    other = load_checkpoint(init_folder(init))
+    if other.trained != model.trained:
+        raise InputError(
+            f"The model of train.init = {init} is {other.trained}, and {model.trained} is to be trained",
+            remedy="Train at its size and width, or set train.init to none",
+        )
+    model.load_state_dict(other.state_dict())

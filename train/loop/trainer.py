@@ -16,11 +16,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ..config import Settings
 from ..data.replay import ReplayMemory
 from ..data.sequences import Batch
+from ..fly.shipped import start_from
 from ..model.discriminator import Discriminators, split
 from ..model.network import InfiniteNature
 from .crew import Crew
 from .gradients import Leaves, PairwiseSum
-from .losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
+from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
 from .perceptual import perceptual_distance
 from .state import TrainState
 from .unroll import Rollout, roll_out
@@ -53,6 +54,8 @@ class Trainer:
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device, self.dtype).train()
         discriminators = Discriminators(settings.discriminator_width).to(device, self.dtype).train()
+        if settings.init != "none":
+            start_from(generator, settings.init)
         mean = copy.deepcopy(generator).eval().requires_grad_(False)
         self.state = TrainState(
             generator,
@@ -147,15 +150,18 @@ class Trainer:
         settings, truth = self.settings, batch.rgbd[:, 1:]
         fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
         # The further a flight has gone, the less the recording says of what is to be seen.
-        certainty = 1 / (1 + batch.age / settings.replay_decay)
-        losses = {"l1": (certainty * (frames - truth).abs().flatten(1).mean(1)).mean()}
+        certainty = (1 / (1 + batch.age / settings.replay_decay)).repeat_interleave(truth.shape[1])
+        losses = {"l1": (certainty * (fake - real).abs().flatten(1).mean(1)).mean()}
+        if settings.gradient_weight:
+            losses["gradient"] = (certainty * gradient_difference(fake[:, 3:], real[:, 3:])).mean()
         with self._autocast():
             if self.perceptual is not None:
-                losses["perceptual"] = self.perceptual(fake[:, :3], real[:, :3])
+                losses["perceptual"] = self.perceptual(fade(fake[:, :3], certainty), real[:, :3])
             (fake_logits, fake_features), (real_logits, real_features) = split(
                 self.discriminators(torch.cat([fake, real]), judges.kernels), [len(fake), len(real)]
             )
-            losses["feature"] = feature_matching(real_features, fake_features)
+            faded = [[fade(layer, certainty) for layer in scale] for scale in fake_features]
+            losses["feature"] = feature_matching(real_features, faded)
             losses["adversarial"] = hinge_generator(fake_logits)
             if settings.balanced_sampling:
                 real_logits = self._balanced(real_logits, batch, judges)
@@ -163,6 +169,7 @@ class Trainer:
         generator_loss = (
             settings.l1_weight * losses["l1"]
             + settings.perceptual_weight * losses.get("perceptual", frames.new_zeros(()))
+            + settings.gradient_weight * losses.get("gradient", frames.new_zeros(()))
             + settings.feature_weight * losses["feature"]
             + settings.adversarial_weight * losses["adversarial"]
         )
