@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from flythrough.errors import InputError
+from flythrough.results.ranking import ProtocolBoards, build_boards
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import read_json
 
-from .boards import ProtocolBoards, build_boards
 from .submissions import Submission, read_submission, submission_files, submitted_rows
 
 

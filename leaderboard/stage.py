@@ -41,9 +41,9 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
 
 def run(job: Job, config: LeaderboardConfig) -> Outcome:
     """Write the page and its data."""
+    from flythrough.results.ranking import as_json
     from flythrough.workspace.files import write_json, write_text
 
-    from .boards import as_json
     from .gather import gather
     from .site.page import leaderboard_page
 

@@ -15,16 +15,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flythrough.errors import InputError
+from flythrough.results.metrics import METRICS, needs_following
+from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import read_json, sha256_of, write_json
-
-from .boards import FLOOR_METHOD, NETWORKS
 
 FOLDER = "leaderboard/submissions"
 METHOD_NAME = "[a-z0-9][a-z0-9._-]{0,79}"  # evaluate writes no other; it becomes a file's name
 REL_TOLERANCE = 1e-6
 FLOOR_TOLERANCE = 1e-3  # a floor is measured anew on each machine
-_GENERATION = ("fid", "kid", "fd", "kd", "style")  # first words of metrics that need a followed camera
 
 
 class _Part(BaseModel):
@@ -202,7 +201,7 @@ def submitted_rows(workspace: Workspace) -> list[Row]:
         submission = read_submission(file)
         for value in submission.values:
             row = value.model_dump()
-            if value.metric.split("_")[0] in _GENERATION and submission.follows_camera is not True:
+            if needs_following(value.metric) and submission.follows_camera is not True:
                 row |= {"ranked": False, "note": value.note or "not known to follow its commanded camera"}
             common = {"protocol": submission.protocol.name, "protocol_hash": submission.protocol.hash}
             rows.append(
@@ -218,7 +217,7 @@ def submission_files(workspace: Workspace) -> list[Path]:
 
 def describe(submission: Submission) -> dict[str, Any]:
     """What the command line prints of an accepted submission."""
-    primary = [v for v in submission.values if v.metric in {family[0] for family in NETWORKS.values()}]
+    primary = [v for v in submission.values if v.step is None and v.metric in METRICS and METRICS[v.metric].primary]
     return {"method": submission.method.name, "protocol": submission.protocol.name} | {
         v.metric: v.value for v in primary
     }

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from markupsafe import Markup, escape
 
 from flythrough.cli import page
 from flythrough.errors import InputError
-from flythrough.results.schema import Result, Value, read_result
+from flythrough.results.metrics import in_order
+from flythrough.results.ranking import Cell, board, primary
+from flythrough.results.schema import Result, read_result, rows_of
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import content_key, sha256_of, write_text
 
-from ..methods.registry import REAL
 from ..protocols.protocol import load_protocol
 from ..protocols.source import Source
 from . import pictures
@@ -26,11 +27,6 @@ table.scores td:first-child { text-align: left; } table.scores th { text-align: 
 table.scores th:first-child { text-align: left; } table.scores small { display: block; color: var(--soft); }
 .unranked { opacity: .55; }
 </style>"""
-# Left to right; what ranks comes first. Metrics that are not named follow in the order they were measured in.
-ORDER = (
-    "fid", "fd_lite0", "kid", "kd_lite0", "fid_sw", "fd_lite0_sw", "lpips_alex", "lpips_vgg", "psnr", "ssim", "mse",
-)  # fmt: skip
-RANKS_BY_MORE = ("psnr",)
 
 
 def update_report(workspace: Workspace, rows: Iterable[Row]) -> Path:
@@ -71,53 +67,47 @@ def build_report(found: list[tuple[Result, Path]], source: Source | None = None)
         "<p class='note'>Best first. Small: 95 % bootstrap interval over starts. Floor: real frames against other real "
         "frames. Distances fall with n, the number of images, so compare only within a column and with equal n. "
         "Pale: not ranked, for the reason below.</p>",
-        _table(results, sorted({v.metric for r in results for v in r.values if v.step is None}, key=_order), None),
+        _table(results, None),
         _notes(results),
     ]
     for step in sorted({v.step for r in results for v in r.values if v.step is not None}):
-        metrics = sorted({v.metric for r in results for v in r.values if v.step == step}, key=_order)
-        body += [f"<h2>View synthesis: the recorded path, step {step}</h2>", _table(results, metrics, step)]
+        body += [f"<h2>View synthesis: the recorded path, step {step}</h2>", _table(results, step)]
     body += [*pictures.flights(flown), *_plots(results), *pictures.cases(results, dict(flown), source)]
     subtitle = f"{protocol['starts']} starts, {size}, {held_out}. Protocol SHA-256 {protocol['hash']}"
     return page.page(f"Scores on {protocol['name']}", "\n".join(body), subtitle=subtitle)
 
 
-def _order(metric: str) -> tuple[int, str]:
-    return (ORDER.index(metric) if metric in ORDER else len(ORDER), metric)
-
-
-def _table(results: list[Result], metrics: Sequence[str], step: int | None) -> str:
-    """A row a method, best first by the first metric; those without a ranked value come last."""
-    cells = {r.method["name"]: {v.metric: v for v in r.values if v.step == step} for r in results}
-    metrics = [m for m in metrics if any(m in values and values[m].value is not None for values in cells.values())]
-    if not metrics:
+def _table(results: list[Result], step: int | None) -> str:
+    """One row per method, ranked ones first."""
+    rows = [row for result in results for row in rows_of(result, None) if row["step"] == step]
+    if all(row["value"] is None for row in rows):
         return "<p class='note'>No method has a value here.</p>"
-
-    def place(name: str) -> tuple[bool, bool, float]:
-        value = cells[name].get(metrics[0])
-        score = float("inf") if value is None or value.value is None else value.value
-        return name == REAL, value is None or not value.ranked, -score if metrics[0] in RANKS_BY_MORE else score
-
-    named = [name for name in sorted(cells, key=place) if cells[name]]
-    rows = [[name, *(_cell(cells[name].get(metric)) for metric in metrics)] for name in named]
+    found = board("", primary(rows), in_order({row["metric"] for row in rows}), rows)
+    # What ranks stands first.
+    metrics = [found.primary, *(metric for metric in found.columns if metric != found.primary)]
+    methods = [*found.ranked, *found.unranked]
     heads = [
         Markup("{}<small>{}</small>").format(
-            Markup("_<wbr>").join(m.split("_")),
-            _basis([cells[name][m] for name in named if m in cells[name] and name != REAL]),
+            Markup("_<wbr>").join(metric.split("_")),
+            _basis([entry.cells[metric] for entry in methods if metric in entry.cells]),
         )
-        for m in metrics
+        for metric in metrics
     ]
-    return page.table(["method", *heads], rows, css="scores")
+    lines = [
+        [entry.method, *(_cell(entry.cells.get(metric)) for metric in metrics)]
+        for entry in (*methods, *([found.floor] if found.floor else []))
+    ]
+    return page.table(["method", *heads], lines, css="scores")
 
 
-def _basis(values: list[Value]) -> str:
+def _basis(values: list[Cell]) -> str:
     counts = [value.n for value in values if value.value is not None] or [0]
     floor = next((value.floor for value in values if value.floor is not None), None)
     n = f"n {min(counts)}" if len(set(counts)) == 1 else f"n {min(counts)} to {max(counts)}"
     return n if floor is None else f"{n}; floor {floor:.3g}"
 
 
-def _cell(value: Value | None) -> Markup:
+def _cell(value: Cell | None) -> Markup:
     if value is None:
         return Markup("")
     tip = f"n {value.n}" + (f"; {value.note}" if value.note else "")
@@ -155,7 +145,7 @@ def _plots(results: list[Result]) -> list[str]:
     from .plots import over_steps, per_start
 
     found = []
-    for metric in sorted({name for result in results for name in result.curves}, key=_order):
+    for metric in in_order({name for result in results for name in result.curves}):
         if (figure := over_steps(results, metric)) is not None:
             found += [f"<h2>{escape(metric)} over steps</h2>", page.svg(figure)]
     names = {name for result in results for values in result.starts.values() for name in values}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from flythrough.errors import MissingWeights
+from flythrough.results.metrics import METRICS
 from flythrough.results.schema import Result, Value, provenance
 
 from ..generation.frames import Frames, check_flights, expected_flights
@@ -28,8 +29,6 @@ from .tally import Settings, Tally
 
 NOT_FOLLOWING = "does not follow its commanded camera"
 FLOOR_NOTE = "real frames: the floor, not a method"
-_GENERATION = ("fid", "kid", "fd", "kd", "style")  # first words of metrics that need a followed camera
-_NEVER_RANKED = ("follow", "warp")  # they qualify a method; who optimises them stands still, or flies through nothing
 
 
 def score(spec: Spec, source: Source, folder: Path | None, settings: Settings, weights: dict[str, str]) -> Result:
@@ -119,12 +118,12 @@ def describe_protocol(protocol: Protocol) -> dict[str, Any]:
 
 def _with_ranking(value: Value, spec: Spec, protocol: Protocol, tally: Tally) -> Value:
     """The value with the word on whether it may be ranked, and why not."""
-    family = value.metric.split("_")[0]
+    metric = METRICS[value.metric]
     notes = [] if protocol.header.held_out else ["not held out: starts come from clips that may be trained on"]
-    ranked = value.value is not None and family not in _NEVER_RANKED
+    ranked = value.value is not None and not metric.qualifies
     if spec.name == REAL:
         ranked, notes = False, [FLOOR_NOTE]
-    elif ranked and family in _GENERATION and tally.follows_camera is not True:
+    elif ranked and metric.needs_following and tally.follows_camera is not True:
         ranked = False
         follows = NOT_FOLLOWING if tally.follows_camera is False else "whether it follows its camera is not known"
         notes.append(f"{follows}: {tally.follow_note}")

@@ -9,37 +9,13 @@ from typing import Any
 from markupsafe import Markup
 
 from flythrough.cli.page import jpeg_uri, page, svg
+from flythrough.results.metrics import METRICS, higher_is_better
+from flythrough.results.ranking import FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards
 
-from ..boards import FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards, is_higher_better
 from ..config import LeaderboardConfig
 from ..gather import Standing
 from ..submissions import Submission
 from . import pictures
-
-# Explained where they stand in a table's head.
-MEANINGS = {
-    "fid": "Frechet distance of Inception features of all generated frames to real frames",
-    "kid": "kernel distance of Inception features",
-    "fid_sw": "fid over a sliding window of steps, mean",
-    "fd_lite0": "Frechet distance of EfficientNet-Lite0 features; not FID, and not comparable with it",
-    "kd_lite0": "kernel distance of EfficientNet-Lite0 features; not KID",
-    "fd_lite0_sw": "fd_lite0 over a sliding window of steps, mean",
-    "style_lite0": "style distance of each frame to its start frame",
-    "warp_error": "how much neighbouring frames differ after warping by optical flow",
-    "follow_correlation": "agreement of the seen motion with the commanded camera's, 1 at best",
-    "follow_gain": "seen motion over commanded motion, 1 at best",
-    "follow_sfm_registered": "share of frames that structure from motion can place",
-    "follow_sfm_deviation": "distance of the camera that structure from motion finds from the commanded one, RMS, "
-    "as a share of the path",
-    "lpips_alex": "learned perceptual distance, AlexNet",
-    "lpips_vgg": "learned perceptual distance, VGG",
-    "psnr": "peak signal-to-noise ratio, dB, mean over images",
-    "ssim": "structural similarity, Gaussian window of sigma 1.5",
-    "mse": "mean squared error, RGB in [0, 1]",
-    "psnr_seen": "psnr of the pixels that the start frame shows",
-    "ssim_seen": "ssim of the pixels that the start frame shows",
-    "mse_seen": "mse of the pixels that the start frame shows",
-}
 
 
 def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
@@ -48,7 +24,7 @@ def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
         protocols=[_protocol(each, standing, config) for each in standing.protocols],
         reported=standing.reported,
         report=standing.report,
-        meanings=MEANINGS,
+        meanings={name: metric.meaning for name, metric in METRICS.items()},
         number=number,
         arrow=_arrow,
     )
@@ -56,9 +32,7 @@ def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
 
 
 def _arrow(metric: str) -> str:
-    if metric == "follow_gain":
-        return "1 is best"
-    return "higher is better" if is_higher_better(metric) else "lower is better"
+    return METRICS[metric].arrow if metric in METRICS else "lower is better"
 
 
 def _template(name: str) -> Any:
@@ -104,8 +78,8 @@ def _board(board: Board) -> dict[str, Any]:
     best: dict[str, float] = {}
     for metric in board.columns:
         values = [c.value for e in board.ranked if (c := e.cells.get(metric)) and c.value is not None]
-        if values and metric != "follow_gain":
-            best[metric] = max(values) if is_higher_better(metric) else min(values)
+        if values and _arrow(metric) != "1 is best":
+            best[metric] = max(values) if higher_is_better(metric) else min(values)
     counts = [e.cells[board.primary].n for e in board.ranked]
     return {
         "title": board.title,

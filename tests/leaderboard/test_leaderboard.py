@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from flythrough.errors import InputError
-from flythrough.leaderboard.boards import build_boards
 from flythrough.leaderboard.gather import reported_values
 from flythrough.leaderboard.stage import STAGE, LeaderboardConfig
 from flythrough.leaderboard.submissions import add_submission, read_submission
+from flythrough.results.ranking import build_boards
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.executor import InlineExecutor
 from flythrough.workspace.files import read_json, write_json

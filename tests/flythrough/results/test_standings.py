@@ -9,7 +9,7 @@ from flythrough.results.standings import standings
 
 def row(method: str, metric: str, value: float | None, **more: Any) -> dict[str, Any]:
     known: dict[str, Any] = {"protocol": "p-v1", "protocol_hash": "ab", "step": None, "low": None, "high": None}
-    known |= {"ranked": True, "n": 90}
+    known |= {"ranked": True, "n": 90, "floor": None}
     return {**known, "note": None, "source": "measured", "method": method, "metric": metric, "value": value, **more}
 
 
@@ -25,7 +25,7 @@ def test_best_first_then_the_unranked_with_their_reason_then_the_floor() -> None
         row("paper", "fd_lite0", 1.0, source="reported: x"),
     ]
     title, head, *lines = standings(rows)
-    assert title == "Scores on p-v1, best first by fd_lite0 (less is better, 95 % interval, N = 90)"
+    assert title == "Scores on p-v1, best first by fd_lite0 (lower is better, 95 % interval, N = 90)"
     assert head.split() == ["method", "fd_lite0", "kd_lite0"]
     assert [line.split()[0] for line in lines[:5]] == ["better", "worse", "static", "broken", "real"]
     assert "30 [28, 33]" in lines[1]

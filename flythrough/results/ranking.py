@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flythrough.workspace.catalog import Row
+from ..workspace.catalog import Row
+from .metrics import METRICS, higher_is_better, in_order, names, networks
 
 FLOOR_METHOD = "real"  # recorded frames against recorded frames: a floor, not a method
-HIGHER_IS_BETTER = ("psnr", "ssim", "psnr_seen", "ssim_seen", "follow_correlation", "follow_sfm_registered")
-VIEW_METRICS = ("lpips_alex", "lpips_vgg", "psnr", "ssim", "mse", "psnr_seen", "ssim_seen", "mse_seen")
-# Distances of one feature network are never ranked against another's, so each network has its own board.
-NETWORKS = {
-    "Inception": ("fid", "kid", "fid_sw", "kid_sw"),
-    "EfficientNet-Lite0": ("fd_lite0", "kd_lite0", "fd_lite0_sw", "kd_lite0_sw"),
-}
-BESIDE = (
-    "style_lite0", "warp_error", "follow_correlation", "follow_gain", "follow_sfm_registered", "follow_sfm_deviation",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,7 @@ class Board:
 
     @property
     def higher_is_better(self) -> bool:
-        return is_higher_better(self.primary)
+        return higher_is_better(self.primary)
 
 
 @dataclass(frozen=True)
@@ -75,10 +67,6 @@ class ProtocolBoards:
     name: str
     hash: str
     boards: list[Board] = field(default_factory=list)
-
-
-def is_higher_better(metric: str) -> bool:
-    return metric in HIGHER_IS_BETTER
 
 
 def build_boards(rows: Iterable[Row]) -> list[ProtocolBoards]:
@@ -94,28 +82,42 @@ def build_boards(rows: Iterable[Row]) -> list[ProtocolBoards]:
 
 
 def _boards(rows: list[Row]) -> list[Board]:
-    metrics = {row["metric"] for row in rows if row["value"] is not None} or {row["metric"] for row in rows}
+    measured = {row["metric"] for row in rows if row["value"] is not None} or {row["metric"] for row in rows}
+    whole = [row for row in rows if row["step"] is None]
+    beside = [*names("style"), *names("steadiness"), *names("following")]
     found = []
-    for network, family in NETWORKS.items():
-        if family[0] in metrics:
-            title = f"View generation, by {network} features"
-            found.append(_board(title, family[0], (*family, *BESIDE), [r for r in rows if r["step"] is None]))
-    for step in sorted({row["step"] for row in rows if row["step"] is not None and row["metric"] in VIEW_METRICS}):
+    for network in networks():
+        family = names("distance", network)
+        if family[0] in measured:
+            found.append(board(f"View generation, by {network} features", family[0], [*family, *beside], whole))
+    view = names("view synthesis")
+    for step in sorted({row["step"] for row in rows if row["step"] is not None and row["metric"] in view}):
         here = [row for row in rows if row["step"] == step]
-        found.append(_board(f"View synthesis, step {step}", _view_primary(here), VIEW_METRICS, here))
+        found.append(board(f"View synthesis, step {step}", primary(here), view, here))
     return found
 
 
-def _view_primary(rows: list[Row]) -> str:
-    """LPIPS ranks where every method that has a score has it, else PSNR."""
-    having = {
-        metric: {r["method"] for r in rows if r["metric"] == metric and r["value"] is not None}
-        for metric in VIEW_METRICS
-    }
-    return "lpips_alex" if having["lpips_alex"] and having["lpips_alex"] >= having["psnr"] else "psnr"
+def primary(rows: Iterable[Row]) -> str:
+    """The metric that ranks: the first primary one that every method with a score has, else the last that any has."""
+    having: dict[str, set[str]] = {}
+    for row in rows:
+        if row["value"] is not None and row["method"] != FLOOR_METHOD:
+            having.setdefault(row["metric"], set()).add(row["method"])
+    chosen = [name for name in in_order(having) if name in METRICS and METRICS[name].primary]
+    everyone = set().union(*(having[name] for name in chosen))
+    complete = [name for name in chosen if having[name] == everyone]
+    return (complete or chosen[-1:] or in_order(having)[:1] or ["psnr"])[0]
 
 
-def _board(title: str, primary: str, metrics: Sequence[str], rows: list[Row]) -> Board:
+def board(title: str, primary: str, metrics: Sequence[str], rows: Iterable[Row]) -> Board:
+    """One table.
+
+    Args:
+        title: its question.
+        primary: the metric that ranks.
+        metrics: columns, in order; those that no method has a value of are left out.
+        rows: of one protocol, and of one step or of all.
+    """
     entries: dict[str, Entry] = {}
     for row in rows:
         entry = entries.setdefault(row["method"], Entry(row["method"], row["source"], {}))
@@ -123,9 +125,15 @@ def _board(title: str, primary: str, metrics: Sequence[str], rows: list[Row]) ->
     columns = tuple(m for m in metrics if any(m in e.cells and e.cells[m].value is not None for e in entries.values()))
     floor = entries.pop(FLOOR_METHOD, None)
     good = [e for e in entries.values() if (cell := e.cells.get(primary)) and cell.ranked and cell.value is not None]
-    others = [e for e in entries.values() if e not in good]
+    others = sorted((e for e in entries.values() if e not in good), key=lambda e: _unranked_order(e, primary))
     unranked = [Entry(e.method, e.source, e.cells, None, _reason(e, primary)) for e in others]
     return Board(title, primary, columns or (primary,), rank(good, primary), unranked, floor)
+
+
+def _unranked_order(entry: Entry, primary: str) -> tuple[float, str]:
+    cell = entry.cells.get(primary)
+    value = None if cell is None else cell.value
+    return math.inf if value is None else value, entry.method
 
 
 def _reason(entry: Entry, primary: str) -> str:
@@ -137,7 +145,7 @@ def _reason(entry: Entry, primary: str) -> str:
 
 def rank(entries: Iterable[Entry], metric: str) -> list[Entry]:
     """Best first. Two entries whose intervals overlap are not told apart: each may hold either place."""
-    sign = -1.0 if is_higher_better(metric) else 1.0
+    sign = -1.0 if higher_is_better(metric) else 1.0
 
     def span(entry: Entry) -> tuple[float, float]:
         cell = entry.cells[metric]

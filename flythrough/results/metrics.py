@@ -1,0 +1,143 @@
+"""Every metric of the results tables, each declared once: what it means, which way is better, where it is shown.
+
+A metric that is added to :data:`METRICS` appears in the terminal's table, evaluate's report, the leaderboard and the
+table in docs/evaluate.md (``python -m flythrough.results.metrics`` prints that one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["lower", "higher", "one"]  # which values are better; "one": the nearer to 1
+Family = Literal["distance", "style", "steadiness", "following", "view synthesis"]
+
+FAMILIES: dict[Family, str] = {
+    "distance": "all generated frames against real frames",
+    "style": "each frame against its start frame",
+    "steadiness": "neighbouring frames",
+    "following": "the camera flown against the one commanded",
+    "view synthesis": "frames on the recorded path against the recorded frames",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: as in ``results.parquet``.
+        meaning: in a few words, for a column's head.
+        direction: which values are better.
+        family: what it compares.
+        unit: of its values; empty for a plain number.
+        network: feature network of a distance; distances of different networks are never compared.
+        primary: whether it ranks its board where it was measured.
+        brief: whether the terminal's table shows it.
+    """
+
+    name: str
+    meaning: str
+    direction: Direction
+    family: Family
+    unit: str = ""
+    network: str = ""
+    primary: bool = False
+    brief: bool = False
+
+    @property
+    def needs_following(self) -> bool:
+        """Whether only a flight that follows its camera may be ranked by it: standing still would win otherwise."""
+        return self.family in ("distance", "style")
+
+    @property
+    def qualifies(self) -> bool:
+        """Whether it says if a flight counts, and never ranks: to optimise it, stand still or fly through nothing."""
+        return self.family in ("following", "steadiness")
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better, in words."""
+        return "1 is best" if self.direction == "one" else f"{self.direction} is better"
+
+
+def _distances(frechet: str, kernel: str, network: str, caveat: tuple[str, str]) -> Iterable[Metric]:
+    window = "over a sliding window of steps, mean"
+    features = f"of {network} features"
+    yield Metric(frechet, f"Frechet distance {features}{caveat[0]}", "lower", "distance", network=network, primary=True)
+    yield Metric(kernel, f"kernel distance {features}{caveat[1]}", "lower", "distance", network=network, brief=True)
+    yield Metric(f"{frechet}_sw", f"{frechet} {window}", "lower", "distance", network=network, brief=True)
+    yield Metric(f"{kernel}_sw", f"{kernel} {window}", "lower", "distance", network=network)
+
+
+# In the order of columns.
+_ALL = (
+    *_distances("fid", "kid", "Inception", ("", "")),
+    *_distances("fd_lite0", "kd_lite0", "EfficientNet-Lite0", ("; not FID, and not comparable with it", "; not KID")),
+    Metric("style_lite0", "style distance of each frame to its start frame", "lower", "style", brief=True),
+    Metric(
+        "warp_error", "how much neighbouring frames differ after warping by optical flow", "lower", "steadiness"
+    ),
+    Metric(
+        "follow_correlation", "agreement of the motion seen with the motion commanded", "higher", "following",
+        brief=True,
+    ),
+    Metric("follow_gain", "motion seen over motion commanded", "one", "following"),
+    Metric("follow_sfm_registered", "share of frames that structure from motion can pose", "higher", "following"),
+    Metric(
+        "follow_sfm_deviation",
+        "RMS distance of the camera that structure from motion finds from the one commanded",
+        "lower", "following", unit="path lengths", brief=True,
+    ),
+    Metric("lpips_alex", "learned perceptual distance, AlexNet", "lower", "view synthesis", primary=True),
+    Metric("lpips_vgg", "learned perceptual distance, VGG", "lower", "view synthesis"),
+    Metric("psnr", "peak signal-to-noise ratio, mean over images", "higher", "view synthesis", "dB", primary=True),
+    Metric("ssim", "structural similarity, Gaussian window of sigma 1.5", "higher", "view synthesis"),
+    Metric("mse", "mean squared error, RGB in [0, 1]", "lower", "view synthesis"),
+    Metric("psnr_seen", "psnr of the pixels that the start frame shows", "higher", "view synthesis", "dB"),
+    Metric("ssim_seen", "ssim of the pixels that the start frame shows", "higher", "view synthesis"),
+    Metric("mse_seen", "mse of the pixels that the start frame shows", "lower", "view synthesis"),
+)  # fmt: skip
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+
+def higher_is_better(name: str) -> bool:
+    """Whether larger values of a metric are better; an unknown one counts as a distance."""
+    return name in METRICS and METRICS[name].direction == "higher"
+
+
+def needs_following(name: str) -> bool:
+    """Whether a metric may only rank flights that follow their camera."""
+    return name in METRICS and METRICS[name].needs_following
+
+
+def names(family: Family, network: str = "") -> tuple[str, ...]:
+    """The metrics of a family, of one feature network where it has several, in the order of columns."""
+    return tuple(m.name for m in METRICS.values() if m.family == family and m.network == network)
+
+
+def networks() -> tuple[str, ...]:
+    """The feature networks of set distances; each ranks for itself."""
+    return tuple(dict.fromkeys(metric.network for metric in METRICS.values() if metric.network))
+
+
+def in_order(found: Iterable[str]) -> list[str]:
+    """Metric names in the order of columns; unknown ones last, by name."""
+    order = {name: place for place, name in enumerate(METRICS)}
+    return sorted(found, key=lambda name: (order.get(name, len(order)), name))
+
+
+def markdown_table() -> str:
+    """The table in docs/evaluate.md."""
+    lines = ["| metric | compares | meaning | better | ranks only flights that follow |", "|---|---|---|---|---|"]
+    for metric in METRICS.values():
+        unit = f" ({metric.unit})" if metric.unit else ""
+        follow = "yes" if metric.needs_following else ""
+        cells = (f"`{metric.name}`", FAMILIES[metric.family], metric.meaning + unit, metric.direction, follow)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(markdown_table())
