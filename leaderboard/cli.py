@@ -23,12 +23,13 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Take the place of an earlier one of this name.")] = False,
 ) -> None:
     """Check somebody's results against those measured here, and list them."""
+    from flythrough.results.schema import read_result
     from flythrough.workspace.catalog import Workspace
 
-    from .submissions import add_submission, describe, read_submission
+    from .submissions import add_submission, describe
 
     held = Workspace(workspace)
     with held.locked():
         kept = add_submission(held, results, replace=replace)
-    found = ", ".join(f"{name} {value}" for name, value in describe(read_submission(kept)).items())
+    found = ", ".join(f"{name} {value}" for name, value in describe(read_result(kept)).items())
     print(f"Accepted: {found}\nRun this to show it: flythrough leaderboard --workspace {workspace}")

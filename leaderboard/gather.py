@@ -9,10 +9,11 @@ from typing import Any
 
 from flythrough.errors import InputError
 from flythrough.results.ranking import ProtocolBoards, build_boards
+from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import read_json
 
-from .submissions import Submission, read_submission, submission_files, submitted_rows
+from .submissions import submission_files, submitted_rows
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Standing:
     """
 
     protocols: list[ProtocolBoards]
-    results: dict[str, list[Submission]]
+    results: dict[str, list[Result]]
     flights: dict[str, dict[str, Path]]
     reported: dict[str, Any]
     report: bool
@@ -43,19 +44,19 @@ def gather(workspace: Workspace) -> Standing:
     measured = [row for row in workspace.rows("results") if row["source"] == "measured"]
     if not measured:
         raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
-    results: dict[str, list[Submission]] = {}
+    results: dict[str, list[Result]] = {}
     flights: dict[str, dict[str, Path]] = {}
     for file in dict.fromkeys(row["results_file"] for row in measured if row["results_file"]):
         path = workspace / file
         if not path.is_file():
             continue
-        found = read_submission(path)
+        found = read_result(path)
         results.setdefault(found.protocol.hash, []).append(found)
         frames = path.parent / "frames" / "generation"
         if found.status == "scored" and frames.is_dir():  # a failed method's frames may be of any size
             flights.setdefault(found.protocol.hash, {})[found.method.name] = frames
     for path in submission_files(workspace):
-        found = read_submission(path)
+        found = read_result(path)
         results.setdefault(found.protocol.hash, []).append(found)
     return Standing(
         protocols=build_boards([*measured, *submitted_rows(workspace)]),

@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from flythrough.errors import InputError
 from flythrough.results.metrics import METRICS, needs_following
 from flythrough.results.ranking import FLOOR_METHOD
+from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import read_json, sha256_of, write_json
 
@@ -26,76 +25,13 @@ REL_TOLERANCE = 1e-6
 FLOOR_TOLERANCE = 1e-3  # a floor is measured anew on each machine
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True)
-
-
-class _ProtocolPart(_Part):
-    name: str
-    hash: str
-    flights: int | None = None
-    steps: int | None = None
-    width: int | None = None
-    height: int | None = None
-
-
-class _MethodPart(_Part):
-    name: str
-
-
-class _ValuePart(_Part):
-    metric: str
-    step: int | None = None
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    floor: float | None = None
-    ranked: bool = False
-    note: str | None = None
-
-
-class Submission(_Part):
-    """The parts of a ``results.json`` (version 1) that a leaderboard reads."""
-
-    schema_version: Literal[1]
-    status: Literal["scored", "failed"]
-    failure: str | None = None
-    protocol: _ProtocolPart
-    method: _MethodPart
-    weights: dict[str, str] = {}
-    frames_sha256: dict[str, str] = {}
-    follows_camera: bool | None = None
-    values: tuple[_ValuePart, ...]
-    starts: dict[str, dict[str, float | None]] = {}
-    curves: dict[str, list[tuple[int, float]]] = {}
-
-
-def read_submission(path: Path) -> Submission:
-    """A results file.
-
-    Raises:
-        InputError: missing, or not of the schema; says where.
-    """
-    try:
-        return Submission.model_validate(read_json(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(
-            f"{path} is no results file: {where}: {first['msg']}", remedy="Take the file that flythrough evaluate wrote"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}", remedy="Check the path and that it is JSON") from error
-
-
 def add_submission(workspace: Workspace, path: Path, *, replace: bool = False) -> Path:
     """Check a results file and keep a copy in the workspace; the next ``flythrough leaderboard`` shows it.
 
     Raises:
         InputError: it is not of a protocol measured here, does not hold together, or its method is listed already.
     """
-    submission = read_submission(path)
+    submission = read_result(path)
     rows = [row for row in workspace.rows("results") if row["source"] == "measured"]
     if reason := reject(submission, rows, _references(workspace, rows)):
         raise InputError(f"{path} is refused: {reason}", remedy="Score the frames again with flythrough evaluate")
@@ -106,12 +42,12 @@ def add_submission(workspace: Workspace, path: Path, *, replace: bool = False) -
     return target
 
 
-def _references(workspace: Workspace, rows: list[Row]) -> list[Submission]:
+def _references(workspace: Workspace, rows: list[Row]) -> list[Result]:
     files = sorted({row["results_file"] for row in rows if row["results_file"]})
-    return [read_submission(workspace / file) for file in files if (workspace / file).is_file()]
+    return [read_result(workspace / file) for file in files if (workspace / file).is_file()]
 
 
-def reject(submission: Submission, rows: list[Row], references: list[Submission]) -> str | None:
+def reject(submission: Result, rows: list[Row], references: list[Result]) -> str | None:
     """Why a submission cannot be listed, or None.
 
     Args:
@@ -136,7 +72,7 @@ def reject(submission: Submission, rows: list[Row], references: list[Submission]
     return _other_ruler(submission, same) or _other_starts(submission, same) or _disagreement(submission)
 
 
-def _other_ruler(submission: Submission, references: list[Submission]) -> str | None:
+def _other_ruler(submission: Result, references: list[Result]) -> str | None:
     """Distances must rest on the same feature weights and the same real frames as ours."""
     for reference in references:
         for use, sha256 in submission.weights.items():
@@ -152,7 +88,7 @@ def _other_ruler(submission: Submission, references: list[Submission]) -> str | 
     return None
 
 
-def _other_starts(submission: Submission, references: list[Submission]) -> str | None:
+def _other_starts(submission: Result, references: list[Result]) -> str | None:
     ours = {
         (start, name)
         for each in references
@@ -169,7 +105,7 @@ def _other_starts(submission: Submission, references: list[Submission]) -> str |
     return f"start {extra[0]} is not in the protocol" if extra else None
 
 
-def _disagreement(submission: Submission) -> str | None:
+def _disagreement(submission: Result) -> str | None:
     """Means must be the means of the raw values, and lie in their intervals."""
     by_name: dict[str, list[float]] = {}
     for of_start in submission.starts.values():
@@ -198,7 +134,7 @@ def submitted_rows(workspace: Workspace) -> list[Row]:
     """Rows of all submissions kept in a workspace, ranked by our rule whatever they claim."""
     rows = []
     for file in submission_files(workspace):
-        submission = read_submission(file)
+        submission = read_result(file)
         for value in submission.values:
             row = value.model_dump()
             if needs_following(value.metric) and submission.follows_camera is not True:
@@ -215,7 +151,7 @@ def submission_files(workspace: Workspace) -> list[Path]:
     return sorted((workspace / FOLDER).glob("*.json"))
 
 
-def describe(submission: Submission) -> dict[str, Any]:
+def describe(submission: Result) -> dict[str, Any]:
     """What the command line prints of an accepted submission."""
     primary = [v for v in submission.values if v.step is None and v.metric in METRICS and METRICS[v.metric].primary]
     return {"method": submission.method.name, "protocol": submission.protocol.name} | {

@@ -42,7 +42,7 @@ def update_report(workspace: Workspace, rows: Iterable[Row]) -> Path:
 
 def _source(workspace: Workspace, found: list[tuple[Result, Path]]) -> Source | None:
     """The recorded frames behind the results; None where the protocol or its clips are no longer there."""
-    wanted = found[0][0].protocol["hash"]
+    wanted = found[0][0].protocol.hash
     for _, folder in found:
         for file in folder.glob("*.toml"):
             try:
@@ -57,10 +57,10 @@ def build_report(found: list[tuple[Result, Path]], source: Source | None = None)
     """The page, from results and their folders, whose frames may be gone."""
     results = [result for result, _ in found]
     protocol = results[0].protocol
-    flown = [(r.method["name"], folder / "frames") for r, folder in found if r.status == "scored"]
+    flown = [(r.method.name, folder / "frames") for r, folder in found if r.status == "scored"]
     flown = [(name, folder) for name, folder in flown if folder.is_dir()]
-    held_out = "held out" if protocol["held_out"] else "NOT held out: starts come from clips that may be trained on"
-    size = f"{protocol['width']} x {protocol['height']}"
+    held_out = "held out" if protocol.held_out else "NOT held out: starts come from clips that may be trained on"
+    size = f"{protocol.width} x {protocol.height}"
     body = [
         STYLE,
         "<h2>View generation: flights into the unknown</h2>",
@@ -73,8 +73,8 @@ def build_report(found: list[tuple[Result, Path]], source: Source | None = None)
     for step in sorted({v.step for r in results for v in r.values if v.step is not None}):
         body += [f"<h2>View synthesis: the recorded path, step {step}</h2>", _table(results, step)]
     body += [*pictures.flights(flown), *_plots(results), *pictures.cases(results, dict(flown), source)]
-    subtitle = f"{protocol['starts']} starts, {size}, {held_out}. Protocol SHA-256 {protocol['hash']}"
-    return page.page(f"Scores on {protocol['name']}", "\n".join(body), subtitle=subtitle)
+    subtitle = f"{protocol.starts} starts, {size}, {held_out}. Protocol SHA-256 {protocol.hash}"
+    return page.page(f"Scores on {protocol.name}", "\n".join(body), subtitle=subtitle)
 
 
 def _table(results: list[Result], step: int | None) -> str:
@@ -124,7 +124,7 @@ def _cell(value: Cell | None) -> Markup:
 def _notes(results: list[Result]) -> str:
     lines = []
     for result in results:
-        name = result.method["name"]
+        name = result.method.name
         if result.failure:
             lines.append(Markup("<li><b>{}</b> failed: {}</li>").format(name, result.failure))
         elif result.follows_camera is False:

@@ -88,7 +88,7 @@ def cases(results: list[Result], folders: dict[str, Path], source: Source | None
     """The start where each method's picture is nearest to the recorded one, and the one where it is farthest."""
     rows: list[list[Any]] = []
     for result in results:
-        folder = folders.get(result.method["name"])
+        folder = folders.get(result.method.name)
         steps = [v.step for v in result.values if v.metric == "psnr" and v.value is not None and v.step]
         if not steps or folder is None:
             continue
@@ -102,7 +102,7 @@ def cases(results: list[Result], folders: dict[str, Path], source: Source | None
                 caption=True,
             )
             cells += [made, _recorded(source, start, step)]
-        rows.append([result.method["name"], *cells])
+        rows.append([result.method.name, *cells])
     if not rows:
         return []
     table = page.table(["method", "best", "recorded", "worst", "recorded"], rows)

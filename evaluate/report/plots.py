@@ -18,7 +18,7 @@ def over_steps(results: list[Result], metric: str) -> Any:
     for result in shown:
         steps, values = zip(*result.curves[metric], strict=True)
         follows = result.follows_camera is not False
-        label = result.method["name"] + ("" if follows else " (does not follow)")
+        label = result.method.name + ("" if follows else " (does not follow)")
         axes.plot(steps, values, label=label, linestyle="-" if follows else ":", marker="." if len(steps) < 3 else None)
     axes.set_xlabel("last step of the window")
     axes.set_ylabel(metric)
@@ -32,7 +32,7 @@ def per_start(results: list[Result], metric: str) -> Any:
     """Every start's value, a column a method; None where no method has it."""
     import matplotlib.pyplot as plt
 
-    columns = {r.method["name"]: [v[metric] for v in r.starts.values() if v.get(metric) is not None] for r in results}
+    columns = {r.method.name: [v[metric] for v in r.starts.values() if v.get(metric) is not None] for r in results}
     columns = {name: values for name, values in columns.items() if values}
     if not columns:
         return None

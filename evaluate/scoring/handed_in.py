@@ -24,9 +24,9 @@ FLIGHT_FRAMES = 100  # frames counted as one flight where frames come without an
 
 def keep(workspace: Workspace, result: Result) -> Path:
     """Write a result of handed-in frames into the workspace, and its rows into ``results``."""
-    file = workspace / FOLDER / result.method["name"] / "results.json"
+    file = workspace / FOLDER / result.method.name / "results.json"
     write_result(result, file)
-    name = result.method["name"]
+    name = result.method.name
     others = [row for row in workspace.rows("results") if row["method"] != name]
     workspace.write("results", [*others, *rows_of(result, _relative(file, workspace))])
     return file
@@ -38,7 +38,7 @@ def handed_in_rows(workspace: Workspace, protocol_hashes: Iterable[str]) -> list
     rows: list[Row] = []
     for file in sorted((workspace / FOLDER).glob("*/results.json")):
         result = read_result(file)
-        if result.protocol["hash"] in wanted:
+        if result.protocol.hash in wanted:
             rows += rows_of(result, _relative(file, workspace))
     return rows
 

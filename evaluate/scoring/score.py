@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from flythrough.errors import MissingWeights
 from flythrough.results.metrics import METRICS
-from flythrough.results.schema import Result, Value, provenance
+from flythrough.results.schema import MethodRecord, ProtocolRecord, Result, Value, provenance
 
 from ..generation.frames import Frames, check_flights, expected_flights
 from ..generation.generate import FLIGHT, VIEW
@@ -97,13 +96,13 @@ def failed(spec: Spec, protocol: Protocol, failure: MethodFailure, settings: Set
     )
 
 
-def describe_method(spec: Spec) -> dict[str, Any]:
-    return spec.model_dump(mode="json", exclude={"trusted"})
+def describe_method(spec: Spec) -> MethodRecord:
+    return MethodRecord.model_validate(spec.model_dump(mode="json", exclude={"trusted"}))
 
 
-def describe_protocol(protocol: Protocol) -> dict[str, Any]:
+def describe_protocol(protocol: Protocol) -> ProtocolRecord:
     header = protocol.header
-    return {
+    record = {
         "name": header.name,
         "hash": protocol.hash,
         "held_out": header.held_out,
@@ -114,6 +113,7 @@ def describe_protocol(protocol: Protocol) -> dict[str, Any]:
         "steps": header.generation.steps,
         "left_out": {start.clip: start.why for start in protocol.index.starts if start.frame is None},
     }
+    return ProtocolRecord.model_validate(record)
 
 
 def _with_ranking(value: Value, spec: Spec, protocol: Protocol, tally: Tally) -> Value:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import __version__
 from ..errors import InputError
@@ -44,14 +44,40 @@ class Value(Section):
     note: str | None = Field(default=None, description="why it is missing or not ranked")
 
 
+class _Record(BaseModel):
+    """Named parts are checked, others are kept as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+
+class ProtocolRecord(_Record):
+    """What a result was flown on."""
+
+    name: str = Field(description="name and version")
+    hash: str = Field(description="of the whole protocol")
+    held_out: bool = Field(default=True, description="no start comes from a clip that may be trained on")
+    height: int | None = Field(default=None, description="pixels")
+    width: int | None = Field(default=None, description="pixels")
+    starts: int | None = Field(default=None, description="how many")
+    flights: int | None = Field(default=None, description="starts of generation flights")
+    steps: int | None = Field(default=None, description="of a generation flight")
+    left_out: dict[str, str] = Field(default={}, description="clips without a start, and why")
+
+
+class MethodRecord(_Record):
+    """Whose frames they are: the method's spec."""
+
+    name: str = Field(description="of the method")
+
+
 class Result(Section):
     """Everything about one method on one protocol."""
 
     schema_version: Literal[1] = Field(default=1, description="of this file")
     status: Literal["scored", "failed"] = Field(description="failed: the method made no full set of frames")
     failure: str | None = Field(default=None, description="what happened")
-    protocol: dict[str, Any] = Field(description="name, hash, held_out, size")
-    method: dict[str, Any] = Field(description="its spec")
+    protocol: ProtocolRecord = Field(description="what was flown")
+    method: MethodRecord = Field(description="its spec")
     weights: dict[str, str] = Field(default={}, description="SHA-256 of all weights behind the numbers, by use")
     frames_sha256: dict[str, str] = Field(default={}, description="of each flight's frames")
     follows_camera: bool | None = Field(default=None, description="null: could not be measured")
@@ -79,19 +105,23 @@ def read_result(path: Path) -> Result:
     """
     try:
         return Result.model_validate(read_json(path))
-    except (OSError, ValueError, ValidationError) as error:
-        text = " ".join(str(error).split())[:300]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"{path} is no results file of version {SCHEMA_VERSION}: {text}", remedy="Score again"
+            f"{path} is not a results file of version {SCHEMA_VERSION}: {where}: {first['msg']}",
+            remedy="Take the file that flythrough evaluate wrote, or score again",
         ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}", remedy="Check the path and that it is JSON") from error
 
 
 def rows_of(result: Result, results_file: str | None) -> list[Row]:
     """The rows of ``results.parquet``."""
     common = {
-        "protocol": result.protocol["name"],
-        "protocol_hash": result.protocol["hash"],
-        "method": result.method["name"],
+        "protocol": result.protocol.name,
+        "protocol_hash": result.protocol.hash,
+        "method": result.method.name,
         "source": "measured",
         "results_file": results_file,
     }

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from flythrough.cli.page import jpeg_uri, page, svg
 from flythrough.results.metrics import METRICS, higher_is_better
 from flythrough.results.ranking import FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards
+from flythrough.results.schema import Result
 
 from ..config import LeaderboardConfig
 from ..gather import Standing
-from ..submissions import Submission
 from . import pictures
 
 
@@ -61,7 +61,7 @@ def _protocol(each: ProtocolBoards, standing: Standing, config: LeaderboardConfi
     }
 
 
-def _facts(results: list[Submission]) -> str:
+def _facts(results: list[Result]) -> str:
     """What was flown, as the first results file that says so tells it."""
     known = next((r.protocol for r in results if r.protocol.steps is not None), None)
     if known is None:
@@ -132,7 +132,7 @@ def _plots(each: ProtocolBoards, standing: Standing) -> Iterator[tuple[str, Mark
         yield metric, Markup(_plot(metric, lines, ranked.get(metric.removesuffix("_sw"), set()), floor))
 
 
-def _plot(metric: str, lines: dict[str, list[tuple[int, float]]], ranked: set[str], floor: float | None) -> str:
+def _plot(metric: str, lines: dict[str, tuple[tuple[int, float], ...]], ranked: set[str], floor: float | None) -> str:
     import matplotlib
 
     matplotlib.use("Agg")

@@ -223,7 +223,7 @@ def test_zoom_and_layers_go_where_the_camera_goes_and_a_still_does_not(
     )
     assert moving.follows_camera is True
     assert still.follows_camera is False
-    distance = {r.method["name"]: next(v for v in r.values if v.metric == "fd_lite0") for r in (moving, still)}
+    distance = {r.method.name: next(v for v in r.values if v.metric == "fd_lite0") for r in (moving, still)}
     assert distance["static"].value < distance["layered"].value  # type: ignore[operator]  # the trap
     assert not distance["static"].ranked
     assert "does not follow its commanded camera" in (distance["static"].note or "")
@@ -325,7 +325,7 @@ def test_the_stage_scores_what_it_can_and_says_what_it_cannot(workspace: Workspa
     layered = next(row for row in rows if (row["method"], row["metric"]) == ("layered", "fd_lite0"))
     assert layered["floor"] == real["fd_lite0"]["value"]
     result = read_result(root / layered["results_file"])
-    assert result.protocol["hash"] == layered["protocol_hash"]
+    assert result.protocol.hash == layered["protocol_hash"]
     assert result.code["version"]
     page = (root / "evaluate/report.html").read_text()
     assert "<video" in page

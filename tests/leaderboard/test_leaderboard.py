@@ -13,8 +13,9 @@ import pytest
 from flythrough.errors import InputError
 from flythrough.leaderboard.gather import reported_values
 from flythrough.leaderboard.stage import STAGE, LeaderboardConfig
-from flythrough.leaderboard.submissions import add_submission, read_submission
+from flythrough.leaderboard.submissions import add_submission
 from flythrough.results.ranking import build_boards
+from flythrough.results.schema import read_result
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.executor import InlineExecutor
 from flythrough.workspace.files import read_json, write_json
@@ -287,7 +288,7 @@ def test_a_second_submission_of_a_name_needs_a_word(workspace: Workspace, tmp_pa
     with pytest.raises(InputError, match="listed already"):
         add_submission(workspace, tmp_path / "b.json")
     kept = add_submission(workspace, tmp_path / "b.json", replace=True)
-    assert read_submission(kept).values[0].value == 26.0
+    assert read_result(kept).values[0].value == 26.0
 
 
 def test_what_is_no_results_file(workspace: Workspace, tmp_path: Path) -> None:
@@ -310,4 +311,4 @@ def test_reads_what_evaluate_writes(tmp_path: Path) -> None:
     record = result("ours", psnr=(18.0, 20.0), fd=100.0)
     written = results.Result.model_validate(record)
     results.write_result(written, tmp_path / "r.json")
-    assert read_submission(tmp_path / "r.json").values[1].floor == 12.5
+    assert read_result(tmp_path / "r.json").values[1].floor == 12.5
