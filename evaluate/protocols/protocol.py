@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from flythrough.errors import InputError
 from flythrough.workspace.files import content_key, read_json, write_text
+from flythrough.workspace.names import Name
 from flythrough.workspace.stage import Section
 
 SHIPPED = ("acid-v1", "sample-v1")
@@ -72,7 +73,7 @@ class Sets(Section):
 class Header(Section):
     """A protocol's settings."""
 
-    name: str = Field(description="name with its version, e.g. acid-v1")
+    name: Name = Field(description="name with its version, e.g. acid-v1")
     about: str = Field(description="what it is, in a sentence")
     held_out: bool = Field(description="no start comes from a clip that may be trained on")
     height: int = Field(ge=32, description="pixels of every frame")
@@ -87,7 +88,7 @@ class Header(Section):
 class Start(Section):
     """Where a flight starts; ``frame`` is null, and ``why`` says the reason, for a clip that is left out."""
 
-    clip: str = Field(description="clip id")
+    clip: Name = Field(description="clip id")
     frame: int | None = Field(description="start frame")
     why: str | None = Field(default=None, description="why the clip is left out")
     sha256: str | None = Field(

@@ -15,6 +15,7 @@ from .. import __version__
 from ..errors import InputError
 from ..workspace.catalog import Row
 from ..workspace.files import read_json, write_json
+from ..workspace.names import Name
 from ..workspace.stage import Section
 
 SCHEMA_VERSION = 1
@@ -53,7 +54,7 @@ class _Record(BaseModel):
 class ProtocolRecord(_Record):
     """What a result was flown on."""
 
-    name: str = Field(description="name and version")
+    name: Name = Field(description="name and version")
     hash: str = Field(description="of the whole protocol")
     held_out: bool = Field(default=True, description="no start comes from a clip that may be trained on")
     height: int | None = Field(default=None, description="pixels")
@@ -67,7 +68,7 @@ class ProtocolRecord(_Record):
 class MethodRecord(_Record):
     """Whose frames they are: the method's spec."""
 
-    name: str = Field(description="of the method")
+    name: Name = Field(description="of the method")
 
 
 class Result(Section):

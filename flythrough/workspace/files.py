@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import json
@@ -14,6 +15,7 @@ from typing import Any
 
 from ..errors import DiskError
 
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _DISK_ERRNOS = {
     errno.ENOSPC: "Free some space there, then run it again (a stage with --retry-errors)",
     errno.EDQUOT: "Free some of your quota, then run it again (a stage with --retry-errors)",
@@ -65,16 +67,49 @@ def publish(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def publish_folder(scratch: Path, path: Path) -> None:
-    """Move a finished folder into place; what stood at ``path`` is gone. Both on one file system."""
+    """Move a finished folder into place; what stood at ``path`` is removed afterwards. Both on one file system.
+
+    A reader, or whoever comes after a kill, finds the whole old folder or the whole new one at ``path``. Where the
+    system cannot exchange two folders in one call, a kill may leave the old one beside it, as ``.NAME.old``; it is put
+    back by :func:`recover_folder`.
+    """
     with disk_errors(path):
         for file in scratch.rglob("*"):
             if file.is_file():
                 _fsync(file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(scratch, path)
+        recover_folder(path)
+        if not path.exists():
+            os.replace(scratch, path)
+        elif _exchange(scratch, path):
+            shutil.rmtree(scratch)
+        else:
+            os.replace(path, _aside(path))
+            os.replace(scratch, path)
+            shutil.rmtree(_aside(path))
         _fsync(path.parent)
+
+
+def recover_folder(path: Path) -> None:
+    """Put back what a killed :func:`publish_folder` had moved out of the way, or remove it if it had been replaced."""
+    if (old := _aside(path)).exists():
+        if path.exists():
+            shutil.rmtree(old)
+        else:
+            os.replace(old, path)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Swap two paths in one system call (Linux's renameat2); False where that is not to be had."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return rename(_AT_FDCWD, os.fsencode(a.absolute()), _AT_FDCWD, os.fsencode(b.absolute()), _RENAME_EXCHANGE) == 0
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
