@@ -13,7 +13,7 @@ from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import read_json
 
-from .submissions import submission_files, submitted_rows
+from .submissions import submissions, submitted_rows
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def gather(workspace: Workspace) -> Standing:
         frames = path.parent / "frames" / "generation"
         if found.status == "scored" and frames.is_dir():  # a failed method's frames may be of any size
             flights.setdefault(found.protocol.hash, {})[found.method.name] = frames
-    for path in submission_files(workspace):
-        found = read_result(path)
+    for found in submissions(workspace):
         results.setdefault(found.protocol.hash, []).append(found)
     return Standing(
         protocols=build_boards([*measured, *submitted_rows(workspace)]),

@@ -7,6 +7,7 @@ entries are therefore marked "submitted", and who doubts one asks for its frames
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from pathlib import Path
@@ -18,6 +19,8 @@ from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import read_json, sha256_of, write_json
+
+log = logging.getLogger("flythrough.leaderboard")
 
 FOLDER = "leaderboard/submissions"
 METHOD_NAME = "[a-z0-9][a-z0-9._-]{0,79}"  # evaluate writes no other; it becomes a file's name
@@ -133,8 +136,7 @@ def _disagreement(submission: Result) -> str | None:
 def submitted_rows(workspace: Workspace) -> list[Row]:
     """Rows of all submissions kept in a workspace, ranked by our rule whatever they claim."""
     rows = []
-    for file in submission_files(workspace):
-        submission = read_result(file)
+    for submission in submissions(workspace):
         for value in submission.values:
             row = value.model_dump()
             if needs_following(value.metric) and submission.follows_camera is not True:
@@ -144,6 +146,17 @@ def submitted_rows(workspace: Workspace) -> list[Row]:
                 {**row, **common, "method": submission.method.name, "source": "submitted", "results_file": None}
             )
     return rows
+
+
+def submissions(workspace: Workspace) -> list[Result]:
+    """The submissions that can be read; others, which something else than this program put there, are logged."""
+    found = []
+    for file in submission_files(workspace):
+        try:
+            found.append(read_result(file))
+        except InputError as error:
+            log.warning("Left out: %s", error)
+    return found
 
 
 def submission_files(workspace: Workspace) -> list[Path]:

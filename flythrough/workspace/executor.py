@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 import os
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
@@ -38,6 +46,10 @@ TIMEOUT_REMEDY = "Raise the stage's time limit in the config, then run again wit
 CRASH_REMEDY = (
     "The process died (out of memory, or a crash in a library): run again with --retry-errors, fewer --workers"
 )
+
+WALL_CLOCK_FACTOR = 10  # a task may take so many times its limit by the clock: other work may share the machine
+_OVER_LIMIT = 124  # exit code of a worker whose task took too much processor time, as timeout(1)'s
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 Work = Callable[..., None]
 
@@ -80,7 +92,7 @@ class LocalExecutor:
         """Workers that the cores and the free memory bear, at least one."""
         if self.workers is not None:
             return self.workers
-        by_cores = int((os.cpu_count() or 1) / resources.cpus)
+        by_cores = int(usable_cores() / resources.cpus)
         by_memory = int(psutil.virtual_memory().available / 2**30 / resources.memory_gb)
         return max(1, min(by_cores, by_memory))
 
@@ -93,14 +105,16 @@ class LocalExecutor:
 
         workers = min(self.count(resources), max(1, len(calls)))
         context = multiprocessing.get_context("spawn")
-        threads = self.threads or max(1, int((os.cpu_count() or 1) / workers))
-        with ProcessPool(workers, context=context, initializer=_start_worker, initargs=(threads,)) as pool:
+        wall_clock = None if resources.time_limit_s is None else WALL_CLOCK_FACTOR * resources.time_limit_s
+        threads = self.threads or max(1, int(usable_cores() / workers))
+        with ProcessPool(workers, context=context, initializer=_start_worker, initargs=(threads, os.getpid())) as pool:
             pending: dict[Any, int] = {}
             waiting = iter(enumerate(calls))
             try:
                 while True:
                     for index, call in waiting:  # a bounded queue keeps memory flat in the number of tasks
-                        pending[pool.schedule(work, args=call, timeout=resources.time_limit_s)] = index
+                        limited = (work, call, resources.time_limit_s)
+                        pending[pool.schedule(_run_limited, args=limited, timeout=wall_clock)] = index
                         if len(pending) >= 4 * workers:
                             break
                     if not pending:
@@ -117,18 +131,85 @@ def _local_failure(future: Any, resources: Resources) -> Failure | None:
     from pebble import ProcessExpired
 
     error = future.exception()
-    if isinstance(error, TimeoutError):
-        return Failure("timeout", f"Took over {resources.time_limit_s:g} s", "TimeoutError", TIMEOUT_REMEDY)
+    limit = resources.time_limit_s
+    if isinstance(error, ProcessExpired) and error.exitcode == _OVER_LIMIT and limit is not None:
+        return Failure("timeout", f"Took over {limit:g} s of processor time", "TimeoutError", TIMEOUT_REMEDY)
+    # A task's own TimeoutError arrives with the traceback of its process; the pool's has none.
+    if isinstance(error, TimeoutError) and error.__cause__ is None and limit is not None:
+        text = f"Took over {WALL_CLOCK_FACTOR * limit:g} s, though less than {limit:g} s of processor time"
+        return Failure("timeout", text, "TimeoutError", TIMEOUT_REMEDY)
     if isinstance(error, ProcessExpired):
         return Failure("crash", f"Its process died (exit code {error.exitcode})", "ProcessExpired", CRASH_REMEDY)
     return None if error is None else Failure.of(error)
 
 
-def _start_worker(threads: int) -> None:
-    import signal
-
+def _start_worker(threads: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     limit_threads(threads)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it has ended, however that was: nobody is left to publish for."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # also while a native library holds Python's lock
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    _end_now(1)
+
+
+def _end_now(code: int) -> None:
+    """End this process and all it started, at once."""
+    with suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                child.kill()
+    os._exit(code)
+
+
+def _run_limited(work: Work, call: tuple[Any, ...], limit_s: float | None) -> None:
+    """Run a call; the process ends where it takes more processor time than the limit, its children's included.
+
+    Processor time, because on a busy machine the same work takes any time by the clock.
+    """
+    if limit_s is None:
+        return work(*call)
+    done = threading.Event()
+    watch = threading.Thread(target=_watch, args=(done, _processor_time() + limit_s), daemon=True)
+    watch.start()
+    try:
+        work(*call)
+    finally:
+        done.set()
+        watch.join()
+
+
+def _watch(done: threading.Event, until: float) -> None:
+    while not done.wait(0.2):
+        if _processor_time() > until:
+            _end_now(_OVER_LIMIT)
+
+
+def _processor_time() -> float:
+    """Seconds of processor time of this process, its ended children and its running ones."""
+    total = sum(os.times()[:4])
+    with suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                times = child.cpu_times()
+                total += times.user + times.system
+    return total
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: its affinity and its control group's quota count, where there are any."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, math.ceil(int(quota) / int(period)))
+    return max(1, cores)
 
 
 def limit_threads(threads: int) -> None:

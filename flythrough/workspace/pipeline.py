@@ -7,21 +7,24 @@ import logging
 import os
 import shutil
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import FlythroughError
 from .catalog import TABLES, Row, Workspace, plain, to_json
 from .executor import Executor, InlineExecutor, RayExecutor
-from .files import disk_errors, publish_folder, read_json, write_json
+from .files import disk_errors, publish_folder, read_json, recover_folder, write_json
 from .progress import bar
 from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage
 
 TASK_FILE = "task.json"  # in every published folder: the key and the outcome
+PARTIAL = ".partial"  # in every stage's folder: attempts that are under way
+_OUTCOME_PARTS = {part.name for part in fields(Outcome)}
 
 
 @dataclass
@@ -64,6 +67,8 @@ def run_stage(
     todo = [id for id, state in states.items() if state.name in wanted]
     if stage.in_process and not isinstance(executor, RayExecutor):
         executor = InlineExecutor()
+    if not stage.resumable:
+        shutil.rmtree(workspace / stage.name / PARTIAL, ignore_errors=True)  # of attempts that were killed
     config_json = config.model_dump_json()  # once: lists of inputs can be long
     calls = [
         (
@@ -79,7 +84,7 @@ def run_stage(
     with bar(stage.name, len(todo), "task") as advance:
         for index, failure in executor.run(run_task, calls, stage.resources(config)):
             if failure is not None:
-                record = {"key": keys[todo[index]], "attempts": calls[index][-1], **asdict(failure)}
+                record = {"key": keys[todo[index]], "attempts": calls[index][-1], **encodable(asdict(failure))}
                 write_json(_error_file(workspace.root, stage.name, todo[index]), record, durable=False)
             advance()
     report = _publish(stage, workspace, config, keys)
@@ -94,10 +99,10 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, 
     task = Task(**task_dict)
     workspace = Path(root)
     published = published_folder(stage_name, task.id, key)
-    scratch = workspace / stage_name / ".partial" / Path(published).name
+    scratch = workspace / stage_name / PARTIAL / Path(published).name
+    if not stage.resumable:  # an attempt that was killed may still be writing
+        scratch = scratch.with_name(f"{scratch.name}.{uuid.uuid4().hex[:8]}")
     with disk_errors(scratch), _logged(workspace / "logs" / stage_name / f"{task.id}.log"):
-        if not stage.resumable and scratch.exists():
-            shutil.rmtree(scratch)
         scratch.mkdir(parents=True, exist_ok=True)
         start, cpu_start = time.monotonic(), _cpu_seconds()
         outcome = stage.run(Job(task, scratch, published, workspace), config)
@@ -107,11 +112,20 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, 
         }
         if not (outcome.rows or outcome.drops or outcome.errors or any(outcome.others.values())):
             raise AssertionError(f"{stage_name} accounted for nothing in {task.id}")
-        record = {"key": key, "attempts": attempt, **cost, "outcome": asdict(outcome)}
+        record = {"key": key, "attempts": attempt, **cost, "outcome": encodable(asdict(outcome))}
         text = json.dumps(record, allow_nan=False, default=plain, indent=1)
         (scratch / TASK_FILE).write_text(text, encoding="utf-8")
         publish_folder(scratch, workspace / published)
         _error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
+
+
+def encodable(value: Any) -> Any:
+    """The value with lone surrogates, which no table can hold, replaced in all its strings."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {encodable(key): encodable(each) for key, each in value.items()}
+    return [encodable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _cpu_seconds() -> float:
@@ -158,9 +172,8 @@ class _State:
 
 
 def _state(workspace: Workspace, stage: str, id: str, key: str) -> _State:
-    done = workspace / published_folder(stage, id, key) / TASK_FILE
-    if done.is_file():
-        record = read_json(done)
+    record = _finished(workspace / published_folder(stage, id, key))
+    if record is not None:
         return _State("error" if record["outcome"]["errors"] else "done", record["attempts"])
     error = _error_file(workspace.root, stage, id)
     try:
@@ -168,6 +181,17 @@ def _state(workspace: Workspace, stage: str, id: str, key: str) -> _State:
     except (FileNotFoundError, ValueError):  # a power failure may leave it empty
         return _State("new")
     return _State("error", record["attempts"]) if record["key"] == key else _State("new")
+
+
+def _finished(folder: Path) -> dict[str, Any] | None:
+    """The record of a finished task; None where there is none, or none that is whole: the task then runs again."""
+    recover_folder(folder)
+    try:
+        record = read_json(folder / TASK_FILE)
+        whole = isinstance(record, dict) and {"key", "attempts", "outcome"} <= set(record)
+        return record if whole and set(record["outcome"]) == _OUTCOME_PARTS else None
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _error_file(root: Path, stage: str, id: str) -> Path:
@@ -180,9 +204,8 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
     outcome = Outcome()
     errors: list[Row] = []
     for task_id, key in keys.items():
-        done = workspace / published_folder(stage.name, task_id, key) / TASK_FILE
-        if done.is_file():
-            record = read_json(done)
+        record = _finished(workspace / published_folder(stage.name, task_id, key))
+        if record is not None:
             found = Outcome(**record["outcome"])
             report.done += 1
             report.seconds += record.get("seconds", 0.0)

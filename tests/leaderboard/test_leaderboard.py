@@ -197,12 +197,12 @@ def test_a_method_name_cannot_carry_markup(workspace: Workspace, tmp_path: Path)
     hostile = "<script>alert(1)</script>"
     for name in (hostile, "../../elsewhere", "real", "A b"):
         write_json(tmp_path / "r.json", result(name, psnr=(21.0, 22.0), fd=80.0))
-        with pytest.raises(InputError, match="cannot be a (method's )?name"):
+        with pytest.raises(InputError, match=r"cannot be a (method's )?name"):
             add_submission(workspace, tmp_path / "r.json")
     write_json(workspace / "leaderboard/submissions/smuggled.json", result(hostile, psnr=(21.0, 22.0), fd=80.0))
     page = publish(workspace)
-    assert hostile not in page
-    assert "&lt;script&gt;alert(1)" in page
+    assert "alert(1)" not in page
+    assert "ours" in page
 
 
 def test_a_submission_joins_the_board(workspace: Workspace, tmp_path: Path) -> None:

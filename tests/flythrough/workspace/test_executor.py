@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import tests.flythrough.workspace.toy_work as toy_work
-from flythrough.workspace.executor import Executor, InlineExecutor, LocalExecutor, RayExecutor
+from flythrough.workspace.executor import Executor, InlineExecutor, LocalExecutor, RayExecutor, usable_cores
 from flythrough.workspace.stage import Resources
 
-BEHAVIOURS = ["fine", "raise", "fine", "die", "fine", "hang", "bug", "fine"]
+BEHAVIOURS = ["fine", "raise", "fine", "die", "fine", "hang", "bug", "timeout", "fine"]
 
 
 @pytest.fixture(params=["local", "ray"])
@@ -29,11 +29,11 @@ def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_failures_are_collected_and_the_others_go_on(executor: Executor, tmp_path: Path) -> None:
     calls = [(number, str(tmp_path), behaviour) for number, behaviour in enumerate(BEHAVIOURS)]
-    found = dict(executor.run(toy_work.work, calls, Resources(memory_gb=0.2, time_limit_s=8)))
+    found = dict(executor.run(toy_work.work, calls, Resources(memory_gb=0.2, time_limit_s=2)))
     assert sorted(found) == list(range(len(BEHAVIOURS)))
     kinds = {BEHAVIOURS[index]: failure.kind for index, failure in found.items() if failure}
-    assert kinds == {"raise": "input", "die": "crash", "hang": "timeout", "bug": "bug"}
-    assert {path.name for path in tmp_path.iterdir()} == {"0", "2", "4", "7"}
+    assert kinds == {"raise": "input", "die": "crash", "hang": "timeout", "bug": "bug", "timeout": "bug"}
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "2", "4", "8"}
     assert all(path.read_text() != str(os.getpid()) for path in tmp_path.iterdir())
     refusal, bug = found[1], found[6]
     assert refusal is not None
@@ -54,3 +54,18 @@ def test_workers_fit_cores_and_memory() -> None:
     assert LocalExecutor().count(Resources(cpus=1000)) == 1
     assert LocalExecutor().count(Resources(memory_gb=1e6)) == 1
     assert LocalExecutor(workers=5).count(Resources(memory_gb=1e6)) == 5
+
+
+@pytest.mark.parametrize("limit", [None, 0.5])
+def test_limits_count_processor_time(tmp_path: Path, limit: float | None) -> None:
+    """Waiting costs none; a TimeoutError that a task raises itself is that task's failure, whatever the limit."""
+    calls = [(0, str(tmp_path), "wait"), (1, str(tmp_path), "timeout")]
+    found = dict(LocalExecutor(workers=2).run(toy_work.work, calls, Resources(memory_gb=0.2, time_limit_s=limit)))
+    assert found[0] is None
+    assert found[1] is not None
+    assert (found[1].kind, found[1].message) == ("bug", "the other side did not answer")
+
+
+def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
+    assert usable_cores() == 1

@@ -19,5 +19,10 @@ def work(number: int, folder: str, behaviour: str) -> None:
     if behaviour == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "hang":
-        time.sleep(600)
+        while True:
+            pass
+    if behaviour == "wait":
+        time.sleep(3)
+    if behaviour == "timeout":
+        raise TimeoutError("the other side did not answer")
     (Path(folder) / str(number)).write_text(str(os.getpid()))
