@@ -155,3 +155,36 @@ def test_an_empty_stage_stops_the_run_with_a_pointer(toy: Toy) -> None:
     assert next(run).rows == 0
     with pytest.raises(FlythroughError, match=r"acquire left no videos.*flythrough status"):
         next(run)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": 1}', '{"key": "a", "attempts": 1, "outcome": {"rows": 1}}'])
+def test_a_damaged_record_makes_its_task_run_again(toy: Toy, damage: str) -> None:
+    toy.mended = True
+    before = toy.go()
+    record = next(toy.workspace.root.glob(f"acquire/good.*/{pipeline.TASK_FILE}"))
+    record.write_text(damage)
+    again = toy.go()
+    assert toy.ran == ["good"]
+    assert (again.rows, again.dropped, again.errors) == (before.rows, before.dropped, before.errors)
+
+
+def test_lone_surrogates_stop_nothing(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.mended = True
+    plain_run = Toy.run
+
+    def run(job: Job, config: ToyConfig) -> Outcome:
+        outcome = plain_run(toy, job, config)
+        for row in outcome.rows:
+            row["title"] = "a \ud83d title"
+        return outcome
+
+    monkeypatch.setattr(pipeline, "load_stage", lambda name: Stage("acquire", 1, "videos", ToyConfig, toy.tasks, run))
+    toy.go()
+    assert [row["title"] for row in toy.workspace.rows("videos")] == ["a ? title"] * 2
+
+
+def test_what_a_killed_attempt_left_is_cleared_away(toy: Toy) -> None:
+    left = toy.workspace.root / "acquire" / pipeline.PARTIAL / "good.00000000.ffffffff"
+    left.mkdir(parents=True)
+    toy.go()
+    assert not left.exists()

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from flythrough.sample.film import film
@@ -61,6 +63,55 @@ def test_killed_again_and_again(videos: Path, undisturbed: dict[str, bytes], tmp
         process.wait()
     assert start(videos, tmp_path).wait(200) == 1
     assert tables(tmp_path) == undisturbed
+
+
+def wait_for_workers(driver: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The driver's worker processes, as soon as there is one; none if the driver ends first."""
+    while driver.poll() is None:
+        with suppress(psutil.Error):
+            children = psutil.Process(driver.pid).children(recursive=True)
+            if found := [child for child in children if "spawn_main" in " ".join(child.cmdline())]:
+                return found
+        time.sleep(0.02)
+    return []
+
+
+def test_workers_end_with_a_driver_that_is_killed_alone(
+    videos: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Orphans that work on would share their scratch folders with the next run's workers."""
+    delays = random.Random(6)
+    for _ in range(4):
+        process = start(videos, tmp_path, "--retry-errors")
+        if not (workers := wait_for_workers(process)):
+            break  # all is done
+        time.sleep(delays.uniform(0.0, 1.0))
+        process.kill()
+        process.wait()
+        _, alive = psutil.wait_procs(workers, timeout=10)
+        assert alive == []
+    assert start(videos, tmp_path).wait(200) == 1
+    assert tables(tmp_path) == undisturbed
+
+
+def test_killed_workers_are_errors_that_a_retry_clears(
+    videos: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    process = start(videos, tmp_path)
+    workers = wait_for_workers(process)
+    assert workers
+    for worker in workers:
+        worker.kill()
+    process.wait(200)
+    assert start(videos, tmp_path, "--retry-errors").wait(200) == 1
+    found = Workspace(tmp_path)
+    assert [row["id"] for row in found.rows("shots")] == [row["id"] for row in undisturbed_rows(undisturbed, tmp_path)]
+
+
+def undisturbed_rows(undisturbed: dict[str, bytes], folder: Path) -> list[dict[str, object]]:
+    (folder / "before").mkdir()
+    (folder / "before" / "shots.parquet").write_bytes(undisturbed["shots"])
+    return Workspace(folder / "before").rows("shots")
 
 
 def test_ray_makes_the_same_tables(videos: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
