@@ -82,7 +82,7 @@ def test_workers_end_with_a_driver_that_is_killed_alone(
     """Orphans that work on would share their scratch folders with the next run's workers."""
     delays = random.Random(6)
     for _ in range(4):
-        process = start(videos, tmp_path, "--retry-errors")
+        process = start(videos, tmp_path)
         if not (workers := wait_for_workers(process)):
             break  # all is done
         time.sleep(delays.uniform(0.0, 1.0))

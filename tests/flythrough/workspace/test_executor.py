@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import random
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 import tests.flythrough.workspace.toy_work as toy_work
-from flythrough.workspace.executor import Executor, InlineExecutor, LocalExecutor, RayExecutor, usable_cores
+from flythrough.errors import InputError
+from flythrough.workspace.executor import Executor, InlineExecutor, LocalExecutor, RayExecutor
 from flythrough.workspace.stage import Resources
+from flythrough.workspace.worker import usable_cores
 
 BEHAVIOURS = ["fine", "raise", "fine", "die", "fine", "hang", "bug", "timeout", "fine"]
 
@@ -40,6 +46,45 @@ def test_failures_are_collected_and_the_others_go_on(executor: Executor, tmp_pat
     assert (refusal.message, refusal.remedy) == ("number 1 is odd", "Use another")
     assert bug is not None
     assert (bug.message, bug.exception) == ("a b", "ZeroDivisionError")
+
+
+def test_what_no_node_has_is_refused(executor: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(InputError, match=r"A task needs .*GPU"):
+        list(executor.run(toy_work.work, [(0, str(tmp_path), "fine")], Resources(memory_gb=0.2, gpus=2)))
+
+
+def test_workers_share_out_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    calls = [(number, str(tmp_path), "gpu") for number in range(4)]
+    found = dict(LocalExecutor(workers=4).run(toy_work.work, calls, Resources(memory_gb=0.2, gpus=1)))
+    assert found == dict.fromkeys(range(4))
+    assert {file.read_text() for file in tmp_path.iterdir()} == {"3", "5"}
+
+
+def test_a_worker_killed_at_any_moment_costs_its_call_alone(tmp_path: Path) -> None:
+    """Also in its first moments, while idle, and while it takes or answers a call."""
+    calls = [(number, str(tmp_path), "slow") for number in range(40)]
+    moments, done = random.Random(0), threading.Event()
+
+    def kill_now_and_then() -> None:
+        while not done.wait(moments.uniform(0, 0.6)):
+            with suppress(psutil.Error, IndexError):
+                workers = [each for each in psutil.Process().children() if "spawn_main" in " ".join(each.cmdline())]
+                moments.choice(workers).kill()
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    try:
+        found = dict(LocalExecutor(workers=2).run(toy_work.work, calls, Resources(memory_gb=0.2)))
+    finally:
+        done.set()
+        killer.join()
+    assert sorted(found) == list(range(40))
+    assert {failure.kind for failure in found.values() if failure} == {"crash"}
+    assert {int(file.name) for file in tmp_path.iterdir()} >= {
+        number for number, failure in found.items() if not failure
+    }
 
 
 def test_inline_runs_here(tmp_path: Path) -> None:

@@ -25,4 +25,9 @@ def work(number: int, folder: str, behaviour: str) -> None:
         time.sleep(3)
     if behaviour == "timeout":
         raise TimeoutError("the other side did not answer")
+    if behaviour == "gpu":
+        (Path(folder) / str(number)).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+        return
+    if behaviour == "slow":
+        time.sleep(0.1)
     (Path(folder) / str(number)).write_text(str(os.getpid()))
