@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from flythrough.rules import MissingMeasure
+
 from .boundaries.segment import Span
-from .config import CurateConfig, NatureRule
+from .config import CurateConfig
 from .measures.collect import Seen
 from .measures.hashes import shot_hash
 from .measures.motion import motion_measures
@@ -17,7 +19,7 @@ from .measures.overlays import LEAST_TRAVEL, overlay_mask
 from .measures.picture import box_of, picture_measures
 from .measures.semantics import nature_probability
 from .measures.surfaces import sky_and_water
-from .rules import MissingMeasure, judge
+from .rules import NotNature
 
 SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
@@ -101,9 +103,8 @@ def _overlay(shot: Shot) -> None:
 
 def _still_in(measures: dict[str, Any], config: CurateConfig) -> bool:
     """Whether no enforced rule objects yet, so that the dear measures are wanted."""
-    others = config.rules.model_copy(update={"not_nature": NatureRule(mode="off")})
     try:
-        return judge(measures, others)[0] is None
+        return config.rules.judge(measures, without=(NotNature,)).reason is None
     except MissingMeasure:
         return True
 
