@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from flythrough.rules import MissingMeasure
-
 from .boundaries.segment import Span
 from .config import CurateConfig
 from .measures.collect import Seen
@@ -19,7 +17,6 @@ from .measures.overlays import LEAST_TRAVEL, overlay_mask
 from .measures.picture import box_of, picture_measures
 from .measures.semantics import nature_probability
 from .measures.surfaces import sky_and_water
-from .rules import NotNature
 
 SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
@@ -72,7 +69,7 @@ def measure_shot(
         shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
         measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
         measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
-        if _still_in(measures, config):
+        if config.rules.judge(measures, partial=True).reason is None:  # expensive, so only where wanted
             views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
             measures["nature"] = nature(views)
     return shot
@@ -99,14 +96,6 @@ def _overlay(shot: Shot) -> None:
     if mask.any():
         shot.overlay = mask
         shot.measures["overlay_area"] = float(mask.mean()) / shot.measures["picture_area"]
-
-
-def _still_in(measures: dict[str, Any], config: CurateConfig) -> bool:
-    """Whether no enforced rule objects yet, so that the dear measures are wanted."""
-    try:
-        return config.rules.judge(measures, without=(NotNature,)).reason is None
-    except MissingMeasure:
-        return True
 
 
 def _inside(shot: Shot, pictures: list[np.ndarray], count: int) -> list[np.ndarray]:

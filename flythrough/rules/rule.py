@@ -131,6 +131,10 @@ class Rule(Section):
                 found.append(Limit(rule=cls.name(), setting=setting, default=field.default, **declared))
         return tuple(found)
 
+    def keyed(self) -> dict[str, Any]:
+        """The settings of a rule that is off change nothing."""
+        return {"mode": "off"} if self.mode == "off" else super().keyed()
+
     def reject(self, measures: Measures) -> str | None:
         """Reason to drop an item, or None to keep it; by default that of the first limit exceeded.
 

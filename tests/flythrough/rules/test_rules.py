@@ -56,7 +56,8 @@ def test_limits_give_their_reason_and_the_first_enforced_rule_decides() -> None:
     assert stones.judge({"weight": 1, "salt": 1}) == ("too_small", [])
     assert stones.judge({"weight": 10.0, "salt": 1}) == ("too_heavy", [])
     assert stones.judge({"weight": 5, "salt": 1}) == (None, ["wet"])
-    assert stones.judge({"weight": 1, "salt": 0}, without=(TooSmall,)) == (None, [])
+    assert stones.only(Wet).judge({"weight": 1, "salt": 0}) == (None, [])
+    assert stones.only(Wet).keyed() == {"too_small": {"mode": "off"}, "wet": stones[Wet].keyed()}
     assert Stones.model_validate({"too_small": {"min_kg": 0.5}}).judge({"weight": 1, "salt": 0}).reason is None
 
 
@@ -65,6 +66,7 @@ def test_a_missing_figure_is_an_error_only_where_something_depends_on_it() -> No
     assert Stones().judge({"weight": 5, "salt": None}) == (None, [])
     with pytest.raises(MissingMeasure, match="weight"):
         Stones().judge({"salt": 0})
+    assert Stones().judge({"salt": 0}, partial=True) == (None, [])
     with pytest.raises(MissingMeasure, match="salt"):
         Stones.model_validate({"wet": {"mode": "enforce"}}).judge({"weight": 5})
 
@@ -78,6 +80,13 @@ def test_the_section_has_the_rules_in_the_order_of_their_declarations() -> None:
             Stones.model_validate(wrong)
 
 
+def test_a_setting_may_stand_without_its_rule() -> None:
+    assert Stones.model_validate({"min_kg": 3}) == Stones.model_validate({"too_small": {"min_kg": 3}})
+    for wrong in ({"min_kg": 3, "too_small": {"min_kg": 3}}, {"mode": "off"}):  # given twice; of which rule?
+        with pytest.raises(ValidationError):
+            Stones.model_validate(wrong)
+
+
 def test_the_docs_table_has_a_line_a_setting() -> None:
     assert markdown_table(Stones).splitlines()[2:] == [
         "| `too_small` | Pebbles | `weight` | `min_kg` ≥ 2 kg | a hand lifts less | enforce |",
@@ -86,7 +95,7 @@ def test_the_docs_table_has_a_line_a_setting() -> None:
     ]
 
 
-@pytest.mark.parametrize("stage", ["curate"])
+@pytest.mark.parametrize("stage", ["acquire", "curate", "sfm"])
 def test_the_table_in_the_docs_is_that_of_the_declarations(stage: str) -> None:
     page = (ROOT / "docs" / f"{stage}.md").read_text(encoding="utf-8")
     (rules,) = sections(stage)
