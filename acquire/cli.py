@@ -43,6 +43,7 @@ def report(
         return
     rows = [["videos", "", counts["videos"]]]
     rows += [["dropped", reason, count] for reason, count in counts["drops"].items()]
+    rows += [["only scored", reason, count] for reason, count in counts["scored"].items()]
     rows += [["error", kind, count] for kind, count in counts["errors"].items()]
     print_table(["outcome", "why", "entries"], [*rows, ["all", "", counts["entries"]]])
     if counts["clips"]:

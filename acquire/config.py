@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -10,15 +9,10 @@ from pydantic import Field, model_validator
 
 from flythrough.workspace.stage import Section
 
+from .rules import Rules
+
 # The paper found its 765 videos by searching for words like these (ACID, supplement).
 SEARCH_WORDS = ("aerial coastal footage", "drone coast 4k", "aerial beach cliffs drone", "coastline aerial footage")
-MUST_WORDS = ("drone", "aerial", "dji", "fpv", "uav", "mavic", "quadcopter", "from above", "bird's eye")
-SKIP_WORDS = (
-    "indoor", "review", "unboxing", "tutorial", "how to", "crash", "fail", "gameplay", "simulator", "animation",
-    "cgi", "3d render", "ai generated", "time lapse", "timelapse", "hyperlapse", "slideshow", "wedding", "racing",
-    "race", "real estate", "interview", "podcast", "news", "vlog", "live stream", "livestream", "compilation",
-    "drone show", "light show", "fireworks", "war", "strike", "360", "vr", "vertical", "shorts", "reaction", "trailer",
-)  # fmt: skip
 
 
 class Source(Section):
@@ -35,34 +29,6 @@ class Source(Section):
     def _complete(self) -> Source:
         if self.kind != "search" and not self.location:
             raise ValueError(f"a source of kind {self.kind} needs a location")
-        return self
-
-
-class Rules(Section):
-    """Which videos are worth having. Those of camera files are always wanted."""
-
-    apply_to: Literal["found", "all"] = Field(
-        default="found", description="to what searches and channels found, or to all; licence and days always"
-    )
-    must_words: tuple[str, ...] = Field(default=MUST_WORDS, description="title or description has one of these words")
-    skip_words: tuple[str, ...] = Field(default=SKIP_WORDS, description="title has none of these words")
-    min_duration_s: float = Field(default=8, ge=0, description="shortest video")
-    max_duration_s: float = Field(default=7200, gt=0, description="longest video")
-    min_width_px: int = Field(default=640, ge=0, description="of the picture as displayed")
-    min_height_px: int = Field(default=360, ge=0, description="of the picture as displayed")
-    landscape: bool = Field(default=True, description="refuse pictures taller than wide")
-    license: Literal["any", "creative-commons"] = Field(
-        default="any", description="licence that the platform states; of every URL"
-    )
-    uploaded_from: date | None = Field(default=None, description="first day, YYYY-MM-DD; of every URL")
-    uploaded_to: date | None = Field(default=None, description="last day, YYYY-MM-DD; of every URL")
-
-    @model_validator(mode="after")
-    def _possible(self) -> Rules:
-        if self.min_duration_s > self.max_duration_s:
-            raise ValueError("min_duration_s is above max_duration_s")
-        if self.uploaded_from and self.uploaded_to and self.uploaded_from > self.uploaded_to:
-            raise ValueError("uploaded_from is after uploaded_to")
         return self
 
 

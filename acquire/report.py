@@ -35,7 +35,8 @@ def report(workspace: Workspace) -> tuple[list[dict[str, str]], dict[str, Any]]:
 
     Returns:
         Lines with the keys :data:`COLUMNS`, ``outcome`` being video, drop or error; and counts of
-        ``entries``, ``videos``, ``drops`` by reason, ``errors`` by kind, ``clips`` by split and state.
+        ``entries``, ``videos``, ``drops`` by reason, ``errors`` by kind, ``scored`` (videos that rules which only
+        score would drop) by reason, ``clips`` by split and state.
 
     Raises:
         InputError: the stage has not run here.
@@ -54,6 +55,7 @@ def report(workspace: Workspace) -> tuple[list[dict[str, str]], dict[str, Any]]:
         "videos": sum(line["outcome"] == "video" for line in lines),
         "drops": _counted(line["reason"] for line in lines if line["outcome"] == "drop"),
         "errors": _counted(line["reason"] for line in lines if line["outcome"] == "error"),
+        "scored": _counted(reason for row in workspace.rows("videos") for reason in _scored(workspace, row)),
         "clips": read_json(coverage)["splits"] if coverage.is_file() else {},
     }
     return lines, counts
@@ -76,6 +78,11 @@ def _outcomes(workspace: Workspace) -> dict[str, dict[str, str]]:
     add(own["drops"], "drop", reason="reason", message="values")
     add(own["errors"], "error", reason="kind", message="message", remedy="remedy")
     return found
+
+
+def _scored(workspace: Workspace, video: Row) -> list[str]:
+    file = (workspace / video["path"]).with_name("provenance.json")
+    return list(read_json(file).get("scored", [])) if file.is_file() else []
 
 
 def _counted(reasons: Iterable[str]) -> dict[str, int]:

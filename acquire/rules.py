@@ -1,13 +1,23 @@
-"""Rules: each a pure function that gives the reason to drop a video, or None."""
+"""The rules on videos, in the order they are asked: before a download of what a platform says, after it of the file."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
-from .config import Rules
+from pydantic import Field, model_validator
+
+from flythrough.rules import Measures, MissingMeasure, Rule, RuleSection, at_least, at_most, number
+
+MUST_WORDS = ("drone", "aerial", "dji", "fpv", "uav", "mavic", "quadcopter", "from above", "bird's eye")
+SKIP_WORDS = (
+    "indoor", "review", "unboxing", "tutorial", "how to", "crash", "fail", "gameplay", "simulator", "animation",
+    "cgi", "3d render", "ai generated", "time lapse", "timelapse", "hyperlapse", "slideshow", "wedding", "racing",
+    "race", "real estate", "interview", "podcast", "news", "vlog", "live stream", "livestream", "compilation",
+    "drone show", "light show", "fireworks", "war", "strike", "360", "vr", "vertical", "shorts", "reaction", "trailer",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,112 @@ class Candidate:
     height: int | None = None
     license: str | None = None
     uploaded: str | None = None  # YYYY-MM-DD
+
+    def final(self) -> Candidate:
+        """The same when nothing more will be known: what the platform did not state is empty."""
+        return replace(
+            self, description=self.description or "", license=self.license or "", uploaded=self.uploaded or ""
+        )
+
+
+class VideoRule(Rule):
+    """A rule on a video. To add one, write a subclass here, where it is to be asked."""
+
+
+class Words(VideoRule):
+    """What its title and description say. A direct file has no title."""
+
+    must_words: tuple[str, ...] = Field(default=MUST_WORDS, description="title or description has one of these words")
+    skip_words: tuple[str, ...] = Field(default=SKIP_WORDS, description="title has none of these words")
+
+    def reject(self, measures: Measures) -> str | None:
+        """Skip-words count in the title alone, must-words also in the description, once that is known."""
+        title = text(measures, "title")
+        if any(has_word(title, word) for word in self.skip_words):
+            return "title has a skip-word"
+        said = f"{title}\n{text(measures, 'description')}"
+        if self.must_words and not any(has_word(said, word) for word in self.must_words):
+            return "no must-word in title or description"
+        return None
+
+
+class Duration(VideoRule):
+    """Too short or too long."""
+
+    min_duration_s: float = at_least(
+        8, "duration_s", "s", "length of the video", why="a choice: room for a few shots", reason="too short", ge=0
+    )
+    max_duration_s: float = at_most(
+        7200, "duration_s", "s", "length of the video", why="a choice: bounds a download", reason="too long", gt=0
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Duration:
+        if self.min_duration_s > self.max_duration_s:
+            raise ValueError("min_duration_s is above max_duration_s")
+        return self
+
+
+class PictureSize(VideoRule):
+    """Too few pixels, as displayed, or taller than wide."""
+
+    min_width_px: int = at_least(
+        640, "width", "px", "width as displayed", why="a choice: 360p, wide", reason="too small", ge=0
+    )
+    min_height_px: int = at_least(
+        360, "height", "px", "height as displayed", why="a choice: 360p", reason="too small", ge=0
+    )
+    landscape: bool = Field(default=True, description="refuse pictures taller than wide")
+
+    def reject(self, measures: Measures) -> str | None:
+        """The limits, then the shape."""
+        if reason := super().reject(measures):
+            return reason
+        return "not landscape" if self.landscape and number(measures, "height") > number(measures, "width") else None
+
+
+class OpenLicense(VideoRule):
+    """Not under the licence that is asked for; of every URL."""
+
+    license: Literal["any", "creative-commons"] = Field(default="any", description="licence that the platform states")
+
+    def reject(self, measures: Measures) -> str | None:
+        """A licence that is not stated is none."""
+        if self.license == "any" or "creative commons" in text(measures, "license").lower():
+            return None
+        return "licence is not Creative Commons"
+
+
+class UploadDay(VideoRule):
+    """Uploaded outside the days that are asked for; of every URL."""
+
+    uploaded_from: date | None = Field(default=None, description="first day, YYYY-MM-DD")
+    uploaded_to: date | None = Field(default=None, description="last day, YYYY-MM-DD")
+
+    @model_validator(mode="after")
+    def _possible(self) -> UploadDay:
+        if self.uploaded_from and self.uploaded_to and self.uploaded_from > self.uploaded_to:
+            raise ValueError("uploaded_from is after uploaded_to")
+        return self
+
+    def reject(self, measures: Measures) -> str | None:
+        """Once days are asked for, a video without one is not wanted."""
+        if self.uploaded_from is None and self.uploaded_to is None:
+            return None
+        if not (uploaded := text(measures, "uploaded")):
+            return "upload date not known"
+        day = date.fromisoformat(uploaded)
+        if self.uploaded_from is not None and day < self.uploaded_from:
+            return "uploaded too early"
+        return "uploaded too late" if self.uploaded_to is not None and day > self.uploaded_to else None
+
+
+class Rules(RuleSection, family=VideoRule):
+    """Which videos are worth having. Those of camera files are always wanted."""
+
+    apply_to: Literal["found", "all"] = Field(
+        default="found", description="to what searches and channels found, or to all; licence and days always"
+    )
 
 
 class Rejected(Exception):
@@ -37,82 +153,43 @@ class Rejected(Exception):
         self.values = values
 
 
-def check(candidate: Candidate, rules: Rules, *, final: bool) -> None:
+def check(candidate: Candidate, rules: Rules, *, final: bool) -> list[str]:
     """Apply the rules.
+
+    Args:
+        candidate: what is known of the video.
+        rules: the settings.
+        final: nothing more will be known: a rule that needs what the platform did not state now drops it.
+
+    Returns:
+        Why rules that only score would drop it.
 
     Raises:
         Rejected: one of them drops the video.
     """
-    if (reason := reject(candidate, rules, final=final)) is not None:
-        values = {k: v for k, v in vars(candidate).items() if v is not None and k != "description"}
+    known = candidate.final() if final else candidate
+    reason, scored = rules.judge(asdict(known), partial=True)
+    if reason is not None:
+        values = {k: v for k, v in asdict(candidate).items() if v is not None and k != "description"}
         raise Rejected(reason, values)
+    return scored
 
 
 def for_listed(rules: Rules) -> Rules:
     """The rules for what was asked for by name: only licence and upload day, if they are set."""
-    return Rules(
-        must_words=(), skip_words=(), min_duration_s=0, max_duration_s=1e9, min_width_px=0, min_height_px=0,
-        landscape=False, license=rules.license, uploaded_from=rules.uploaded_from, uploaded_to=rules.uploaded_to,
-    )  # fmt: skip
+    return rules.only(OpenLicense, UploadDay)
 
 
-def reject(candidate: Candidate, rules: Rules, *, final: bool) -> str | None:
-    """The first rule's reason to drop a video, or None to keep it.
+def text(measures: Measures, name: str) -> str:
+    """What is stated of a video, perhaps nothing.
 
-    Args:
-        candidate: what is known of it.
-        rules: the settings.
-        final: nothing more will be known: a rule that needs what is not there now drops it.
+    Raises:
+        MissingMeasure: it is not known yet.
     """
-    for rule in (reject_title, reject_duration, reject_size, reject_license, reject_date):
-        if (reason := rule(candidate, rules, final)) is not None:
-            return reason
-    return None
-
-
-def reject_title(video: Candidate, rules: Rules, final: bool = True) -> str | None:
-    if video.title is None:
-        return None  # a direct file or a local one has none
-    if any(has_word(video.title, word) for word in rules.skip_words):
-        return "title has a skip-word"
-    text = f"{video.title}\n{video.description or ''}"
-    known = final or video.description is not None
-    if known and rules.must_words and not any(has_word(text, word) for word in rules.must_words):
-        return "no must-word in title or description"
-    return None
-
-
-def reject_duration(video: Candidate, rules: Rules, final: bool = True) -> str | None:
-    if video.duration_s is None:
-        return None
-    if video.duration_s < rules.min_duration_s:
-        return "too short"
-    return "too long" if video.duration_s > rules.max_duration_s else None
-
-
-def reject_size(video: Candidate, rules: Rules, final: bool = True) -> str | None:
-    if video.width is None or video.height is None:
-        return None
-    if video.width < rules.min_width_px or video.height < rules.min_height_px:
-        return "too small"
-    return "not landscape" if rules.landscape and video.height > video.width else None
-
-
-def reject_license(video: Candidate, rules: Rules, final: bool = True) -> str | None:
-    if rules.license == "any" or (video.license is None and not final):
-        return None
-    return None if "creative commons" in (video.license or "").lower() else "licence is not Creative Commons"
-
-
-def reject_date(video: Candidate, rules: Rules, final: bool = True) -> str | None:
-    if rules.uploaded_from is None and rules.uploaded_to is None:
-        return None
-    if video.uploaded is None:
-        return "upload date not known" if final else None
-    day = date.fromisoformat(video.uploaded)
-    if rules.uploaded_from is not None and day < rules.uploaded_from:
-        return "uploaded too early"
-    return "uploaded too late" if rules.uploaded_to is not None and day > rules.uploaded_to else None
+    value = measures.get(name)
+    if not isinstance(value, str):
+        raise MissingMeasure(f"{name} is not known", remedy="Set the rule that needs it to off")
+    return value
 
 
 def has_word(text: str, word: str) -> bool:

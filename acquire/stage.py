@@ -11,7 +11,8 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import content_key
 from flythrough.workspace.stage import Job, Outcome, Resources, Section, Stage, Task
 
-from .config import AcquireConfig, Rules
+from .config import AcquireConfig
+from .rules import Rules, for_listed
 
 if TYPE_CHECKING:
     from .fetch.store import Provenance
@@ -145,16 +146,14 @@ def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenanc
 
     from .verify.examine import examine
 
-    facts, provenance = examine(video, name, provenance, config.verify, _rules(job.task, config))
+    facts, provenance, scored = examine(video, name, provenance, config.verify, _rules(job.task, config))
     row = {"id": job.task.id, "path": job.path_of(video), **facts, **provenance.columns(), "camera_folder": None}
-    write_json(job.folder / "provenance.json", row)
+    write_json(job.folder / "provenance.json", {**row, "scored": scored})
     return Outcome(rows=[row])
 
 
 def _rules(task: Task, config: AcquireConfig) -> Rules | None:
     """The rules that apply to a task's video; to those of camera files none do."""
-    from .rules import for_listed
-
     kind = task.inputs["kind"]
     if kind == "cameras":
         return None

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from flythrough.curate.config import CurateConfig
-from flythrough.curate.rules import LIMITS, MissingMeasure, judge
 from flythrough.curate.scan import scan
+from flythrough.rules import MissingMeasure
 
 # Which measure each kind of bad footage is meant to fail.
 MEANT = {
@@ -82,13 +82,13 @@ def main() -> None:
     if options.data.is_dir():
         shots += real_shots(options.data)
     report: dict[str, Any] = {}
-    for limit in LIMITS:
+    for limit in CONFIG.rules.limits():
         groups = defaultdict(list)
         for _, wrong, measures in shots:
             if measures.get(limit.measure) is not None:
                 groups[wrong].append(float(measures[limit.measure]))
         bad = [v for wrong, values in groups.items() if MEANT.get(wrong) == limit.measure for v in values]
-        threshold = getattr(getattr(CONFIG.rules, limit.rule), limit.setting)
+        threshold = CONFIG.rules.threshold(limit)
         report[f"{limit.rule}.{limit.setting}"] = {
             "threshold": threshold,
             "groups": {w or "good": [min(v), float(np.median(v)), max(v)] for w, v in sorted(groups.items())},
@@ -98,7 +98,7 @@ def main() -> None:
         print(f"{limit.rule}.{limit.setting} = {threshold:g}: {spans}", flush=True)
     for label, _, measures in shots:
         try:
-            reason = judge(measures, CONFIG.rules)[0]
+            reason = CONFIG.rules.judge(measures).reason
         except MissingMeasure as error:
             reason = f"error: {error.message}"
         print(f"{label}: {reason or 'kept'}")

@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from flythrough.rules import MissingMeasure, Verdict
 from flythrough.workspace.catalog import Row, Workspace, to_json
 from flythrough.workspace.stage import Outcome
 
 from .config import CurateConfig
 from .duplicates import find_duplicates
 from .review.verdicts import read_verdicts
-from .rules import MissingMeasure, judge
+from .rules import Duplicate, Rules
 
 
 def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outcome:
     """Split all measured shots into rows and drops; given shots are kept, whatever the rules say."""
     verdicts = read_verdicts(workspace.root)
     decided = Outcome(errors=list(outcome.errors), others=dict(outcome.others))
-    reasons, scored = _by_rules(outcome.rows, config)
+    judged = _by_rules(outcome.rows, config.rules)
     for row in outcome.rows:
-        measures = json.loads(row["measures"])
-        reason, failure = reasons[row["id"]]
+        measures, (reason, scored), failure = judged[row["id"]]
+        if row["camera_file"] is not None:
+            scored, reason, failure = [*scored, *([reason] if reason else [])], None, None
         verdict = verdicts.get(row["id"])
-        measures["scored"] = scored[row["id"]]
+        measures["scored"] = scored
         if verdict is not None:
             measures |= {"verdict": verdict.verdict, "rule": reason}
             reason = (verdict.reason or "reviewer") if verdict.verdict == "reject" else None
@@ -38,28 +40,23 @@ def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outc
     return decided
 
 
-def _by_rules(rows: list[Row], config: CurateConfig) -> tuple[dict[str, tuple[str | None, Any]], dict[str, list[str]]]:
-    """For each shot: what drops it (or None) and why that cannot be told; and what would, were it enforced."""
-    reasons: dict[str, tuple[str | None, Any]] = {}
-    scored: dict[str, list[str]] = {}
-    for row in rows:
-        failure = None
-        try:
-            reason, scored[row["id"]] = judge(json.loads(row["measures"]), config.rules)
-        except MissingMeasure as error:
-            reason, scored[row["id"]] = None, []
-            failure = {"kind": error.kind, "message": error.message, "remedy": error.remedy}
-        if row["camera_file"] is not None:
-            scored[row["id"]] += [reason] if reason else []
-            reason, failure = None, None
-        reasons[row["id"]] = (reason, failure)
-    rule = config.rules.duplicate
-    if rule.mode != "off":
-        left = [r for r in rows if reasons[r["id"]] == (None, None) and r["camera_file"] is None]
-        hashed = [(r["id"], json.loads(r["measures"])["hash"]) for r in left]
-        for id in find_duplicates(hashed, rule.max_distance_bits):
-            if rule.mode == "enforce":
-                reasons[id] = ("duplicate", None)
-            else:
-                scored[id].append("duplicate")
-    return reasons, scored
+Failure = dict[str, str]
+
+
+def _by_rules(rows: list[Row], rules: Rules) -> dict[str, tuple[dict[str, Any], Verdict, Failure | None]]:
+    """For each shot: its measures, what the rules say, and why they cannot tell."""
+    found = {row["id"]: _judge(json.loads(row["measures"]), rules) for row in rows}
+    if rules[Duplicate].mode != "off":
+        given = {row["id"] for row in rows if row["camera_file"] is not None}
+        left = [id for id, (_, verdict, failure) in found.items() if verdict.reason is None and failure is None]
+        hashed = [(id, found[id][0]["hash"]) for id in left if id not in given]
+        for id, original in find_duplicates(hashed, rules[Duplicate].max_distance_bits).items():
+            found[id] = _judge({**found[id][0], "duplicate_of": original}, rules)
+    return found
+
+
+def _judge(measures: dict[str, Any], rules: Rules) -> tuple[dict[str, Any], Verdict, Failure | None]:
+    try:
+        return measures, rules.judge(measures), None
+    except MissingMeasure as error:
+        return measures, Verdict(None, []), {"kind": error.kind, "message": error.message, "remedy": error.remedy}

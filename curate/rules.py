@@ -1,182 +1,175 @@
-"""The rules: each a pure function from a shot's measures to a reason to drop it, or None to keep it."""
+"""The rules on shots, in the order they are asked; the first that objects gives the reason.
+
+Lengths in a picture are in picture widths, so that they mean the same at any resolution. "Good" below is footage to be
+kept (the canyon clip, a generated flight, moving takes of the sample world): benchmarks/curate_sweep.py measures it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from pydantic import Field
 
-from flythrough.errors import FlythroughError
-
-from . import config as c
-
-Measures = Mapping[str, Any]
+from flythrough.rules import Measures, Mode, Rule, RuleSection, at_least, at_most, mode, number
 
 
-class MissingMeasure(FlythroughError):
-    """A rule asks for a figure that could not be computed: an error of that shot, never a verdict."""
-
-    kind = "measure"
+class ShotRule(Rule):
+    """A rule on one shot's measures. To add one, write a subclass here, where it is to be asked."""
 
 
-def _get(measures: Measures, name: str) -> float:
-    value = measures.get(name)
-    if value is None:
-        raise MissingMeasure(
-            f"{name} could not be measured", remedy="Set the rule that needs it to off, or drop such shots earlier"
-        )
-    return float(value)
+class Short(ShotRule):
+    """Too little to reconstruct."""
+
+    min_s: float = at_least(
+        1.0, "length_s", "s", "length of a shot", why="a choice; good takes have 3 s and more", ge=0
+    )
+    min_frames: int = at_least(8, "frames", "", "number of frames", why="a choice; sfm wants at least 5", ge=1)
 
 
-def reject_short(measures: Measures, rule: c.ShortRule) -> str | None:
-    """Too few frames or seconds."""
-    short = _get(measures, "length_s") < rule.min_s or _get(measures, "frames") < rule.min_frames
-    return "short" if short else None
+class Exposure(ShotRule):
+    """Too dark or too bright to see anything."""
+
+    min_brightness: float = at_least(
+        0.08, "brightness", "", "mean luma", why="good footage 0.43-0.77, film from 0.07", reason="dark", ge=0, le=1
+    )
+    max_brightness: float = at_most(
+        0.93, "brightness", "", "mean luma", why="good footage up to 0.77", reason="bright", ge=0, le=1
+    )
 
 
-def reject_exposure(measures: Measures, rule: c.ExposureRule) -> str | None:
-    """Too dark or too bright."""
-    brightness = _get(measures, "brightness")
-    return "dark" if brightness < rule.min_brightness else "bright" if brightness > rule.max_brightness else None
+class Bars(ShotRule):
+    """Bars leave too little picture."""
+
+    min_picture_area: float = at_least(
+        0.5, "picture_area", "share", "part of the frame inside the bars", why="wide-screen film 0.76", ge=0, le=1
+    )
 
 
-def reject_bars(measures: Measures, rule: c.BarsRule) -> str | None:
-    """Mostly bars."""
-    return "bars" if _get(measures, "picture_area") < rule.min_picture_area else None
+class Untracked(ShotRule):
+    """Nothing that holds still: fog, black, open water, animation of flat colours."""
+
+    min_tracked: float = at_least(
+        0.3, "tracked", "share", "points that can be followed, median", why="good footage 0.54 and more", ge=0, le=1
+    )
 
 
-def reject_untracked(measures: Measures, rule: c.UntrackedRule) -> str | None:
-    """Nothing to follow."""
-    return "untracked" if _get(measures, "tracked") < rule.min_tracked else None
+class Still(ShotRule):
+    """The camera stands (a tripod, a hover, a title card)."""
+
+    min_travel_widths: float = at_least(
+        0.04, "travel_widths", "widths", "image motion over the whole shot", why="good footage 0.36 and more", ge=0
+    )
+    min_speed_widths_s: float = at_least(
+        0.006, "speed_widths_s", "widths/s", "median image motion", why="good footage 0.02 and more", ge=0
+    )
 
 
-def reject_lost(measures: Measures, rule: c.LostRule) -> str | None:
+class Lost(ShotRule):
     """Points are lost before they have moved far enough to show geometry."""
-    return "lost" if _get(measures, "windows") < rule.min_windows else None
+
+    min_windows: int = at_least(
+        1, "windows", "", "number of frame pairs that show geometry", why="later rules need one", ge=0
+    )
 
 
-def reject_still(measures: Measures, rule: c.StillRule) -> str | None:
-    """A camera that stands."""
-    slow = _get(measures, "speed_widths_s") < rule.min_speed_widths_s
-    return "still" if slow or _get(measures, "travel_widths") < rule.min_travel_widths else None
+class Blurred(ShotRule):
+    """Out of focus, or enlarged from something small."""
+
+    max_blur: float = at_most(
+        0.72, "blur", "", "blur, 0 sharp .. 1 no detail (Crete et al.)", ge=0, le=1,
+        why="good footage up to 0.31, film up to 0.66",
+    )  # fmt: skip
 
 
-def reject_blurred(measures: Measures, rule: c.BlurRule) -> str | None:
-    """Not sharp."""
-    return "blurred" if _get(measures, "blur") > rule.max_blur else None
+class Shaky(ShotRule):
+    """Held in a hand, or a broken gimbal."""
+
+    max_shake_widths_s2: float = at_most(
+        1.5, "shake_widths_s2", "widths/s²", "median acceleration of the image", gt=0,
+        why="good footage up to 0.33, shaken takes 4.7",
+    )  # fmt: skip
 
 
-def reject_not_nature(measures: Measures, rule: c.NatureRule) -> str | None:
-    """No landscape."""
-    return "not_nature" if _get(measures, "nature") < rule.min_nature else None
+class NoParallax(ShotRule):
+    """Pure rotation or zoom: no geometry can be had."""
+
+    min_parallax: float = at_least(
+        0.13, "parallax", "share", "points that no one homography carries along", ge=0, le=1,
+        why="good footage 0.35 and more; turns up to 0.02, zooms up to 0.07",
+    )  # fmt: skip
 
 
-def reject_shaky(measures: Measures, rule: c.ShakyRule) -> str | None:
-    """Shaken."""
-    return "shaky" if _get(measures, "shake_widths_s2") > rule.max_shake_widths_s2 else None
+class Moving(ShotRule):
+    """Much in the picture moves by itself."""
+
+    max_moving_area: float = at_most(
+        0.5, "moving_area", "share", "points off the epipolar geometry", why="good footage up to 0.29", ge=0, le=1
+    )
 
 
-def reject_no_parallax(measures: Measures, rule: c.ParallaxRule) -> str | None:
-    """Only rotation or zoom."""
-    return "no_parallax" if _get(measures, "parallax") < rule.min_parallax else None
+class Overlay(ShotRule):
+    """Writing, logos or instruments over much of the picture; smaller ones are masked (shots.overlay_file)."""
+
+    max_overlay_area: float = at_most(
+        0.06, "overlay_area", "share", "part of the picture burnt over", why="good footage up to 0.002", ge=0, le=1
+    )
 
 
-def reject_moving(measures: Measures, rule: c.MovingRule) -> str | None:
-    """Too much moves."""
-    return "moving" if _get(measures, "moving_area") > rule.max_moving_area else None
-
-
-def reject_overlay(measures: Measures, rule: c.OverlayRule) -> str | None:
-    """Writing or instruments over much of the picture."""
-    return "overlay" if _get(measures, "overlay_area") > rule.max_overlay_area else None
-
-
-def reject_sky(measures: Measures, rule: c.SkyRule) -> str | None:
+class Sky(ShotRule):
     """Hardly anything but sky."""
-    return "sky" if _get(measures, "sky") > rule.max_sky else None
+
+    mode: Mode = mode("score")  # coasts are full of it
+    max_sky: float = at_most(0.75, "sky", "share", "part that is sky", why="good footage up to 0.19", ge=0, le=1)
 
 
-def reject_water(measures: Measures, rule: c.WaterRule) -> str | None:
-    """Open water; without the motion, snow in the shade would look the same."""
-    if _get(measures, "land") >= rule.min_land:
-        return None
-    return "water" if _get(measures, "moving_area") > rule.max_moving_area else None
+class Water(ShotRule):
+    """Open water: hardly any land, and much that moves by itself."""
+
+    min_land: float = at_least(
+        0.22,
+        "land",
+        "share",
+        "land in what is not sky",
+        why="good footage 0.42 and more, open sea 0.12-0.16",
+        ge=0,
+        le=1,
+    )
+    max_moving_area: float = Field(
+        default=0.12, ge=0, le=1, description="greatest share of points off the epipolar geometry where land is less"
+    )
+
+    def reject(self, measures: Measures) -> str | None:
+        """Without the motion, snow in the shade would look the same."""
+        if number(measures, "land") >= self.min_land:
+            return None
+        return self.name() if number(measures, "moving_area") > self.max_moving_area else None
 
 
-def reject_people(measures: Measures, rule: c.PeopleRule) -> str | None:
-    """Small things that move by themselves."""
-    return "people" if _get(measures, "small_movers") > rule.max_small_movers else None
+class People(ShotRule):
+    """Small things that move by themselves: people, cars, birds."""
+
+    mode: Mode = mode("score")  # coasts are full of them
+    max_small_movers: float = at_most(
+        6.0, "small_movers", "a frame pair", "mean number of points that move alone", why="good footage up to 5.2", ge=0
+    )
 
 
-RULES: dict[str, Callable[[Measures, Any], str | None]] = {
-    "short": reject_short,
-    "exposure": reject_exposure,
-    "bars": reject_bars,
-    "untracked": reject_untracked,
-    "still": reject_still,
-    "lost": reject_lost,
-    "blurred": reject_blurred,
-    "shaky": reject_shaky,
-    "no_parallax": reject_no_parallax,
-    "moving": reject_moving,
-    "overlay": reject_overlay,
-    "sky": reject_sky,
-    "water": reject_water,
-    "people": reject_people,
-    "not_nature": reject_not_nature,  # the dear one, so it comes last and is not measured where another objects
-}  # in the order of config.Rules; duplicates look across shots and are in duplicates.py
+class NotNature(ShotRule):
+    """Not nature seen from outdoors. Expensive, so it comes last."""
+
+    min_nature: float = at_least(
+        0.1, "nature", "", "mean probability of ImageNet's coast, cliff, valley, ... classes", ge=0, le=1,
+        why="canyon 0.38, generated flight 0.57-0.87; film up to 0.08",
+    )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Limit:
-    """A threshold of a rule, for histograms and for how sure a decision is."""
+class Duplicate(ShotRule):
+    """The same shot once more, in this or another video; asked when all others have passed."""
 
-    rule: str
-    measure: str
-    setting: str
-    least: bool  # True: smaller is dropped
+    max_distance_bits: int = Field(default=6, ge=0, le=24, description="greatest distance of 64-bit perceptual hashes")
 
-
-LIMITS = (
-    Limit("short", "length_s", "min_s", True),
-    Limit("exposure", "brightness", "min_brightness", True),
-    Limit("exposure", "brightness", "max_brightness", False),
-    Limit("bars", "picture_area", "min_picture_area", True),
-    Limit("untracked", "tracked", "min_tracked", True),
-    Limit("still", "speed_widths_s", "min_speed_widths_s", True),
-    Limit("still", "travel_widths", "min_travel_widths", True),
-    Limit("blurred", "blur", "max_blur", False),
-    Limit("shaky", "shake_widths_s2", "max_shake_widths_s2", False),
-    Limit("no_parallax", "parallax", "min_parallax", True),
-    Limit("moving", "moving_area", "max_moving_area", False),
-    Limit("overlay", "overlay_area", "max_overlay_area", False),
-    Limit("sky", "sky", "max_sky", False),
-    Limit("water", "land", "min_land", True),
-    Limit("people", "small_movers", "max_small_movers", False),
-    Limit("not_nature", "nature", "min_nature", True),
-)
+    def reject(self, measures: Measures) -> str | None:
+        """``duplicate_of`` is found by :func:`find_duplicates`, over all shots."""
+        return self.name() if measures.get("duplicate_of") else None
 
 
-def judge(measures: Measures, rules: c.Rules) -> tuple[str | None, list[str]]:
-    """Ask every rule of one shot.
-
-    Returns:
-        The first reason of an enforced rule, or None; and the reasons of rules that only score.
-
-    Raises:
-        MissingMeasure: an enforced rule needs a figure that is not there.
-    """
-    scored = []
-    for name, reject in RULES.items():
-        rule = getattr(rules, name)
-        if rule.mode == "off":
-            continue
-        if rule.mode == "score":
-            try:
-                reason = reject(measures, rule)
-            except MissingMeasure:
-                continue  # nothing hangs on it
-            scored += [reason] if reason else []
-        elif reason := reject(measures, rule):
-            return reason, scored
-    return None, scored
+class Rules(RuleSection, family=ShotRule):
+    """The rules, in the order they are asked; the first that objects gives the reason."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from .boundaries.segment import Span
-from .config import CurateConfig, NatureRule
+from .config import CurateConfig
 from .measures.collect import Seen
 from .measures.hashes import shot_hash
 from .measures.motion import motion_measures
@@ -17,7 +17,6 @@ from .measures.overlays import LEAST_TRAVEL, overlay_mask
 from .measures.picture import box_of, picture_measures
 from .measures.semantics import nature_probability
 from .measures.surfaces import sky_and_water
-from .rules import MissingMeasure, judge
 
 SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
@@ -70,7 +69,7 @@ def measure_shot(
         shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
         measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
         measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
-        if _still_in(measures, config):
+        if config.rules.judge(measures, partial=True).reason is None:  # expensive, so only where wanted
             views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
             measures["nature"] = nature(views)
     return shot
@@ -97,15 +96,6 @@ def _overlay(shot: Shot) -> None:
     if mask.any():
         shot.overlay = mask
         shot.measures["overlay_area"] = float(mask.mean()) / shot.measures["picture_area"]
-
-
-def _still_in(measures: dict[str, Any], config: CurateConfig) -> bool:
-    """Whether no enforced rule objects yet, so that the dear measures are wanted."""
-    others = config.rules.model_copy(update={"not_nature": NatureRule(mode="off")})
-    try:
-        return judge(measures, others)[0] is None
-    except MissingMeasure:
-        return True
 
 
 def _inside(shot: Shot, pictures: list[np.ndarray], count: int) -> list[np.ndarray]:

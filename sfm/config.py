@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from flythrough.workspace.stage import Section
 
+from .rules import Rules
+
 
 class FramesConfig(Section):
     """Which frames of a shot are decoded, and at what size."""
@@ -65,30 +67,6 @@ class MappingConfig(Section):
         description="try the incremental mapper too if the global one poses a smaller share of the keyframes",
     )
     track_points: int = Field(default=1000, ge=50, description="points tracked into each frame between keyframes")
-
-
-class QualityConfig(Section):
-    """When a trajectory is dropped."""
-
-    min_registered: float = Field(
-        default=0.5, ge=0, le=1, description="posed share of a shot's frames, all its clips together"
-    )
-    max_error_px: float = Field(default=2.0, gt=0, description="mean reprojection error at 640 pixels of width")
-    min_track: float = Field(default=2.5, ge=2, description="mean number of keyframes that see a point")
-    min_points: int = Field(default=30, ge=6, description="median number of points a frame")
-    min_angle_deg: float = Field(default=0.75, ge=0, description="median largest angle between two rays of a point")
-    min_fov_deg: float = Field(default=30.0, gt=0, lt=180, description="field of view across the wider side")
-    max_fov_deg: float = Field(default=110.0, gt=0, lt=180, description="field of view across the wider side")
-    max_jump: float = Field(default=3.0, gt=0, description="distance from the smoothed path, median steps of the path")
-    static: float = Field(
-        default=0.01, ge=0, description="picture motion over the shot below which it is static, widths"
-    )
-    rotation_share: float = Field(
-        default=0.85,
-        gt=0,
-        le=1,
-        description="no parallax if rotation and zoom explain this share of matches",
-    )
 
 
 class ScaleConfig(Section):
@@ -150,7 +128,7 @@ class SfmConfig(Section):
     keyframes: KeyframesConfig = KeyframesConfig()
     features: FeaturesConfig = FeaturesConfig()
     mapping: MappingConfig = MappingConfig()
-    quality: QualityConfig = QualityConfig()
+    quality: Rules = Field(default=Rules(), description="when a shot or a posed piece of it is dropped")
     scale: ScaleConfig = ScaleConfig()
     disparity: DisparityConfig = DisparityConfig()
     splits: SplitsConfig = Field(default=SplitsConfig(), description="train, validation, test")

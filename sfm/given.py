@@ -21,6 +21,7 @@ from .poses.keyframes import choose_keyframes, picture_motion
 from .poses.matching import MatchGraph, match_keyframes, write_database
 from .poses.register import track_between
 from .poses.scene import LOOSE_PX, Lens, Scene, adjust, scene_of
+from .rules import FewPoints
 
 
 def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
@@ -75,7 +76,7 @@ def triangulate(
         options.mapper.filter_min_tri_angle = options.triangulation.min_angle = 0.5
         model = pycolmap.triangulate_points(model, folder / "start.db", folder, folder, options=options)
     scene = replace(scene_of(model, keyframes), lens=Lens(width, height, float(intrinsics[0] * width), 0.0))
-    if len(scene.points) < config.quality.min_points:
+    if len(scene.points) < config.quality[FewPoints].min_points:
         return None
     scene = _add_frames(footage, scene, cameras.poses, config)
     return adjust(scene, refine_lens=False, fixed_poses=True)

@@ -14,6 +14,7 @@ from .config import SfmConfig
 from .photos import read_photos
 from .poses.footage import Footage, read_shot
 from .poses.scene import Scene
+from .rules import FewPoints
 from .shot import Context, drop, too_poor
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
     from .poses.keyframes import choose_keyframes, picture_motion
     from .poses.mapping import map_keyframes
     from .poses.matching import match_keyframes
-    from .poses.parallax import measure_motion, reject_motion
+    from .poses.parallax import measure_motion
 
     job, footage, figures = shot.job, shot.footage, shot.figures
     height, width = footage.color.shape[1:3]
@@ -65,7 +66,7 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
         return drop(job, "featureless" if graph.typical_features < 100 else "no_matches", **figures)
     motion = measure_motion(graph.matched())
     figures |= {name: round(value, 5) for name, value in vars(motion).items()}
-    if reason := reject_motion(motion, config.quality):
+    if reason := config.quality.judge(figures, partial=True).reason:
         return drop(job, reason, **figures)
     best, routes = map_keyframes(graph, config.mapping, config.seed)
     figures |= {"routes": {route.name: route.figures() for route in routes}, "route": best.name}
@@ -86,7 +87,7 @@ def pose_all(footage: Footage, models: list[Any], keyframes: np.ndarray, config:
     for model in models:
         scene = register_frames(footage, scene_of(model, keyframes), config.mapping.track_points, config.seed)
         scene = scene.keep_frames(~taken[scene.frames])
-        if len(scene.frames) < config.frames.min_frames or len(scene.points) < config.quality.min_points:
+        if len(scene.frames) < config.frames.min_frames or len(scene.points) < config.quality[FewPoints].min_points:
             continue
         scene = refine(scene)
         scene = scene.keep_frames(np.bincount(scene.seen_frame, minlength=len(scene.frames)) >= MIN_POINTS)

@@ -43,23 +43,25 @@ class Context:
     def publish(self, scenes: list[Scene], config: SfmConfig, clip_id: str | None = None) -> Outcome:
         """Judge every posed piece; write the good ones."""
         from .clip import publish_clip
-        from .poses.trajectory import measure_quality, reject_trajectory, smooth
+        from .poses.trajectory import measure_quality, smooth
 
         job, outcome = self.job, Outcome()
         registered = round(sum(len(scene.frames) for scene in scenes) / len(self.footage), 4)
-        if not scenes or registered < config.quality.min_registered:
-            return drop(job, "few_frames_posed", registered=registered, **self.figures)
+        figures = {**self.figures, "registered": registered}
+        reason = config.quality.judge(figures, partial=True).reason if scenes else "few_frames_posed"
+        if reason is not None:
+            return drop(job, reason, **figures)
         for number, scene in enumerate(scenes):
             id = clip_id or (job.task.id if len(scenes) == 1 else f"{job.task.id}-{number}")
             smoothed = smooth(scene.poses, self.footage.times_us[scene.frames])
-            quality = measure_quality(scene, smoothed)
-            measures = {**self.figures, "registered": registered, **quality.figures()}
-            if reason := reject_trajectory(quality, config.quality, film=self.footage.film):
+            measures = figures | measure_quality(scene, smoothed, film=self.footage.film).figures()
+            reason, scored = config.quality.judge(measures, partial=True)
+            if reason is not None:
                 logger.info("%s dropped: %s", id, reason)
                 outcome.drops.append({"id": id, "reason": reason, "values": measures})
                 continue
             row = publish_clip(job, id, self.footage, scene, smoothed, self.url, config)
-            measures |= row.pop("measures")
+            measures |= row.pop("measures") | {"scored": scored}
             row |= {"shot_id": job.task.id, "video_id": self.video_id, "measures": to_json(measures)}
             outcome.rows.append(row)
         return outcome

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from flythrough.errors import FlythroughError
 
-from ..config import AcquireConfig, Rules
+from ..config import AcquireConfig
 from ..failures import FetchError
-from ..rules import Candidate, Rejected, check
+from ..rules import Candidate, Rejected, Rules, check
 from ..urls import video_suffix, youtube_key
 from .budget import Purse
 from .download import Fetcher

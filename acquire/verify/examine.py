@@ -9,16 +9,16 @@ from typing import Any
 
 from flythrough.media.video_reader import HDR_TRANSFERS
 
-from ..config import Rules, Verify
+from ..config import Verify
 from ..fetch.store import Provenance
-from ..rules import Candidate, Rejected, check
+from ..rules import Candidate, Rejected, Rules, check
 from .integrity import Facts, verify
 from .likeness import perceptual_hash
 
 
 def examine(
     video: Path, name: str, provenance: Provenance, config: Verify, rules: Rules | None
-) -> tuple[dict[str, Any], Provenance]:
+) -> tuple[dict[str, Any], Provenance, list[str]]:
     """Find out all that the table ``videos`` says of a file.
 
     Args:
@@ -29,7 +29,7 @@ def examine(
         rules: those that apply to it, if any.
 
     Returns:
-        Columns, and the provenance with what was done to the file.
+        Columns, the provenance with what was done to the file, and why rules that only score would drop it.
 
     Raises:
         FetchError: it is no whole video.
@@ -38,10 +38,9 @@ def examine(
     facts = verify(video, name, config)
     if facts.info.color_transfer in HDR_TRANSFERS:
         facts, provenance = _without_hdr(video, name, facts, provenance, config)
-    if rules is not None:
-        check(_candidate(facts, provenance), rules, final=True)
+    scored = [] if rules is None else check(_candidate(facts, provenance), rules, final=True)
     likeness = perceptual_hash(video, facts.start_us, facts.duration_us)
-    return {**facts.columns(), "perceptual_hash": likeness}, provenance
+    return {**facts.columns(), "perceptual_hash": likeness}, provenance, scored
 
 
 def _without_hdr(

@@ -17,7 +17,6 @@ from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace
 
 from ..config import CurateConfig
-from ..rules import LIMITS
 from .verdicts import Verdict, append_verdicts, read_verdicts
 
 CSV_COLUMNS = ("id", "rules", "verdict", "reason", "time")
@@ -176,12 +175,11 @@ def _item(id: str, reason: str | None, measures: dict[str, Any], config: CurateC
 def margin(measures: Mapping[str, Any], config: CurateConfig) -> float:
     """Distance of the figure that decides from its threshold, as the logarithm of their ratio."""
     room = math.inf
-    for limit in LIMITS:
-        rule = getattr(config.rules, limit.rule)
+    for limit in config.rules.limits():
         value = measures.get(limit.measure)
-        if rule.mode == "off" or value is None:
+        if getattr(config.rules, limit.rule).mode == "off" or value is None:
             continue
-        threshold = getattr(rule, limit.setting)
+        threshold = config.rules.threshold(limit)
         ratio = math.log((abs(float(value)) + 1e-6) / (threshold + 1e-6))
         room = min(room, ratio if limit.least else -ratio)
     return round(abs(room), 4) if math.isfinite(room) else 99.0

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..config import QualityConfig
-
 _FOCALS = (0.45, 0.6, 0.8, 1.1, 1.6, 2.4)  # widths; 96 to 24 degrees across
 _TOLERANCE = 1.5 / 640  # widths
 _ROUNDS = 8
@@ -50,15 +48,6 @@ def measure_motion(pairs: Sequence[Matched]) -> Motion:
         best = min((best / ratio, best, best * ratio), key=fit)
     share, zoom, turn, _ = (float(v) for v in np.median(tried[best], axis=0))
     return Motion(float(travel.max()), share, zoom, turn)
-
-
-def reject_motion(motion: Motion, config: QualityConfig) -> str | None:
-    """Reason why nothing can be triangulated, or None."""
-    if motion.travel < config.static:
-        return "static"
-    if motion.share >= config.rotation_share:
-        return "zoom" if motion.zoom > motion.turn else "rotation"
-    return None
 
 
 def _rotation_and_zoom(a: np.ndarray, b: np.ndarray, focal: float) -> tuple[float, float, float, float]:

@@ -1,4 +1,4 @@
-"""Is the camera path believable? Figures, a smoothed path beside the raw one, and the rules that drop."""
+"""Is the camera path believable? Figures, and a smoothed path beside the raw one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from flythrough.scene.geometry import camera_center
 
-from ..config import QualityConfig
 from .scene import Scene
 
 _TURNED = 0.003  # spread of the x axes from which gravity can be told: about 11 degrees of yaw in all
@@ -26,7 +25,7 @@ class Quality:
         points: median number of points a frame sees.
         angle_deg: median over the points of the angle between their outermost rays.
         fov_deg: field of view across the wider side.
-        jump: largest distance of a camera from the smoothed path, median steps.
+        jump: largest distance of a camera from the smoothed path, median steps; None for photos.
         tilt_deg: median roll against the horizon.
         pitch_deg: median pitch, positive looks down.
     """
@@ -36,17 +35,17 @@ class Quality:
     points: float
     angle_deg: float
     fov_deg: float
-    jump: float
+    jump: float | None
     tilt_deg: float
     pitch_deg: float
 
     def figures(self) -> dict[str, float]:
         """For the clip's measures."""
-        return {name: round(float(value), 5) for name, value in vars(self).items()}
+        return {name: round(float(value), 5) for name, value in vars(self).items() if value is not None}
 
 
-def measure_quality(scene: Scene, smoothed: Float[np.ndarray, "m 3 4"]) -> Quality:
-    """The figures of a scene; ``smoothed`` is its path as :func:`smooth` gives it."""
+def measure_quality(scene: Scene, smoothed: Float[np.ndarray, "m 3 4"], *, film: bool = True) -> Quality:
+    """The figures of a scene; ``smoothed`` is its path as :func:`smooth` gives it. Photos need not follow a path."""
     centers = camera_center(scene.poses)
     step = max(float(np.median(np.linalg.norm(np.diff(centers, axis=0), axis=-1))), 1e-12)
     away = np.linalg.norm(camera_center(smoothed) - centers, axis=-1)
@@ -60,50 +59,10 @@ def measure_quality(scene: Scene, smoothed: Float[np.ndarray, "m 3 4"]) -> Quali
         points=float(np.median(sees)),
         angle_deg=float(np.median(scene.angles_deg())) if len(scene.points) else 0.0,
         fov_deg=float(2 * np.degrees(np.arctan(wide / 2 / scene.lens.focal))),
-        jump=float(away.max() / step),
+        jump=float(away.max() / step) if film else None,
         tilt_deg=float(np.median(np.abs(roll))),
         pitch_deg=float(np.median(pitch)),
     )
-
-
-def reject_track(quality: Quality, config: QualityConfig) -> str | None:
-    """Points seen too briefly to be trusted."""
-    return "short_tracks" if quality.track < config.min_track else None
-
-
-def reject_points(quality: Quality, config: QualityConfig) -> str | None:
-    """Too few points hold a frame."""
-    return "few_points" if quality.points < config.min_points else None
-
-
-def reject_error(quality: Quality, config: QualityConfig) -> str | None:
-    """Points do not land where they were seen."""
-    return "reprojection_error" if quality.error_px > config.max_error_px else None
-
-
-def reject_angle(quality: Quality, config: QualityConfig) -> str | None:
-    """Rays so parallel that depth is a guess."""
-    return "no_parallax" if quality.angle_deg < config.min_angle_deg else None
-
-
-def reject_focal(quality: Quality, config: QualityConfig) -> str | None:
-    """A field of view that no drone's camera has."""
-    return None if config.min_fov_deg <= quality.fov_deg <= config.max_fov_deg else "field_of_view"
-
-
-def reject_jump(quality: Quality, config: QualityConfig) -> str | None:
-    """A camera that leaps off its path."""
-    return "jump" if quality.jump > config.max_jump else None
-
-
-RULES = (reject_points, reject_track, reject_angle, reject_focal, reject_error)
-FILM_RULES = (*RULES, reject_jump)  # photos need not follow a path
-
-
-def reject_trajectory(quality: Quality, config: QualityConfig, *, film: bool = True) -> str | None:
-    """The first reason to drop the piece, or None to keep it."""
-    rules = FILM_RULES if film else RULES
-    return next((reason for rule in rules if (reason := rule(quality, config))), None)
 
 
 def smooth(poses: Float[np.ndarray, "m 3 4"], times_us: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m 3 4"]:

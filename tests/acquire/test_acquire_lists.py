@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flythrough.acquire.config import AcquireConfig
+from flythrough.acquire.rules import UploadDay
 from flythrough.acquire.sources.expand import entries
 from flythrough.acquire.urls import url_id
 from flythrough.errors import ConfigError, InputError
@@ -92,7 +93,7 @@ def test_days_are_written_as_anybody_would(tmp_path: Path) -> None:
     config = load_config(tmp_path / "none.toml", ["acquire.rules.uploaded_from=2020-01-31"])
     again = tmp_path / "flythrough.toml"
     again.write_text(describe(config))
-    assert load_config(again, [])["acquire"].rules.uploaded_from == date(2020, 1, 31)
+    assert load_config(again, [])["acquire"].rules[UploadDay].uploaded_from == date(2020, 1, 31)
 
 
 def test_nothing_to_acquire_is_said(tmp_path: Path) -> None:

@@ -6,16 +6,17 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flythrough.acquire.config import SEARCH_WORDS, Download, Rules
+from flythrough.acquire.config import SEARCH_WORDS, Download
 from flythrough.acquire.failures import KINDS
 from flythrough.acquire.fetch import platforms
 from flythrough.acquire.fetch.platform_failures import failure_of
-from flythrough.acquire.rules import Candidate, has_word, reject
+from flythrough.acquire.rules import Candidate, Rejected, Rules, check, for_listed, has_word
 from tests.acquire.acquire_world import acquire, kinds, make_video, tables
 from tests.acquire.http_server import Page, Server, serve
 
@@ -339,12 +340,33 @@ def test_words_are_matched_whole_in_any_case() -> None:
     assert not has_word("virtually 3600 m", "360")
 
 
+def reason_of(candidate: Candidate, final: bool = False, **settings: Any) -> str | None:
+    try:
+        check(candidate, Rules.model_validate(settings), final=final)
+    except Rejected as rejected:
+        return rejected.reason
+    return None
+
+
 def test_rules_need_not_know_everything_before_the_download() -> None:
-    rules = Rules(license="creative-commons", uploaded_from="2020-01-01")
+    asked = {"license": "creative-commons", "uploaded_from": "2020-01-01"}
     unknown = Candidate(title="Drone coast")
-    assert reject(unknown, rules, final=False) is None
-    assert reject(unknown, rules, final=True) == "licence is not Creative Commons"
-    dated = Candidate(title="Drone coast", license="Creative Commons BY", uploaded="2019-12-31")
-    assert reject(dated, rules, final=True) == "uploaded too early"
-    assert reject(Candidate(title="Drone coast", duration_s=5), Rules(), final=False) == "too short"
-    assert reject(Candidate(title="Coast", description="no word"), Rules(), final=False) is not None
+    assert reason_of(unknown, **asked) is None
+    assert reason_of(unknown, final=True, **asked) == "licence is not Creative Commons"
+    licensed = Candidate(title="Drone coast", license="Creative Commons BY")
+    assert reason_of(licensed, **asked) is None
+    assert reason_of(licensed, final=True, **asked) == "upload date not known"
+    assert reason_of(replace(licensed, uploaded="2019-12-31"), final=True, **asked) == "uploaded too early"
+    assert reason_of(Candidate(title="Drone coast", duration_s=5)) == "too short"
+    assert reason_of(Candidate(title="Coast")) is None
+    assert reason_of(Candidate(title="Coast"), final=True) == "no must-word in title or description"
+    assert reason_of(Candidate(title="Coast", description="no word")) == "no must-word in title or description"
+    assert reason_of(Candidate(width=360, height=640), min_width_px=0) == "not landscape"
+    assert reason_of(Candidate(width=640)) is None  # of the height nothing is known
+
+
+def test_rules_may_only_score_or_be_off() -> None:
+    short = Candidate(title="Drone coast", duration_s=5)
+    assert check(short, Rules.model_validate({"duration": {"mode": "score"}}), final=True) == ["too short"]
+    assert check(short, Rules.model_validate({"duration": {"mode": "off"}}), final=True) == []
+    assert check(short, for_listed(Rules()), final=True) == []

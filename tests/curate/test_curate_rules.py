@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from flythrough.curate.config import CurateConfig, Rules, StillRule
+from flythrough.curate.config import CurateConfig
 from flythrough.curate.decide import decide
 from flythrough.curate.duplicates import find_duplicates
 from flythrough.curate.review.verdicts import FILE, Verdict, append_verdicts, read_verdicts
-from flythrough.curate.rules import LIMITS, RULES, MissingMeasure, judge
+from flythrough.curate.rules import Rules
 from flythrough.errors import InputError
+from flythrough.rules import MissingMeasure
 from flythrough.workspace.catalog import Workspace, to_json
 from flythrough.workspace.stage import Outcome
 
@@ -44,33 +45,27 @@ GOOD = {
     ],
 )
 def test_one_bad_figure_gives_its_reason(name: str, value: float, reason: str) -> None:
-    assert judge(GOOD, Rules()) == (None, [])
-    assert judge({**GOOD, name: value}, Rules())[0] == reason
+    assert Rules().judge(GOOD) == (None, [])
+    assert Rules().judge({**GOOD, name: value}).reason == reason
 
 
 def test_open_water_is_little_land_and_much_that_moves() -> None:
     sea = {**GOOD, "land": 0.1, "moving_area": 0.3}
-    assert judge(sea, Rules())[0] == "water"
-    assert judge({**sea, "moving_area": 0.02}, Rules()) == (None, [])  # snow in the shade
-    assert judge({**sea, "land": 0.4}, Rules()) == (None, [])  # a coast
+    assert Rules().judge(sea)[0] == "water"
+    assert Rules().judge({**sea, "moving_area": 0.02}) == (None, [])  # snow in the shade
+    assert Rules().judge({**sea, "land": 0.4}) == (None, [])  # a coast
 
 
 def test_score_reports_and_off_is_silent() -> None:
     slow = {**GOOD, "speed_widths_s": 0.0}
-    assert judge(slow, Rules(still=StillRule(mode="score"))) == (None, ["still"])
-    assert judge(slow, Rules(still=StillRule(mode="off"))) == (None, [])
+    assert Rules.model_validate({"still": {"mode": "score"}}).judge(slow) == (None, ["still"])
+    assert Rules.model_validate({"still": {"mode": "off"}}).judge(slow) == (None, [])
 
 
 def test_a_missing_measure_is_an_error_not_a_verdict() -> None:
     partial = {k: v for k, v in GOOD.items() if k != "parallax"}
     with pytest.raises(MissingMeasure, match="parallax"):
-        judge(partial, Rules())
-
-
-def test_every_rule_has_a_setting_and_every_threshold_exists() -> None:
-    assert {*RULES, "duplicate"} == set(Rules.model_fields)
-    for limit in LIMITS:
-        assert isinstance(getattr(getattr(Rules(), limit.rule), limit.setting), float)
+        Rules().judge(partial)
 
 
 def test_duplicates_within_the_distance_and_no_further() -> None:

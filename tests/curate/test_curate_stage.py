@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from flythrough.curate import shots
-from flythrough.curate.config import CurateConfig, Rules
+from flythrough.curate.config import CurateConfig
 from flythrough.curate.decode import glimpses
 from flythrough.curate.review.verdicts import Verdict, append_verdicts
+from flythrough.curate.rules import NoParallax, Rules
 from flythrough.curate.scan import scan
 from flythrough.curate.stage import STAGE
 from flythrough.errors import InputError
@@ -146,7 +147,7 @@ def test_a_turn_or_a_zoom_shows_no_parallax_and_a_flight_does(tmp_path) -> None:
         about = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
         whole = np.array([[1, 0, -204], [0, 1, -116], [0, 0, 1.0]])
         turn.append(cv2.warpPerspective(photo, focal @ about @ np.linalg.inv(focal) @ whole, (192, 108)))
-    least = Rules().no_parallax.min_parallax
+    least = Rules()[NoParallax].min_parallax
     assert measured(tmp_path, np.array(zoom))["parallax"] < least / 2
     assert measured(tmp_path, np.array(turn))["parallax"] < least / 2
     assert measured(tmp_path, flight())["parallax"] > 2 * least

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from flythrough.scene.geometry import camera_center, make_pose, project, transform
-from flythrough.sfm.config import DisparityConfig, KeyframesConfig, QualityConfig, ScaleConfig, SplitsConfig
+from flythrough.sfm.config import DisparityConfig, KeyframesConfig, ScaleConfig, SplitsConfig
 from flythrough.sfm.disparity.densify import densify
 from flythrough.sfm.disparity.fit import Fit, fit_scale_and_shift, reject_fit
 from flythrough.sfm.disparity.posed import training_steps, undistort
 from flythrough.sfm.disparity.provider import plane_disparity
 from flythrough.sfm.poses.keyframes import choose_keyframes
-from flythrough.sfm.poses.parallax import measure_motion, reject_motion
+from flythrough.sfm.poses.parallax import measure_motion
 from flythrough.sfm.poses.scene import Lens, Scene, adjust, refine
-from flythrough.sfm.poses.trajectory import gravity, level, measure_quality, reject_trajectory, runs, smooth
+from flythrough.sfm.poses.trajectory import Quality, gravity, level, measure_quality, runs, smooth
+from flythrough.sfm.rules import Rules
 from flythrough.sfm.splits import assign_splits, near_duplicates
 
 SECOND = 1_000_000
@@ -122,23 +123,26 @@ def test_given_poses_stay_when_points_are_refined():
     assert np.median(found.errors_px()) < 0.1
 
 
+def reason_of(quality: Quality, **settings: float) -> str | None:
+    return Rules.model_validate(settings).judge(quality.figures(), partial=True).reason
+
+
 def test_rules_give_a_reason_or_none():
     scene = made_scene(noise_px=0.3)
     times = np.arange(len(scene.frames)) * SECOND // 10
     smoothed = smooth(scene.poses, times)
-    config = QualityConfig()
     quality = measure_quality(scene, smoothed)
-    assert reject_trajectory(quality, config) is None
+    assert reason_of(quality) is None
     assert quality.fov_deg == pytest.approx(np.degrees(2 * np.arctan(0.64)), abs=0.1)
     assert quality.tilt_deg < 1
-    assert reject_trajectory(quality, QualityConfig(min_fov_deg=80)) == "field_of_view"
-    assert reject_trajectory(quality, QualityConfig(max_error_px=0.01)) == "reprojection_error"
-    assert reject_trajectory(quality, QualityConfig(min_angle_deg=60)) == "no_parallax"
+    assert reason_of(quality, min_fov_deg=80) == "field_of_view"
+    assert reason_of(quality, max_error_px=0.01) == "reprojection_error"
+    assert reason_of(quality, min_angle_deg=60) == "no_parallax"
     leaping = scene.poses.copy()
     leaping[4, :, 3] += [3.0, 0, 0]
     jumped = replace(scene, poses=leaping)
     measured = measure_quality(jumped, smooth(leaping, times))
-    assert reject_trajectory(measured, QualityConfig(max_error_px=1e9, min_angle_deg=0)) == "jump"
+    assert reason_of(measured, max_error_px=1e9, min_angle_deg=0) == "jump"
 
 
 def test_smoothing_quiets_noise_and_keeps_rotations_rigid():
@@ -207,7 +211,7 @@ def matched(move, focal: float = 0.9, pairs: int = 6):
     ],
 )
 def test_motion_without_parallax_is_named(move, reason):
-    assert reject_motion(measure_motion(matched(move)), QualityConfig()) == reason
+    assert Rules().judge(vars(measure_motion(matched(move))), partial=True).reason == reason
 
 
 def test_steps_reach_the_training_speed_but_leave_positions():

@@ -1,0 +1,147 @@
+"""A rule: settings, limits and a verdict, declared as one class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, SupportsFloat
+
+from pydantic import Field
+from pydantic.config import JsonDict
+
+from ..errors import FlythroughError
+from ..workspace.stage import Section
+
+Measures = Mapping[str, object]  # measured figures by name; absent or None: not measured
+Mode = Literal["enforce", "score", "off"]
+_MODES = "enforce: drop; score: only report what it would drop; off"
+
+
+class MissingMeasure(FlythroughError):
+    """A rule asks for a figure that could not be computed: an error of that item, never a verdict."""
+
+    kind = "measure"
+
+
+def number(measures: Measures, name: str) -> float:
+    """A measured figure.
+
+    Raises:
+        MissingMeasure: it is not there.
+    """
+    value = measures.get(name)
+    if not isinstance(value, SupportsFloat):
+        raise MissingMeasure(
+            f"{name} could not be measured", remedy="Set the rule that needs it to off, or drop such items earlier"
+        )
+    return float(value)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A threshold on one measure, as a rule's field declares it.
+
+    Attributes:
+        rule: name of the rule.
+        setting: the rule's field; its default is ``default``.
+        measure: what is compared with it, in ``unit`` (empty for a plain number).
+        least: True: smaller is dropped; False: larger is.
+        meaning: the measure, in words.
+        why: where the default comes from.
+        reason: what an item beyond it is dropped for.
+    """
+
+    rule: str
+    setting: str
+    default: float
+    measure: str
+    unit: str
+    least: bool
+    meaning: str
+    why: str
+    reason: str
+
+    def exceeded(self, measures: Measures, threshold: float) -> bool:
+        """Whether the figure lies on the side that is dropped."""
+        value = number(measures, self.measure)
+        return value < threshold if self.least else value > threshold
+
+
+def at_least(
+    default: float, measure: str, unit: str, meaning: str, *, why: str, reason: str = "", **bounds: Any
+) -> Any:
+    """A field of a rule: the least value of a measure; what is smaller is dropped.
+
+    Args:
+        default: the threshold.
+        measure: name of the figure.
+        unit: of the figure; empty for a plain number.
+        meaning: the figure, in words.
+        why: where the default comes from.
+        reason: what such an item is dropped for; by default the rule's name.
+        bounds: of the setting, as ``pydantic.Field`` takes them (``ge``, ``le``, ...).
+    """
+    return _limit(default, measure, unit, meaning, True, why, reason, bounds)
+
+
+def at_most(default: float, measure: str, unit: str, meaning: str, *, why: str, reason: str = "", **bounds: Any) -> Any:
+    """As :func:`at_least`, for the greatest value; what is larger is dropped."""
+    return _limit(default, measure, unit, meaning, False, why, reason, bounds)
+
+
+def _limit(
+    default: float, measure: str, unit: str, meaning: str, least: bool, why: str, reason: str, bounds: dict[str, Any]
+) -> Any:
+    side = "least" if least else "greatest"
+    said = f"{side} {meaning}" + (f", {unit}" if unit else "") + f"; {why}"
+    declared: JsonDict = {
+        "measure": measure,
+        "unit": unit,
+        "meaning": meaning,
+        "least": least,
+        "why": why,
+        "reason": reason,
+    }
+    return Field(default=default, description=said, json_schema_extra=declared, **bounds)
+
+
+def mode(default: Mode) -> Any:
+    """The field ``mode`` of a rule that by default only scores, or is off."""
+    return Field(default=default, description=_MODES)
+
+
+class Rule(Section):
+    """Base of every rule. A subclass declares its settings as fields, and ``reject`` where limits do not say it all."""
+
+    mode: Mode = mode("enforce")
+
+    @classmethod
+    def name(cls) -> str:
+        """Its key in the config, and the reason it gives by default: ``NoParallax`` is ``no_parallax``."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    @classmethod
+    def limits(cls) -> tuple[Limit, ...]:
+        """Its thresholds, in the order of its fields."""
+        found = []
+        for setting, field in cls.model_fields.items():
+            if isinstance(said := field.json_schema_extra, dict) and "measure" in said:
+                declared: dict[str, Any] = {**said, "reason": said["reason"] or cls.name()}
+                found.append(Limit(rule=cls.name(), setting=setting, default=field.default, **declared))
+        return tuple(found)
+
+    def keyed(self) -> dict[str, Any]:
+        """The settings of a rule that is off change nothing."""
+        return {"mode": "off"} if self.mode == "off" else super().keyed()
+
+    def reject(self, measures: Measures) -> str | None:
+        """Reason to drop an item, or None to keep it; by default that of the first limit exceeded.
+
+        Raises:
+            MissingMeasure: a figure it needs is not there.
+        """
+        for limit in self.limits():
+            if limit.exceeded(measures, getattr(self, limit.setting)):
+                return limit.reason
+        return None
