@@ -10,8 +10,8 @@ from jaxtyping import Bool, UInt8
 
 from .boundaries.segment import Span
 from .config import CurateConfig, NatureRule
+from .duplicates import shot_hash
 from .measures.collect import Seen
-from .measures.hashes import shot_hash
 from .measures.motion import motion_measures
 from .measures.overlays import LEAST_TRAVEL, overlay_mask
 from .measures.picture import box_of, picture_measures
