@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from flythrough.media.sky import sky_and_water
+
 from .boundaries.segment import Span
 from .config import CurateConfig, NatureRule
 from .duplicates import shot_hash
@@ -16,7 +18,6 @@ from .measures.motion import motion_measures
 from .measures.overlays import LEAST_TRAVEL, overlay_mask
 from .measures.picture import box_of, picture_measures
 from .measures.semantics import nature_probability
-from .measures.surfaces import sky_and_water
 from .rules import MissingMeasure, judge
 
 SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
