@@ -20,13 +20,14 @@ class DepthNetwork:
     Args:
         source: a folder in the Hugging Face layout, or the name of a repository on the hub.
         device_name: as :func:`flythrough.networks.device.pick` takes it.
+        revision: commit of the repository.
 
     Raises:
         MissingDependency: the extra ``depth`` is not installed.
         FlythroughError: ``source`` holds no depth network (kind "weights").
     """
 
-    def __init__(self, source: str | Path, device_name: str = "auto") -> None:
+    def __init__(self, source: str | Path, device_name: str = "auto", revision: str | None = None) -> None:
         try:
             from transformers import AutoImageProcessor, AutoModelForDepthEstimation
         except ImportError as error:
@@ -37,14 +38,15 @@ class DepthNetwork:
 
         self._device = device.pick(device_name)
         try:
-            self._prepare: Any = AutoImageProcessor.from_pretrained(str(source))
-            self._model: Any = AutoModelForDepthEstimation.from_pretrained(str(source)).to(self._device).eval()
+            self._prepare: Any = AutoImageProcessor.from_pretrained(str(source), revision=revision)
+            model: Any = AutoModelForDepthEstimation.from_pretrained(str(source), revision=revision)
         except (OSError, ValueError) as error:
             raise FlythroughError(
                 f"No depth network could be loaded from {source} ({str(error).splitlines()[0]})",
                 remedy="Name a folder or a hub repository that holds one, or run: flythrough weights fetch",
                 kind="weights",
             ) from error
+        self._model: Any = model.to(self._device).eval()
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
         """Inverse depth of an RGB picture at the picture's size, in the network's own scale and shift."""
