@@ -170,7 +170,7 @@ def _drop(job: Job, reason: str, values: dict[str, object]) -> Outcome:
 
 STAGE = _Acquire(
     name="acquire",
-    version=1,
+    version=2,
     table="videos",
     config=AcquireConfig,
     tasks=tasks,

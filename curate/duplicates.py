@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from .measures.hashes import BITS, distance_bits
+import numpy as np
+from jaxtyping import UInt8
+
+from flythrough.media.perceptual_hash import BITS, distance_bits, picture_hash, to_hex
 
 INDEX_EVERY = 5  # of a shot's hashes, one in so many is indexed; all are looked up
 LEAST_SHARE = 0.8  # of the shorter shot's hashes that have a near one in the other
+
+
+def shot_hash(pictures: Sequence[UInt8[np.ndarray, "h w 3"]]) -> str:
+    """Hashes of every second picture of a shot (there are five a second), hex, joined by dashes."""
+    return "-".join(to_hex(picture_hash(p)) for p in pictures[::2])
 
 
 def find_duplicates(shots: Iterable[tuple[str, str]], max_distance_bits: int) -> dict[str, str]:
     """Which shots repeat an earlier one.
 
     Args:
-        shots: (id, hashes of the shot as ``hashes.shot_hash`` writes them) in order; of two that agree the first is
+        shots: (id, hashes of the shot as :func:`shot_hash` writes them) in order; of two that agree the first is
             the original. Pieces of one split shot, whose ids say that the one ends where the other begins, are none.
         max_distance_bits: how far two pictures' hashes may lie apart.
 

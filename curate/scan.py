@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,20 @@ class Scan:
     frame_count: int
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV on one thread: the frames are too small to share, and the decoder wants the other cores."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+@_one_thread()
 def scan(
     path: Path,
     config: CurateConfig,
@@ -51,7 +66,6 @@ def scan(
     """
     import cv2
 
-    cv2.setNumThreads(1)  # the frames are too small to share; the decoder wants the other cores
     segmenter = Segmenter(config.shots, _arbiter(config))
     collector = Collector(config)
     shots: list[Shot] = []

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from flythrough.media.sky import sky_and_water
+
 from .boundaries.segment import Span
 from .config import CurateConfig
+from .duplicates import shot_hash
 from .measures.collect import Seen
-from .measures.hashes import shot_hash
 from .measures.motion import motion_measures
 from .measures.overlays import LEAST_TRAVEL, overlay_mask
 from .measures.picture import box_of, picture_measures
 from .measures.semantics import nature_probability
-from .measures.surfaces import sky_and_water
 
 SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night

@@ -39,9 +39,6 @@ class KeyframesConfig(Section):
 class FeaturesConfig(Section):
     """Features on keyframes and matches between them."""
 
-    kind: Literal["sift", "aliked"] = Field(
-        default="sift", description="sift, or aliked where its weights are installed"
-    )
     count: int = Field(
         default=2000,
         ge=100,

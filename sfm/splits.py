@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from flythrough.media.perceptual_hash import mean_distance_bits
 from flythrough.workspace.catalog import Row
 
 from .config import SplitsConfig
@@ -56,9 +57,7 @@ def near_duplicates(videos: Sequence[Row], max_bits: int) -> list[list[str]]:
 
 
 def _alike(a: str, b: str, max_bits: int) -> bool:
-    if len(a) != len(b):
-        return False
-    return (int(a, 16) ^ int(b, 16)).bit_count() * 64 <= max_bits * 4 * len(a)
+    return len(a) == len(b) and mean_distance_bits(a, b) <= max_bits
 
 
 def _place(video: str) -> float:

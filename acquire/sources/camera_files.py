@@ -51,17 +51,12 @@ class Index:
     refused: tuple[tuple[str, str, FlythroughError], ...]
 
 
-_latest: dict[Path, Index] = {}  # tasks() reads a folder, finish() wants it again
-
-
-def read_index(folder: Path, *, fresh: bool = False) -> Index:
+def read_index(folder: Path) -> Index:
     """Read all camera files (``*.txt``) below a folder; the split is the name of a folder on the way.
 
     Raises:
         InputError: there is no such folder, or no camera file in it.
     """
-    if not fresh and folder in _latest:
-        return _latest[folder]
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder", remedy="Check --camera-files")
     clips: dict[str, GivenClip] = {}
@@ -79,16 +74,13 @@ def read_index(folder: Path, *, fresh: bool = False) -> Index:
                 clips[key] = read
     if not clips and not refused:
         raise InputError(f"{folder} holds no camera file (*.txt)", remedy="Check --camera-files")
-    index = Index(folder, clips, tuple(refused))
-    _latest.clear()
-    _latest[folder] = index
-    return index
+    return Index(folder, clips, tuple(refused))
 
 
 def camera_entries(folder: Path) -> Iterator[Entry]:
     """An entry a video, with all its clips; and one for every file that names no video."""
     try:
-        index = read_index(folder, fresh=True)
+        index = read_index(folder)
     except FlythroughError as error:
         yield failed_entry(str(folder), "camera files", error)
         return

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from flythrough.media.perceptual_hash import BITS, picture_hash, to_hex
 from flythrough.workspace.catalog import Row
 
 SAMPLES = 8  # pictures a video, evenly over its length
-_BITS = 64  # of each picture's hash
 _MAX_STRETCH_S, _MAX_STRETCH = 0.5, 0.005  # re-uploads differ in length by less
 
 
@@ -20,16 +20,13 @@ def perceptual_hash(path: Path, start_us: int, duration_us: int) -> str:
     Raises:
         InputError: the file does not decode.
     """
-    import imagehash
-    from PIL import Image
-
     from flythrough.media.video_reader import seek_frame
 
     digits = []
     for sample in range(SAMPLES):
         time_us = start_us + duration_us * (2 * sample + 1) // (2 * SAMPLES)
         image = seek_frame(path, time_us, width=64, height=64)
-        digits.append(str(imagehash.phash(Image.fromarray(image))))
+        digits.append(to_hex(picture_hash(image)))
     return "".join(digits)
 
 
@@ -56,13 +53,13 @@ def duplicates(rows: Sequence[Row], max_bits: float, keep: frozenset[str] = froz
             distinct.append(row)
     best = sorted(distinct, key=lambda r: (r["id"] not in keep, -r["width"] * r["height"], -r["bytes"], r["id"]))
     durations = np.array([row["duration_us"] / 1e6 for row in best])
-    hashes = np.stack([_bits(row["perceptual_hash"]) for row in best]) if best else np.zeros((0, SAMPLES * _BITS), bool)
+    hashes = np.stack([_bits(row["perceptual_hash"]) for row in best]) if best else np.zeros((0, SAMPLES * BITS), bool)
     kept = np.zeros(len(best), dtype=bool)
     for index, row in enumerate(best):
         near = np.abs(durations - durations[index]) <= _MAX_STRETCH_S + _MAX_STRETCH * durations[index]
         candidates = np.flatnonzero(kept & near)
         if row["id"] not in keep and len(candidates) and row["perceptual_hash"]:
-            distance = (hashes[candidates] != hashes[index]).mean(axis=1) * _BITS
+            distance = (hashes[candidates] != hashes[index]).mean(axis=1) * BITS
             if distance.min() <= max_bits:
                 found[row["id"]] = ("same pictures", best[int(candidates[distance.argmin()])]["id"])
                 continue
@@ -72,5 +69,5 @@ def duplicates(rows: Sequence[Row], max_bits: float, keep: frozenset[str] = froz
 
 def _bits(text: str | None) -> np.ndarray:
     if not text:
-        return np.zeros(SAMPLES * _BITS, dtype=bool)
+        return np.zeros(SAMPLES * BITS, dtype=bool)
     return np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8)).astype(bool)

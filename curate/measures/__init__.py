@@ -1,1 +1,1 @@
-"""What is measured of a shot: motion, picture quality, overlays, surfaces, semantics, hashes."""
+"""What is measured of a shot: motion, picture quality, overlays, semantics."""

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
+
+from flythrough.media import tracking
 
 Gray = UInt8[np.ndarray, "h w"]
 Points = Float[np.ndarray, "n 2"]
@@ -34,34 +35,22 @@ class Link:
 
 def corners(gray: Gray, count: int = 120) -> Points:
     """Well-marked points of a picture, spread over it."""
-    import cv2
-
-    found = cv2.goodFeaturesToTrack(gray, count, 0.01, max(4, gray.shape[1] // 24), blockSize=5)
-    return np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2)
+    return tracking.corners(gray, count, spacing_px=max(4, gray.shape[1] // 24), block=5)
 
 
 def follow(
     before: Gray, after: Gray, points: Points, guess: Points | None = None, *, levels: int = 3
-) -> tuple[Points, np.ndarray]:
+) -> tuple[Points, Bool[np.ndarray, "n"]]:
     """Track points into another frame and back, from ``guess`` if there is one; each level doubles the reach.
 
     Returns:
         Their places there, and which of them returned to within a pixel of where they started.
     """
-    import cv2
-
-    options: dict[str, Any] = {"winSize": (11, 11), "maxLevel": levels, "criteria": (3, 20, 0.03)}
-    start = points.reshape(-1, 1, 2).astype(np.float32)
-    flags = 0 if guess is None else cv2.OPTFLOW_USE_INITIAL_FLOW
-    seed: Any = None if guess is None else guess.reshape(-1, 1, 2).astype(np.float32)
-    there, forth, _ = cv2.calcOpticalFlowPyrLK(before, after, start, seed, flags=flags, **options)
-    home: Any = None if guess is None else start.copy()
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(after, before, there, home, flags=flags, **options)
-    error = np.linalg.norm((back - start).reshape(-1, 2), axis=1)
+    tracker = tracking.LucasKanade(window=11, levels=levels, rounds=20, least_step_px=0.03)
+    there, found, error = tracker.there_and_back(before, after, points, guess, back_from_start=guess is not None)
     height, width = before.shape
-    there = there.reshape(-1, 2)
     inside = (there >= 0).all(1) & (there[:, 0] < width) & (there[:, 1] < height)
-    return there, (forth.ravel() == 1) & (returned.ravel() == 1) & (error < 1.0) & inside
+    return there, found & (error < 1.0) & inside
 
 
 def link(before: Gray, after: Gray) -> Link:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from flythrough.cli import page
+from flythrough.media import flight_grid
 from flythrough.results.schema import Result
 
 from ..generation.frames import read_png
@@ -17,9 +17,7 @@ from ..generation.generate import FLIGHT, VIEW, frame_name
 from ..protocols.real_frames import RealFrame
 from ..protocols.source import Source
 
-FPS = 8
-MARKS = (1, 10, 25, 50, 100, 250, 500)  # steps of the grid, besides the last
-CAPTION_HEIGHT = 18
+WIDTH = 240  # pixels of a frame, so that three methods stand beside each other
 
 
 def flights(flown: list[tuple[str, Path]]) -> list[str]:
@@ -28,60 +26,23 @@ def flights(flown: list[tuple[str, Path]]) -> list[str]:
     Args:
         flown: (method, folder of its frames).
     """
-    sets = [{path.name for path in (folder / FLIGHT).glob("*") if path.is_dir()} for _, folder in flown]
-    starts = sorted(set.intersection(*sets)) if sets else []
+    folders = {name: folder / FLIGHT for name, folder in flown}
+    starts = flight_grid.shared_starts(folders)
     if not starts:
         return []
-    shown = [(name, folder / FLIGHT / starts[0]) for name, folder in flown]
-    steps = min(len(list(folder.glob("*.png"))) for _, folder in shown)
-    marks = [*(mark for mark in MARKS if mark < steps), steps]
-    return [
-        f"<h2>One start, all methods</h2><p class='note'>{escape(starts[0])}, {steps} steps, {FPS} a second.</p>",
-        _video(shown, steps),
-        f"<h2>Frames at steps {', '.join(map(str, marks))}</h2>",
-        _grid(shown, marks),
+    video = page.data_uri(flight_grid.side_by_side(folders, starts[0], WIDTH), "video/mp4")
+    steps, frames = flight_grid.grid(folders, starts[0], WIDTH)
+    rows = [
+        [name, *(_image(image, f"{name} at step {step}") for step, image in zip(steps, found, strict=False))]
+        for name, found in frames.items()
     ]
-
-
-def _video(flights: list[tuple[str, Path]], steps: int) -> str:
-    """All methods side by side, as a video that is part of the page."""
-    from flythrough.media.video_writer import VideoWriter
-
-    first = read_png(flights[0][1] / frame_name(1))
-    times = max(1, round(240 / first.shape[1]))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "flights.mp4"
-        height, width = _tiles(flights, 1, times).shape[:2]
-        with VideoWriter(path, width=width, height=height, fps=FPS) as writer:
-            for step in range(1, steps + 1):
-                writer.write(_tiles(flights, step, times))
-        uri = page.file_uri(path, "video/mp4")
-    return f'<video controls loop muted playsinline src="{uri}"></video>'
-
-
-def _tiles(flights: list[tuple[str, Path]], step: int, times: int, most: int = 4) -> np.ndarray:
-    tiles = [_captioned(read_png(folder / frame_name(step)), name, times) for name, folder in flights]
-    columns = min(most, len(tiles))
-    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
-    sheet = np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
-    return np.pad(sheet, ((0, sheet.shape[0] % 2), (0, sheet.shape[1] % 2), (0, 0)), mode="edge")  # H.264 wants even
-
-
-def _captioned(image: np.ndarray, name: str, times: int) -> np.ndarray:
-    import cv2
-
-    large = np.repeat(np.repeat(image, times, 0), times, 1)
-    caption = np.full((CAPTION_HEIGHT, large.shape[1], 3), 255, np.uint8)
-    cv2.putText(caption, name, (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (30, 30, 30), 1, cv2.LINE_AA)
-    return np.vstack([caption, large])
-
-
-def _grid(flights: list[tuple[str, Path]], marks: list[int]) -> str:
-    rows = []
-    for name, folder in flights:
-        cells = [_image(read_png(folder / frame_name(mark)), f"{name} at step {mark}") for mark in marks]
-        rows.append([name, *cells])
-    return page.table(["method", *(f"step {mark}" for mark in marks)], rows)
+    note = f"{escape(starts[0])}, {steps[-1]} steps, {flight_grid.FPS} a second."
+    return [
+        f"<h2>One start, all methods</h2><p class='note'>{note}</p>",
+        f'<video controls loop muted playsinline src="{video}"></video>',
+        f"<h2>Frames at steps {', '.join(map(str, steps))}</h2>",
+        page.table(["method", *(f"step {step}" for step in steps)], rows),
+    ]
 
 
 def cases(results: list[Result], folders: dict[str, Path], source: Source | None) -> list[str]:

@@ -59,12 +59,12 @@ def _image_uri(image: np.ndarray, extension: str, options: list[int]) -> str:
     ordered = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     written, data = cv2.imencode(extension, ordered, options)
     assert written
-    return _uri(data.tobytes(), "image/png" if extension == ".png" else "image/jpeg")
+    return data_uri(data.tobytes(), "image/png" if extension == ".png" else "image/jpeg")
 
 
 def file_uri(path: Path, mime: str) -> str:
     """A file's bytes as a data URI."""
-    return _uri(Path(path).read_bytes(), mime)
+    return data_uri(Path(path).read_bytes(), mime)
 
 
 def svg(figure: Any) -> str:
@@ -79,5 +79,6 @@ def svg(figure: Any) -> str:
     return f'<figure class="plot">{text[text.index("<svg") :]}</figure>'
 
 
-def _uri(data: bytes, mime: str) -> str:
+def data_uri(data: bytes, mime: str) -> str:
+    """Bytes of a media type as a data URI."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"

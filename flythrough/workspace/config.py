@@ -8,12 +8,15 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from ..errors import ConfigError
 from .stage import STAGES, Section, load_stage
+
+if TYPE_CHECKING:
+    from tomlkit.items import AoT, Table
 
 Values = dict[str, Any]
 
@@ -49,10 +52,12 @@ def load_config(file: Path | None = None, settings: Iterable[str] = ()) -> dict[
 
 def describe(config: Mapping[str, Section]) -> str:
     """The effective config as TOML, with each field's help above it; reading it back gives the same config."""
-    lines: list[str] = []
+    import tomlkit
+
+    document = tomlkit.document()
     for name, section in config.items():
-        _describe(section, name, lines)
-    return "\n".join(lines).strip() + "\n"
+        document.add(name, _table(section))
+    return tomlkit.dumps(document).strip() + "\n"
 
 
 def _section(name: str, values: Any, origins: Mapping[str, str], file: str) -> Section:
@@ -129,26 +134,30 @@ def _key(path: Iterable[str]) -> str:
     return ".".join(path)
 
 
-def _describe(section: BaseModel, name: str, lines: list[str]) -> None:
-    nested: list[tuple[str, BaseModel]] = []
-    lists: list[tuple[str, list[BaseModel]]] = []
-    lines += ["", f"[{name}]"]
+def _table(section: BaseModel) -> Table:
+    """A section as TOML: its own settings with their help above them, then the sections inside it."""
+    import tomlkit
+
+    table = tomlkit.table()
+    inner: dict[str, Table | AoT] = {}
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
         if isinstance(value, BaseModel):
-            nested.append((key, value))
+            inner[key] = _table(value)
         elif isinstance(value, (list, tuple)) and value and isinstance(value[0], BaseModel):
-            lists.append((key, list(value)))
+            inner[key] = tomlkit.items.AoT([_table(each) for each in value])
         else:
             allowed = _allowed(field.annotation)
             note = f" ({allowed})" if allowed else ""
-            lines.append(f"# {' '.join((field.description or '').split())}{note}")
-            lines.append(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
-    for key, value in nested:
-        _describe(value, f"{name}.{key}", lines)
-    for key, values in lists:
-        for item in values:
-            _describe(item, f"[{name}.{key}]", lines)
+            table.add(tomlkit.comment(f"{' '.join((field.description or '').split())}{note}"))
+            if value is None:
+                table.add(tomlkit.comment(f"{key} is not set"))
+            else:
+                table.add(key, _plain(value))
+    for key, item in inner.items():
+        table.add(tomlkit.nl())
+        table.add(key, item)
+    return table
 
 
 def _allowed(annotation: Any) -> str:
@@ -159,13 +168,10 @@ def _allowed(annotation: Any) -> str:
     return ""
 
 
-def _toml(value: Any) -> str:
-    import json
-
-    if isinstance(value, bool):
-        return str(value).lower()
+def _plain(value: Any) -> Any:
+    """A setting as TOML knows it: paths and the like as text."""
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
+        return [_plain(each) for each in value]
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + "}"
-    return repr(value) if isinstance(value, (int, float)) else json.dumps(str(value))
+        return {str(key): _plain(each) for key, each in value.items()}
+    return value if isinstance(value, (bool, int, float)) else str(value)

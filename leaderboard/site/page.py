@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from typing import Any
 
 from markupsafe import Markup
 
-from flythrough.cli.page import jpeg_uri, page, svg
+from flythrough.cli.page import data_uri, jpeg_uri, page, svg
+from flythrough.media import flight_grid
 from flythrough.results.metrics import METRICS, higher_is_better
 from flythrough.results.ranking import FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards
 from flythrough.results.schema import Result
 
 from ..config import LeaderboardConfig
 from ..gather import Standing
-from . import pictures
 
 
 def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
@@ -155,11 +154,10 @@ def _plot(metric: str, lines: dict[str, tuple[tuple[int, float], ...]], ranked: 
 
 
 def _starts(flights: Any, config: LeaderboardConfig) -> Iterator[dict[str, Any]]:
-    for start in pictures.shown_starts(flights, config.pictures):
-        steps, rows = pictures.grid(flights, start, config.picture_width)
+    for start in flight_grid.shared_starts(flights)[: config.pictures]:
+        steps, rows = flight_grid.grid(flights, start, config.picture_width)
         video = None
         if config.video:
-            data = pictures.side_by_side(flights, start, config.picture_width)
-            video = f"data:video/mp4;base64,{base64.b64encode(data).decode()}"
+            video = data_uri(flight_grid.side_by_side(flights, start, config.picture_width), "video/mp4")
         images = {method: [jpeg_uri(image, 80) for image in found] for method, found in rows.items()}
         yield {"id": start, "steps": steps, "rows": images, "video": video}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
+from flythrough.media.tracking import corners
 from flythrough.scene.geometry import camera_center
 
 from ..poses.masks import usable_mask
@@ -58,11 +58,11 @@ def _stretches(
     start = 0
     while start < len(gray) - 1:
         usable = usable_mask(color[start], None, (width, gray.shape[1])).astype(np.uint8)
-        corners = cv2.goodFeaturesToTrack(gray[start], _COUNT, 0.002, 5 * width / 640, mask=usable)
-        if corners is None:
+        found = corners(gray[start], _COUNT, spacing_px=5 * width / 640, quality=0.002, mask=usable)
+        if not len(found):
             start += 1
             continue
-        views = [corners[:, 0].astype(np.float64) + 0.5]
+        views = [found.astype(np.float64) + 0.5]
         places = [start]
         while places[-1] < len(gray) - 1 and len(places) <= _MAX_FRAMES:
             here = places[-1]

@@ -8,8 +8,9 @@ from jaxtyping import Bool, Float, UInt8
 from numba import njit
 from scipy.spatial import cKDTree
 
+from flythrough.media.sky import sky_mask
+
 from ..config import DisparityConfig
-from ..poses.masks import sky_mask
 
 _ROWS = 192  # disparity is solved at this height
 _ROUNDS = 3

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
 
-from flythrough.errors import FlythroughError, MissingDependency
-from flythrough.networks import device, weights
+from flythrough.errors import FlythroughError
+from flythrough.networks import depth
+from flythrough.networks.depth import DepthNetwork
 
 from ..config import DisparityConfig
 from .fit import Disparities, Fit, fit_scale_and_shift, reject_fit, sample
@@ -36,7 +35,7 @@ def from_network(clip: PosedClip, config: DisparityConfig) -> Disparities:
         FitRefused: too many frames' fits are refused.
     """
     network = load_network(config)
-    predictions = [network(image) for image in clip.images]  # float16 a frame, small enough to hold
+    predictions = [network(image).astype(np.float16) for image in clip.images]  # small enough to hold
     fits, reasons = [], []
     for place, prediction in enumerate(predictions):
         xy, disparity, _ = clip.sparse(place)
@@ -63,43 +62,13 @@ def settle(fits: list[Fit], reasons: list[str | None], config: DisparityConfig) 
     return [middle if reason else fit for fit, reason in zip(fits, reasons, strict=True)]
 
 
-class DepthNetwork:
-    """A ``transformers`` model for depth estimation that predicts inverse depth up to scale and shift."""
-
-    def __init__(self, source: str, device_name: str) -> None:
-        try:
-            from transformers import AutoImageProcessor, AutoModelForDepthEstimation
-        except ImportError as error:
-            raise MissingDependency(
-                "Depth networks need transformers", remedy="pip install 'flythrough[depth]'"
-            ) from error
-        self._device = device.pick(device_name)
-        try:
-            self._prepare: Any = AutoImageProcessor.from_pretrained(source)
-            self._model: Any = AutoModelForDepthEstimation.from_pretrained(source).to(self._device).eval()
-        except (OSError, ValueError) as error:
-            raise FlythroughError(
-                f"No depth network could be loaded from {source} ({str(error).splitlines()[0]})",
-                remedy="Name a folder or a hub repository with sfm.disparity.model, or fetch the weights",
-                kind="weights",
-            ) from error
-
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
-        """Inverse depth of one picture, float16, in the network's own scale."""
-        import torch
-
-        inputs = self._prepare(images=image, return_tensors="pt").to(self._device)
-        with torch.inference_mode():
-            predicted = self._model(**inputs).predicted_depth[:, None].float()
-            resized = torch.nn.functional.interpolate(predicted, image.shape[:2], mode="bicubic", align_corners=False)
-        return resized[0, 0].cpu().numpy().astype(np.float16)
-
-
 def load_network(config: DisparityConfig) -> DepthNetwork:
     """The network of the config: the folder or hub name in ``model``, else the provider's own weights.
 
     Raises:
         MissingWeights: the provider's weights are not on this machine.
     """
-    source = config.model if config.model is not None else str(weights.locate(config.provider))
-    return DepthNetwork(str(Path(source).absolute()) if Path(source).is_dir() else source, config.device)
+    if config.model is None:
+        return depth.load(config.provider, config.device)
+    folder = Path(config.model)
+    return DepthNetwork(folder.absolute() if folder.is_dir() else config.model, config.device)

@@ -76,7 +76,7 @@ def croissant(files: Files, columns: dict[str, str], *, frames: bool) -> dict[st
         "description": ABOUT,
         "license": "See README.md: the cameras are derived from videos that belong to their authors.",
         "version": "1.0.0",
-        "citeAs": "Cite the videos' authors (flythrough acquire citations lists them).",
+        "citeAs": "Cite the videos' authors: CITATIONS.md of the workspace lists them.",
         "distribution": [
             {
                 "@type": "cr:FileObject",

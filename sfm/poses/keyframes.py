@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
+
+from flythrough.media.tracking import LucasKanade, corners
 
 from ..config import KeyframesConfig
 from .footage import Footage
 
 TRACKING_PX = 480  # longer side of the pictures that motion is measured on
 _WIDEST = 0.2  # between neighbouring keyframes, widths, where the cap of their rate allows
-_LK: dict[str, Any] = {"winSize": (15, 15), "maxLevel": 3}
+_TRACKER = LucasKanade(window=15)
 
 
 def picture_motion(footage: Footage) -> Float[np.ndarray, "n-1"]:
@@ -27,8 +28,7 @@ def picture_motion(footage: Footage) -> Float[np.ndarray, "n-1"]:
             points = _corners(before)
         if len(points) < 8:
             continue
-        moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, **_LK)
-        kept = status[:, 0] == 1
+        moved, kept = _TRACKER.follow(before, after, points)
         if kept.sum() >= 8:
             motion[i] = np.median(np.linalg.norm(moved[kept] - points[kept], axis=-1)) / before.shape[1]
         points = moved[kept] if kept.mean() > 0.5 else _corners(after)
@@ -61,9 +61,8 @@ def choose_keyframes(
     return np.unique(np.searchsorted(travelled, np.linspace(0, travelled[-1], wanted) - 1e-12))
 
 
-def _corners(image: np.ndarray) -> np.ndarray:
-    found = cv2.goodFeaturesToTrack(image, 300, 0.01, 8)
-    return np.zeros((0, 2), np.float32) if found is None else found[:, 0]
+def _corners(image: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "n 2"]:
+    return corners(image, 300, spacing_px=8)
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-import cv2
 import numpy as np
 import pycolmap
 from jaxtyping import Bool, Float, Int64, UInt8
 
+from flythrough.media.tracking import LucasKanade
+
 from .footage import Footage
 from .scene import Scene
 
-_LK: dict[str, Any] = {
-    "winSize": (21, 21),
-    "maxLevel": 3,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
-}
+_TRACKER = LucasKanade(window=21, rounds=20)
+_REFINER = LucasKanade(window=21, rounds=20, levels=0)
 _AGREES_PX = 0.7  # between two ways to a point's place, at 640 pixels of width
 _MIN_POINTS = 12  # a frame with fewer inliers gets no pose
 _MAX_ERROR_PX = 2.0  # of an inlier, at 640 pixels of width
@@ -86,13 +83,9 @@ def _follow(footage: Footage, frame: int, start: Sighting, steps: range) -> Iter
         if len(points) < _MIN_POINTS:
             return
         there = footage.gray[step]
-        moved, ok, _ = cv2.calcOpticalFlowPyrLK(here, there, xy, None, **_LK)
-        flags = cv2.OPTFLOW_USE_INITIAL_FLOW
-        refined, also_ok, _ = cv2.calcOpticalFlowPyrLK(
-            key, there, anchor, moved.copy(), flags=flags, **(_LK | {"maxLevel": 0})
-        )
-        kept = (ok[:, 0] == 1) & (also_ok[:, 0] == 1)
-        kept &= _inside(refined, there)
+        moved, found = _TRACKER.follow(here, there, xy)
+        refined, also_found = _REFINER.follow(key, there, anchor, moved)
+        kept = found & also_found & _inside(refined, there)
         kept &= np.linalg.norm(refined - moved, axis=-1) < _AGREES_PX * there.shape[1] / 640
         points, anchor, xy = points[kept], anchor[kept], refined[kept]
         yield step, Sighting(points, xy.astype(np.float64) + 0.5)
@@ -108,12 +101,8 @@ def step_tracks(
         Which points are kept, and where these are now.
     """
     from_xy = (xy - 0.5).astype(np.float32)
-    moved, ok, _ = cv2.calcOpticalFlowPyrLK(here, there, from_xy, None, **_LK)
-    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(
-        there, here, moved, from_xy.copy(), flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **_LK
-    )
-    kept = (ok[:, 0] == 1) & (ok_back[:, 0] == 1) & _inside(moved, there)
-    kept &= np.linalg.norm(back - from_xy, axis=-1) < _AGREES_PX * there.shape[1] / 640
+    moved, found, error = _TRACKER.there_and_back(here, there, from_xy, back_from_start=True)
+    kept = found & _inside(moved, there) & (error < _AGREES_PX * there.shape[1] / 640)
     return kept, moved[kept].astype(np.float64) + 0.5
 
 

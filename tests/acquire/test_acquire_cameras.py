@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from flythrough.acquire.given import nearest_frames
+from flythrough.acquire.sources.camera_files import read_index
 from flythrough.acquire.sources.camera_text import read_camera_text
 from flythrough.media.video_reader import frame_times
 from flythrough.media.video_writer import ffmpeg_path
@@ -103,6 +104,13 @@ def test_bom_and_crlf_are_noted_and_do_no_harm(tmp_path: Path) -> None:
 def test_an_empty_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.txt").write_bytes(content)
     assert read_camera_text(tmp_path / "a.txt").faults[0].problem == "empty file"
+
+
+def test_a_folder_is_read_as_it_is_now(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_lines(tmp_path / f"{name}.txt", ["https://example.org/v.mp4", line(0)])
+        found = read_index(tmp_path)
+    assert sorted(found.clips) == ["a", "b"]
 
 
 def test_nearest_frame_within_half_a_frame() -> None:

@@ -10,7 +10,7 @@ from flythrough.curate.measures import picture
 from flythrough.curate.measures.motion import Tracker, motion_measures
 from flythrough.curate.measures.overlays import overlay_mask
 from flythrough.curate.measures.picture import blur_effect, look
-from flythrough.curate.measures.surfaces import sky_and_water
+from flythrough.media.sky import sky_and_water
 
 WIDTH, HEIGHT, HZ = 256, 144, 15.0
 

@@ -336,3 +336,15 @@ def test_pictures_leave_with_their_shot(edited: Workspace) -> None:
     assert len(seen) == len(found.shots) > 1
     assert min(seen) > 0
     assert not any(shot.pictures or shot.views for shot in found.shots)
+
+
+def test_a_scan_leaves_opencvs_threads_as_they_were(edited: Workspace) -> None:
+    before, seen = cv2.getNumThreads(), []
+    cv2.setNumThreads(2)
+    try:
+        film = edited / edited.rows("videos")[0]["path"]
+        scan(film, NO_NATURE, hand_over=lambda shot: seen.append(cv2.getNumThreads()))
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+    assert set(seen) == {1}

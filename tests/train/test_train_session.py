@@ -22,6 +22,7 @@ from flythrough.train.loop.crew import Crew
 from flythrough.train.loop.session import NOT_FINITE, STOPPED, Session
 from flythrough.train.loop.state import STATE_FILE, save_state
 from flythrough.train.loop.trainer import Trainer
+from flythrough.train.loop.watch import Watcher
 from flythrough.train.loop.worker import train
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import write_json
@@ -108,6 +109,17 @@ def test_training_moves_every_network_and_the_running_mean_follows(tmp_path: Pat
     names = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*") if path.is_file()}
     assert {"strips/00000002.png", "strips/00000005.png", "flights/00000005.mp4", "scalars.jsonl"} <= names
     assert any(name.startswith("tensorboard/events.out.tfevents") for name in names)
+
+
+def test_tensorboard_shows_the_figures_and_forgets_what_came_after_the_step_resumed_at(tmp_path: Path) -> None:
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    for first, values in ((0, (1.0, 2.0, 3.0)), (1, (20.0,))):
+        watcher = Watcher(tmp_path, first)
+        for step, value in enumerate(values, first + 1):
+            watcher.scalars(step, {"l1": value})
+        watcher.close()
+    events = reader.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("l1")] == [(1, 1.0), (2, 20.0)]
 
 
 def test_checkpointing_changes_memory_and_not_the_gradients(workspace: Workspace, tmp_path: Path) -> None:

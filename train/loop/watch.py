@@ -18,7 +18,6 @@ from flythrough.workspace.files import publish, write_text
 from ..data.sequences import Batch
 from ..fly.rollout import fly, to_image
 from ..model.network import InfiniteNature
-from .board import Board
 from .unroll import Rollout
 
 SCALARS, STRIPS, FLIGHTS, EVENTS = "scalars.jsonl", "strips", "flights", "tensorboard"
@@ -33,13 +32,17 @@ class Watcher:
         if self._file.exists():
             kept = [line for line in self._file.read_text().splitlines() if _step_of(line) <= first_step]
             write_text(self._file, "".join(f"{line}\n" for line in kept))
-        self._board = Board(folder / EVENTS)
+        from tensorboardX import SummaryWriter
+
+        self._board = SummaryWriter(str(folder / EVENTS), purge_step=first_step + 1, filename_suffix=f".{first_step}")
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Record a step's figures."""
         with open(self._file, "a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **{k: float(f"{v:.6g}") for k, v in values.items()}}) + "\n")
-        self._board.scalars(step, dict(values))
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+        self._board.flush()
 
     def strip(self, step: int, batch: Batch, rollout: Rollout) -> None:
         """Save the pictures of the batch's first sequence."""
@@ -47,7 +50,8 @@ class Watcher:
 
         image = strip(batch.rgbd[0], rollout)
         png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
-        self._board.image(step, "strip", image, png)
+        self._board.add_image("strip", image, step, dataformats="HWC")
+        self._board.flush()
         with publish(self.folder / STRIPS / f"{step:08d}.png") as scratch:
             scratch.write_bytes(png)
 

@@ -23,6 +23,7 @@ class Outer(Section):
     inner: Inner = Field(Inner(), description="Inner things.")
     names: tuple[str, ...] = Field((), description="Names.")
     limit: int | None = Field(None, description="How many.")
+    legs: tuple[Inner, ...] = Field((), description="A list of sections.")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def test_file_then_settings(tmp_path: Path) -> None:
     [
         (
             "[train]\nlimti = 3\n",
-            r"flythrough\.toml: unknown key train\.limti\. Did you mean limit\? .*: inner, names, limit",
+            r"flythrough\.toml: unknown key train\.limti\. Did you mean limit\? .*: inner, names, limit, legs",
         ),
         ("[train.inner]\nsped = 3\n", r"unknown key train\.inner\.sped.*speed_m_per_s, detector"),
         ("[trian]\nlimit = 3\n", r"no section 'trian'.*acquire, curate"),
@@ -77,12 +78,15 @@ def test_wrong_settings_are_named(setting: str) -> None:
 
 
 def test_the_printed_config_explains_itself_and_reads_back(tmp_path: Path) -> None:
-    config = load_config(None, ["sfm.inner.speed_m_per_s=9.25", 'train.names=["q\\"uote"]'])
+    names = 'train.names=["q\\"uote", "\U0001f681\u00e9", "a\\tb"]'
+    config = load_config(None, ["sfm.inner.speed_m_per_s=9.25", names])
     text = describe(config)
     assert "# How fast." in text
     assert "# Which one. (one of: cheap, dear)" in text
     assert load_config(write(tmp_path, text)) == config
     assert set(config) == set(STAGES)
+    legs = load_config(write(tmp_path, "[[sfm.legs]]\nspeed_m_per_s = 1\n[[sfm.legs]]\ndetector = 'dear'\n"))
+    assert load_config(write(tmp_path, describe(legs))) == legs
 
 
 def test_a_new_workspaces_file_changes_nothing(tmp_path: Path) -> None:
