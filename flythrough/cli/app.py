@@ -95,10 +95,12 @@ def _run(
     only: str | None = None,
     until: str = "leaderboard",
 ) -> None:
+    from ..workspace.addresses import redact
     from ..workspace.catalog import Workspace
     from ..workspace.config import TEMPLATE, describe, load_config
     from ..workspace.executor import make_executor
     from ..workspace.files import write_text
+    from ..workspace.inputs import remember_inputs
     from ..workspace.pipeline import run_stages
 
     if config_file is not None and not config_file.is_file():
@@ -111,7 +113,7 @@ def _run(
         chosen = make_executor(executor, workers=workers, ray_address=ray_address)
         if not workspace.config_file.exists():
             write_text(workspace.config_file, TEMPLATE)
-        write_text(workspace / "logs" / "config.toml", describe(config))
+        write_text(workspace / "logs" / "config.toml", redact(describe(config)))
         reports: list[Report] = []
         try:
             for report in run_stages(workspace, config, chosen, only=only, until=until, retry_errors=retry_errors):
@@ -128,30 +130,6 @@ def _run(
         _print_results(workspace, reports)
     if any(report.errors for report in reports):
         raise typer.Exit(1)
-
-
-def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
-    """Add inputs to the workspace's ``inputs.txt`` (paths made absolute); returns all that it holds.
-
-    What begins like ``scheme:`` (a URL, ``ytsearch5:coast``) is no path, unless such a file is there.
-    """
-    import re
-
-    from ..workspace.files import write_text
-
-    file = workspace / "inputs.txt"
-    known = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    absolute = [
-        entry if re.match(r"[A-Za-z][\w+.-]+:", entry) and not Path(entry).exists() else str(Path(entry).absolute())
-        for entry in inputs
-    ]
-    for entry in absolute:
-        if entry != entry.encode("utf-8", "replace").decode("utf-8"):
-            raise InputError(f"{entry!a} has a name that is no UTF-8", remedy="Rename it, then give it again")
-    if new := [entry for entry in dict.fromkeys(absolute) if entry not in known]:
-        known += new
-        write_text(file, "\n".join(known) + "\n")
-    return known
 
 
 def _print_report(report: Report) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flythrough.cli.app import STAGE_HELP, remember_inputs
+from flythrough.cli.app import STAGE_HELP
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.inputs import remember_inputs
 from flythrough.workspace.stage import STAGES
 
 MAIN = "from flythrough.cli.app import main; main()"
