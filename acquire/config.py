@@ -108,7 +108,6 @@ class Verify(Section):
         ge=0,
         description="decode all frames of videos up to this long; else key frames",
     )
-    max_corrupt_fraction: float = Field(default=0.001, ge=0, le=1, description="most frames that may be damaged")
     hdr: Literal["refuse", "tonemap"] = Field(
         default="refuse", description="HDR video (PQ, HLG): drop it, or convert it to SDR H.264"
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from flythrough.errors import FlythroughError, MissingDependency
+from flythrough.errors import FlythroughError, InputError, MissingDependency
 from flythrough.networks import device, weights
 
 from ..config import DisparityConfig
@@ -66,7 +67,7 @@ def settle(fits: list[Fit], reasons: list[str | None], config: DisparityConfig) 
 class DepthNetwork:
     """A ``transformers`` model for depth estimation that predicts inverse depth up to scale and shift."""
 
-    def __init__(self, source: str, device_name: str) -> None:
+    def __init__(self, source: str, device_name: str, revision: str | None = None) -> None:
         try:
             from transformers import AutoImageProcessor, AutoModelForDepthEstimation
         except ImportError as error:
@@ -75,8 +76,10 @@ class DepthNetwork:
             ) from error
         self._device = device.pick(device_name)
         try:
-            self._prepare: Any = AutoImageProcessor.from_pretrained(source)
-            self._model: Any = AutoModelForDepthEstimation.from_pretrained(source).to(self._device).eval()
+            self._prepare: Any = AutoImageProcessor.from_pretrained(source, revision=revision)
+            self._model: Any = (
+                AutoModelForDepthEstimation.from_pretrained(source, revision=revision).to(self._device).eval()
+            )
         except (OSError, ValueError) as error:
             raise FlythroughError(
                 f"No depth network could be loaded from {source} ({str(error).splitlines()[0]})",
@@ -99,7 +102,16 @@ def load_network(config: DisparityConfig) -> DepthNetwork:
     """The network of the config: the folder or hub name in ``model``, else the provider's own weights.
 
     Raises:
+        InputError: a hub name without the commit that it is pinned to.
         MissingWeights: the provider's weights are not on this machine.
     """
     source = config.model if config.model is not None else str(weights.locate(config.provider))
-    return DepthNetwork(str(Path(source).absolute()) if Path(source).is_dir() else source, config.device)
+    if Path(source).is_dir():
+        return DepthNetwork(str(Path(source).absolute()), config.device)
+    repository, _, revision = source.partition("@")
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise InputError(
+            f"sfm.disparity.model = {source!r} is not pinned: what a hub serves under a name may change",
+            remedy="Name its commit: OWNER/NAME@COMMIT, 40 hex digits; or give a folder",
+        )
+    return DepthNetwork(repository, config.device, revision)

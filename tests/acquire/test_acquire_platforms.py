@@ -287,7 +287,8 @@ def test_cookies_are_sent_and_their_file_is_only_read(shore: Shore, tmp_path: Pa
     assert shore.server.cookies == ["key=42"] * 2  # the page and the pictures
     assert (tmp_path / "cookies.txt").read_text() == text
     source = {"kind": "playlist", "location": shore.server.url("/list/coast")}
-    acquire(tmp_path / "w2", inputs=[], sources=[source], download={"cookies": tmp_path / "none.txt", "private_hosts": ["127.0.0.1"]})
+    download = {"cookies": tmp_path / "none.txt", "private_hosts": ["127.0.0.1"]}
+    acquire(tmp_path / "w2", inputs=[], sources=[source], download=download)
     (error,) = tables(tmp_path / "w2")["errors"]
     assert "none.txt cannot be read as cookies" in error["message"]
 

@@ -242,3 +242,13 @@ def test_no_file_of_a_workspace_holds_a_token(server: Server, tmp_path: Path) ->
     assert holding == []
     assert [path for path in (tmp_path / "w").rglob("*") if TOKEN.lower() in path.name.lower()] == []
     assert TOKEN not in printed
+
+
+@pytest.mark.parametrize("name", ["owner/model", "owner/model@main", "owner/model@e93beec"])
+def test_a_hub_model_must_be_pinned_to_a_commit(name: str) -> None:
+    from flythrough.errors import InputError
+    from flythrough.sfm.config import DisparityConfig
+    from flythrough.sfm.disparity.networks import load_network
+
+    with pytest.raises(InputError, match="is not pinned"):
+        load_network(DisparityConfig(provider="midas", model=name))
