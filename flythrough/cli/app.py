@@ -21,6 +21,7 @@ from .options import (
     ExecutorOption,
     InputOption,
     JsonOption,
+    NewOption,
     RetryOption,
     SettingOption,
     WorkersOption,
@@ -48,6 +49,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+_GIVEN = {"camera_files", "images"}  # options that bring input of their own: a new workspace is meant, not a typo
 _COMMON: list[tuple[str, Any, Any]] = [
     ("workspace", WorkspaceOption, Path("workspace")),
     ("config", ConfigOption, None),
@@ -57,6 +59,7 @@ _COMMON: list[tuple[str, Any, Any]] = [
     ("workers", WorkersOption, None),
     ("retry_errors", RetryOption, False),
     ("json_", JsonOption, False),
+    ("new", NewOption, False),
 ]  # fmt: skip
 
 
@@ -72,12 +75,14 @@ def run(
     workers: WorkersOption = None,
     retry_errors: RetryOption = False,
     json_: JsonOption = False,
+    new: NewOption = False,
 ) -> None:
     """Run every stage: videos -> shots -> clips -> checkpoint -> scores -> leaderboard page."""
     if until not in STAGE_HELP:
         raise InputError(f"There is no stage {until!r}", remedy=f"--until takes one of: {', '.join(STAGE_HELP)}")
     _run(
-        workspace, config, set_, executor, ray_address, workers, retry_errors, json_, inputs=input_, until=until
+        workspace, config, set_, executor, ray_address, workers, retry_errors, json_, inputs=input_, until=until,
+        new=new or bool(input_),
     )  # fmt: skip
 
 
@@ -94,6 +99,7 @@ def _run(
     inputs: Iterable[str] = (),
     only: str | None = None,
     until: str = "leaderboard",
+    new: bool = False,
 ) -> None:
     from ..workspace.addresses import redact
     from ..workspace.catalog import Workspace
@@ -106,6 +112,11 @@ def _run(
     if config_file is not None and not config_file.is_file():
         raise ConfigError(f"{config_file} is not a file", remedy="Check --config")
     workspace = Workspace(root)
+    if not (new or workspace.exists()):
+        raise InputError(
+            f"{root} is not a workspace",
+            remedy=f"Check --workspace; or make it with --new, or: flythrough init {root}",
+        )
     with workspace.locked():
         known = remember_inputs(workspace, inputs)
         settings = [*settings, *([f"acquire.inputs={json.dumps(known)}"] if known else [])]
@@ -179,6 +190,7 @@ def _stage_callback(name: str, extra: dict[str, tuple[type, str, str]]) -> Calla
         _run(
             options["workspace"], options["config"], settings, options["executor"], options["ray_address"],
             options["workers"], options["retry_errors"], options["json_"], inputs=options.get("input_", ()), only=name,
+            new=options["new"] or bool(options.get("input_")) or any(options.get(given) for given in _GIVEN),
         )  # fmt: skip
 
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -62,6 +62,8 @@ def test_every_stage_has_a_help_line() -> None:
     ],
 )
 def test_mistakes_end_in_one_line_and_exit_code_1(words: list[str], message: str, tmp_path: Path) -> None:
+    if words[0] in STAGES or words[0] == "run":
+        words = [*words, "--new"]
     workspace = [] if words[0] == "weights" else ["--workspace", str(tmp_path / "w")]
     done = flythrough(*words, *workspace)
     assert done.returncode == 1
@@ -72,7 +74,7 @@ def test_mistakes_end_in_one_line_and_exit_code_1(words: list[str], message: str
 
 def test_a_second_run_on_a_workspace_is_refused(tmp_path: Path) -> None:
     with Workspace(tmp_path).locked():
-        done = flythrough("run", "--workspace", str(tmp_path))
+        done = flythrough("run", "--new", "--workspace", str(tmp_path))
     assert done.returncode == 1
     assert "Another run is working" in done.stderr
 
