@@ -22,7 +22,7 @@ def account_for_clips(outcome: Outcome, index: Index) -> None:
     dropped = {row["id"]: row for row in outcome.drops}
     for clip in index.clips.values():
         if (error := failed.get(clip.video_id)) is not None:
-            message = f"{clip.file}: its video {clip.url} failed: {error['message']}"
+            message = f"{clip.file}: its video {clip.address.public} failed: {error['message']}"
             outcome.errors.append({**error, "id": clip.key, "message": message})
         elif (drop := dropped.get(clip.video_id)) is not None:
             values = {**(drop.get("values") or {}), "video": clip.video_id}
@@ -66,7 +66,7 @@ def write_coverage(outcome: Outcome, index: Index, folder: Path) -> None:
 
 def _coverage(clip: GivenClip, row: Row | None, why: str) -> dict[str, Any]:
     line: dict[str, Any] = {
-        "clip": clip.key, "file": clip.file, "split": clip.split, "video": clip.video_id, "url": clip.url,
+        "clip": clip.key, "file": clip.file, "split": clip.split, "video": clip.video_id, "url": clip.address.public,
         "listed": clip.lines + len(clip.faults), "frames": 0, "state": "missing", "why": why,
     }  # fmt: skip
     if row is not None:

@@ -42,6 +42,10 @@ class Download(Section):
     connect_timeout_s: float = Field(default=15.0, gt=0, description="longest wait for a connection")
     stall_timeout_s: float = Field(default=30.0, gt=0, description="longest silence of a server while it sends")
     min_bytes_per_s: float = Field(default=1000, ge=0, description="slower for a stall timeout is a stall")
+    time_limit_s: float = Field(default=21600, gt=0, description="longest time for one video, all tries together")
+    private_hosts: tuple[str, ...] = Field(
+        default=(), description="hosts on this machine or a private network that may be fetched from all the same"
+    )
     per_host: int = Field(default=4, ge=1, description="connections to one host, over all workers here")
     requests_per_s: float = Field(default=0, ge=0, description="requests to one host a second; 0: no limit")
     bytes_per_s: float = Field(default=0, ge=0, description="speed limit of one download; 0: none")
@@ -70,7 +74,6 @@ class Verify(Section):
         ge=0,
         description="decode all frames of videos up to this long; else key frames",
     )
-    max_corrupt_fraction: float = Field(default=0.001, ge=0, le=1, description="most frames that may be damaged")
     hdr: Literal["refuse", "tonemap"] = Field(
         default="refuse", description="HDR video (PQ, HLG): drop it, or convert it to SDR H.264"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from flythrough.errors import FlythroughError
+from flythrough.workspace.addresses import redact
 
 REMEDIES = {
     "private": "Ask its owner to let you in, then give that account's cookies (acquire.download.cookies)",
@@ -24,7 +25,7 @@ class FetchError(FlythroughError):
     """A video could not be had.
 
     Args:
-        message: what is wrong, naming the URL.
+        message: what is wrong, naming the URL; its query and user info are cut.
         kind: one of :data:`KINDS`.
         again: whether the next try may succeed; by default as the kind says.
         retry_after_s: how long the server asked to wait.
@@ -39,9 +40,18 @@ class FetchError(FlythroughError):
         again: bool | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message, remedy=remedy or REMEDIES[kind], kind=kind)
+        super().__init__(redact(message), remedy=remedy or REMEDIES[kind], kind=kind)
         self.again = kind in TRANSIENT if again is None else again
         self.retry_after_s = retry_after_s
+
+
+def private_host(url: str, address: str) -> FetchError:
+    """The error for a URL, or a redirect of it, that leads to an address which is not public."""
+    return FetchError(
+        f"{url} leads to {address}, on this machine or a private network: refused",
+        kind="format",
+        remedy="If you trust whoever listed it, name its host in acquire.download.private_hosts",
+    )
 
 
 _STATUS_KINDS = {401: "login", 402: "login", 403: "login", 404: "removed", 410: "removed", 429: "rate-limited",

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int64
 
 from flythrough.media.video_reader import decode_times, frame_times
 from flythrough.scene.cameras import Cameras, write_cameras
+from flythrough.workspace.addresses import public_url
 from flythrough.workspace.catalog import Row, to_json
 from flythrough.workspace.files import sha256_of
 from flythrough.workspace.stage import Job, Outcome
@@ -139,7 +140,10 @@ def _extract(job: Job, video: Path, clips: list[Found], row: Row, config: Frames
 def _kept(clip: Found) -> Cameras:
     cameras = clip.cameras
     return Cameras(
-        cameras.url, cameras.timestamps_us[clip.here], cameras.intrinsics[clip.here], cameras.poses[clip.here]
+        public_url(cameras.url),
+        cameras.timestamps_us[clip.here],
+        cameras.intrinsics[clip.here],
+        cameras.poses[clip.here],
     )
 
 

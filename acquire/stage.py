@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flythrough.errors import FlythroughError, InputError
+from flythrough.workspace.addresses import AddressKeys
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import content_key
 from flythrough.workspace.stage import Job, Outcome, Resources, Section, Stage, Task
@@ -87,7 +88,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Out
     outcome.others.setdefault("clips", [])
     folder = camera_folder(workspace, config)
     if folder is not None and folder.is_dir():
-        index = read_index(folder)
+        index = read_index(folder, AddressKeys(workspace.root))
         account_for_clips(outcome, index)
         write_coverage(outcome, index, workspace / "acquire")
     write_citations(outcome.rows, workspace / "CITATIONS.md")
@@ -119,15 +120,16 @@ def _remote(job: Job, config: AcquireConfig) -> Outcome:
         check(Candidate(job.task.hints["title"], duration_s=job.task.hints["duration_s"]), rules, final=False)
     shelf, purse = Shelf(job.workspace, job.task.id), Purse(job.workspace, config.budget)
     fetcher = Fetcher(config.download, job.workspace / "acquire" / ".hosts", lambda n: purse.spend(shelf.id, n))
+    address = job.task.hints.get("address", url if "mark" not in job.task.inputs else None)
     with shelf.locked():
-        provenance = Remote(url, shelf, fetcher, purse, config, rules).obtain()
+        provenance = Remote(address, url, shelf, fetcher, purse, config, rules).obtain()
         video = job.folder / f"video{provenance.suffix}"
         place(shelf.target, video)
         try:
             outcome = _examined(job, config, video, url, provenance)
         except FetchError:
+            purse.fail(shelf.id, wasted=shelf.target.stat().st_size)
             shelf.clear()  # so that the next try fetches it anew
-            purse.refund(shelf.id)
             raise
         except Rejected:
             purse.reject(shelf.id)

@@ -5,17 +5,53 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
 from flythrough.errors import InputError
+from flythrough.workspace.addresses import AddressKeys, public_url, redact, stored_mark
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"}
     | {".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv", ".y4m"}
 )
 _YOUTUBE = frozenset({"youtube.com", "youtu.be", "youtube-nocookie.com"})
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a video is on the web.
+
+    Attributes:
+        public: the URL as it may be stored and shown.
+        mark: keyed digest of the whole URL, where that has more than ``public``: a query, user info.
+        full: what to ask for; None where only ``public`` and ``mark`` were stored.
+    """
+
+    public: str
+    mark: str | None
+    full: str | None
+
+    @property
+    def id(self) -> str:
+        """Id of the video there; the many spellings of a YouTube address have one id."""
+        return url_id(self.public, self.mark)
+
+
+def address_of(url: str, where: str, keys: AddressKeys) -> Address:
+    """Take a URL apart into what may be stored and what may not.
+
+    Raises:
+        InputError: as :func:`checked_url`.
+    """
+    stored, url = stored_mark(url), checked_url(url, where)
+    if stored is not None:
+        return Address(url, stored, None)
+    mark = keys.mark(url)
+    public = public_url(url)
+    return Address(public, mark, public if mark is None else url)
 
 
 def checked_url(url: str, where: str) -> str:
@@ -26,8 +62,9 @@ def checked_url(url: str, where: str) -> str:
     """
     text = url.strip()
     if problem := _problem(text):
+        shown = redact(text)
         raise InputError(
-            f"{where}: {text if len(text) <= 120 else f'{text[:117]}...'!r} {problem}: refused",
+            f"{where}: {shown if len(shown) <= 120 else f'{shown[:117]}...'!r} {problem}: refused",
             remedy="Only http and https URLs are fetched; give local files with --input",
         )
     parts = urlsplit(text)
@@ -54,12 +91,12 @@ def _problem(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def url_id(url: str) -> str:
-    """Id of a video at a URL; the many spellings of a YouTube address have one id."""
+def url_id(url: str, mark: str | None = None) -> str:
+    """Id of a video at an :class:`Address`'s public URL and mark."""
     if key := youtube_key(url):
         return f"youtube-{key}"
     stem = Path(unquote(urlsplit(url).path)).stem
-    return f"{slug(stem)}-{digest(url)[:12]}"
+    return f"{slug(stem)}-{digest(url if mark is None else f'{url} {mark}')[:12]}"
 
 
 def youtube_key(url: str) -> str | None:

@@ -61,7 +61,7 @@ def glimpses(path: Path, *, longest: int, sample_every_s: float) -> Iterator[Gli
         sample_every_s: seconds between frames that carry full-size luma (the first frame always does).
 
     Raises:
-        InputError: the file cannot be read, has no frames, or a packet does not decode or is damaged.
+        InputError: the file cannot be read, has no frames, or more of them are damaged than acquire lets in.
     """
     return _in_thread(lambda: _decode(path, longest, sample_every_s))
 
@@ -79,9 +79,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
         base = Fraction(stream.time_base)
         usual = max(1, round(1 / (stream.average_rate or 25) / base))  # ticks
         index, first_us, next_sample_us, first_size = -1, None, None, None
-        for index, (pts, time_us, frame) in enumerate(timed(path, container, stream)):
-            if frame.is_corrupt:  # the decoder has painted over a damaged packet
-                raise InputError(f"{path} is damaged at frame {index}", remedy="Fetch it again")
+        for index, (pts, time_us, frame) in enumerate(timed(path, container, stream, whole=True)):
             size = displayed_size(frame)
             if size != (first_size := first_size or size):
                 before, after = (f"{width} x {height}" for width, height in (first_size, size))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .boundaries.detect import Arbiter, Transition
 from .boundaries.segment import Segmenter, Span
@@ -75,10 +75,10 @@ def scan(
         hand_over(shot)
         shot.pictures, shot.views = [], []
         shots.append(shot)
-        if given_us is None:
-            collector.forget(end_us)
+        collector.forget(end_us if given is None else given.needed_from_us())
 
     end_us = 0
+    given = None if given_us is None else _Given(segmenter.times_us, given_us)
     with _Behind() as measuring:
 
         def finish(spans: Iterator[Span]) -> None:
@@ -89,11 +89,12 @@ def scan(
             gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)
             end_us = glimpse.end_us
             measuring.do(collector.add, glimpse, gray, nbytes=glimpse.nbytes)
-            if given_us is None:
+            if given is None:
                 finish(segmenter.add(glimpse.time_us, tiny_of(glimpse.small), gray))
             else:
                 segmenter.times_us.append(glimpse.time_us)
-        finish(segmenter.close() if given_us is None else _given(np.array(segmenter.times_us), given_us))
+                finish(given.ended())
+        finish(segmenter.close() if given is None else given.rest())
     set_boxes(shots, collector.size)
     return Scan(shots, segmenter.transitions, len(segmenter.times_us))
 
@@ -151,6 +152,42 @@ def _arbiter(config: CurateConfig) -> Arbiter | None:
     return transnet.Arbiter(config.shots.max_network_share) if config.shots.detector == "cascade" else None
 
 
-def _given(times_us: np.ndarray, spans_us: Sequence[tuple[int, int]]) -> Iterator[Span]:
-    for first, last in spans_us:
-        yield Span(int(np.abs(times_us - first).argmin()), int(np.abs(times_us - last).argmin()) + 1)
+class _Given:
+    """Shots whose first and last times are known: each ends as soon as the frame after it has come.
+
+    Args:
+        times_us: of the frames so far; grows while the video is decoded.
+        spans_us: first and last time of each shot.
+    """
+
+    def __init__(self, times_us: array[int], spans_us: Sequence[tuple[int, int]]) -> None:
+        self._times_us = times_us
+        self._waiting = deque(spans_us)
+
+    def ended(self) -> Iterator[Span]:
+        """The next shots, as long as they have ended."""
+        while self._waiting and self._times_us[-1] > self._waiting[0][1]:
+            span = self._span(*self._waiting[0])
+            if span.end >= len(self._times_us):
+                return  # when it ends, the next frame tells
+            self._waiting.popleft()
+            yield span
+
+    def rest(self) -> Iterator[Span]:
+        """The shots that are left, at the end of the video."""
+        while self._waiting:
+            yield self._span(*self._waiting.popleft())
+
+    def needed_from_us(self) -> int:
+        """From when on frames matter to the shots that are left, with a second to spare."""
+        first = min((first for first, _ in self._waiting), default=self._times_us[-1])
+        return first - 1_000_000
+
+    def _span(self, first_us: int, last_us: int) -> Span:
+        return Span(self._nearest(first_us), self._nearest(last_us) + 1)
+
+    def _nearest(self, time_us: int) -> int:
+        """Place of the frame nearest to a time, the earlier of two."""
+        after = bisect_left(self._times_us, time_us)
+        around = range(max(0, after - 1), min(len(self._times_us), after + 1))
+        return min(around, key=lambda place: abs(self._times_us[place] - time_us))

@@ -20,6 +20,7 @@ def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
     """One task a video."""
     from flythrough.workspace.files import sha256_of_folder
 
+    workspace.require("videos")
     for video in workspace.rows("videos"):
         yield Task(
             id=video["id"],

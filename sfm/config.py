@@ -82,7 +82,8 @@ class DisparityConfig(Section):
         default="sfm", description="the others are networks and need weights"
     )
     model: str | None = Field(
-        default=None, description="folder or hub name of the network's weights; null: the provider's own"
+        default=None,
+        description="folder or hub name (OWNER/NAME@COMMIT) of the network's weights; null: the provider's own",
     )
     device: str = Field(default="auto", description="where the network runs: auto, cpu, cuda")
     smoothing: float = Field(default=12.0, gt=0, description="sfm: how far a point's disparity spreads, grid pixels")

@@ -33,7 +33,7 @@ class Photos:
 
     Attributes:
         footage: the photos that can be used together.
-        drops: photos of another size than most, with the reason.
+        drops: photos of another size than most, and those beyond ``max_frames``, with the reason.
         errors: files that cannot be read.
     """
 
@@ -59,6 +59,8 @@ def photo_files(folder: Path) -> list[Path]:
 def read_photos(folder: Path, config: FramesConfig) -> Photos:
     """Decode a folder; one camera took all that is used, so photos of another size than most are left out.
 
+    Of more than ``max_frames`` photos so many are used, evenly spread.
+
     Raises:
         InputError: no photo can be read.
     """
@@ -75,16 +77,24 @@ def read_photos(folder: Path, config: FramesConfig) -> Photos:
         if header.size != size:
             values = {"width": header.size[0], "height": header.size[1], "most_are": list(size)}
             drops.append({"id": file.name, "reason": "other_size", "values": values})
+    usable = [file for file in files if file in headers and headers[file].size == size]
+    places = np.unique(np.linspace(0, len(usable) - 1, min(len(usable), config.max_frames)).round().astype(int))
+    chosen = {usable[place] for place in places.tolist()} if usable else set()
+    drops += [
+        {"id": file.name, "reason": "max_frames", "values": {"usable": len(usable), "max_frames": config.max_frames}}
+        for file in usable
+        if file not in chosen
+    ]
 
     def pictures() -> Iterator[tuple[int, np.ndarray]]:
         for i, file in enumerate(files):
-            if file in headers and headers[file].size == size:
+            if file in chosen:
                 with _noted(file, errors):
                     yield i * 1_000_000, _read_pixels(file, config.work_px)
         if len(errors) + len(drops) == len(files):
             raise InputError(f"None of the photos in {folder} can be read", remedy=errors[0]["message"])
 
-    footage = gather(pictures(), config)
+    footage = gather(pictures(), config, max(1, len(chosen)))
     focals = [header.focal for header in headers.values() if header.size == size and header.focal]
     return Photos(replace(footage, focal=float(np.median(focals)) if focals else None, film=False), drops, errors)
 

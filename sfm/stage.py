@@ -17,6 +17,8 @@ from .config import SfmConfig
 
 def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
     """A task a shot, and one for the folder of photos if there is one."""
+    if config.images is None or workspace.has("shots"):
+        workspace.require("videos", "shots")
     videos = {row["id"]: row for row in workspace.rows("videos")}
     clips = {row["id"]: row for row in workspace.rows("clips")}
     for shot in workspace.rows("shots"):

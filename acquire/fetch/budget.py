@@ -13,7 +13,11 @@ from flythrough.workspace.files import disk_errors
 from ..config import Budget
 
 _TABLE = "CREATE TABLE IF NOT EXISTS held (id TEXT PRIMARY KEY, bytes INTEGER, videos INTEGER, hours REAL)"
-_OTHERS = "SELECT coalesce(sum(bytes), 0), coalesce(sum(videos), 0), coalesce(sum(hours), 0) FROM held WHERE id != ?"
+_WASTED = "CREATE TABLE IF NOT EXISTS wasted (id TEXT, bytes INTEGER)"
+_OTHERS = """
+SELECT coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0) FROM wasted),
+    coalesce(sum(videos), 0), coalesce(sum(hours), 0) FROM held WHERE id != ?
+"""
 
 
 class OverBudget(Exception):
@@ -25,7 +29,8 @@ class OverBudget(Exception):
 
 
 class Purse:
-    """What the workspace holds. An id counts once, however often it is fetched or asked for again."""
+    """What the workspace fetched. An id counts once, however often it is asked for again; what was fetched in vain
+    counts on top."""
 
     def __init__(self, workspace: Path, budget: Budget) -> None:
         self._file = workspace / "acquire" / ".budget.sqlite"
@@ -40,7 +45,7 @@ class Purse:
         """Count a video that is to be fetched; what is not known of it counts as nothing until :meth:`note`.
 
         Raises:
-            OverBudget: it does not fit; nothing is counted for it then.
+            OverBudget: it does not fit; nothing more is counted for it then.
         """
         if not self._limited:
             return
@@ -49,9 +54,23 @@ class Purse:
             others = dict(zip(own, held.execute(_OTHERS, (id,)).fetchone(), strict=True))
             for name, limit in self._limits.items():
                 if limit is not None and (others[name] >= limit or others[name] + own[name] > limit):
-                    held.execute("DELETE FROM held WHERE id = ?", (id,))
+                    held.execute("DELETE FROM held WHERE id = ? AND videos > 0", (id,))  # of failed ones bytes stay
                     raise OverBudget(f"budget: {name}")
             held.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", (id, *own.values()))
+
+    def grow(self, id: str, length: int) -> None:
+        """Say how many bytes of a video that was counted have come.
+
+        Raises:
+            OverBudget: they are more than fit.
+        """
+        limit = self._limits["bytes"]
+        if limit is None:
+            return
+        with self._held() as held:
+            if held.execute(_OTHERS, (id,)).fetchone()[0] + length > limit:
+                raise OverBudget("budget: bytes")
+            held.execute("UPDATE held SET bytes = max(bytes, ?) WHERE id = ?", (length, id))
 
     def note(self, id: str, *, length: int | None = None, duration_s: float | None = None) -> None:
         """Say what a video that was counted turned out to be; it stays, though the budget may be over."""
@@ -64,9 +83,17 @@ class Purse:
         """A rule dropped a video after the download: its bytes stay on the disk, but it is no video of ours."""
         self._change("UPDATE held SET videos = 0, hours = 0 WHERE id = ?", id)
 
-    def refund(self, id: str) -> None:
-        """Count a video no more: it could not be had."""
-        self._change("DELETE FROM held WHERE id = ?", id)
+    def fail(self, id: str, *, partial: int = 0, wasted: int = 0) -> None:
+        """A video could not be had; its bytes were fetched all the same.
+
+        Args:
+            id: the video's.
+            partial: bytes on the disk, which the next try goes on from.
+            wasted: bytes that were thrown away.
+        """
+        self._change("INSERT OR REPLACE INTO held VALUES (?, ?, 0, 0)", id, partial)
+        if wasted > 0:
+            self._change("INSERT INTO wasted VALUES (?, ?)", id, wasted)
 
     def _change(self, statement: str, *values: object) -> None:
         if self._limited:
@@ -82,6 +109,7 @@ class Purse:
         try:
             database.execute("BEGIN IMMEDIATE")
             database.execute(_TABLE)
+            database.execute(_WASTED)
             try:
                 yield database
             finally:

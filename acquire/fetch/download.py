@@ -16,6 +16,7 @@ from ..failures import FetchError, of_status
 from ..urls import host_name
 from .hosts import Host
 from .retry import persist
+from .watch import Watch
 from .web import Web, content_length, plain, range_start, range_total, retry_after_s
 
 _CHUNK = 1 << 18
@@ -26,7 +27,6 @@ _ROOM = 1 << 20  # bytes given back on a full disk
 class _Known:
     """What is known of the file behind a partial download; written beside it."""
 
-    url: str
     length: int | None = None
     etag: str | None = None
     modified: str | None = None
@@ -47,6 +47,7 @@ class Fetcher:
         self._hosts = hosts
         self._admit = admit or (lambda length: None)
         self._web = Web(settings)
+        self.received = 0  # bytes of bodies, also of those that were thrown away
 
     def fetch(self, url: str, target: Path) -> None:
         """Fetch ``url`` into ``target``. What a killed attempt left in ``target.part`` is gone on with.
@@ -61,7 +62,8 @@ class Fetcher:
         def have() -> int:
             return part.stat().st_size if part.exists() else 0
 
-        persist(lambda: self._attempt(url, part, state), have, self.host(url).pause, self.settings)
+        watch = Watch(url, self.settings, self._admit)
+        persist(lambda: self._attempt(url, part, state, watch), have, self.host(url).pause, self.settings, watch)
         with disk_errors(target):
             os.replace(part, target)
             state.unlink(missing_ok=True)
@@ -70,10 +72,10 @@ class Fetcher:
         """The manners to keep towards the URL's host."""
         return Host(self._hosts, host_name(url), self.settings)
 
-    def _attempt(self, url: str, part: Path, state: Path) -> None:
+    def _attempt(self, url: str, part: Path, state: Path, watch: Watch) -> None:
         known = _read_state(state)
         have = part.stat().st_size if part.exists() and known is not None else 0
-        known = known or _Known(url)
+        known = known or _Known()
         if have and known.length == have:
             return
         headers = {}
@@ -84,11 +86,13 @@ class Fetcher:
         with self.host(url).connection():
             response = self._web.open(url, headers)
             try:
-                self._receive(url, response, part, state, known, have)
+                self._receive(url, response, part, state, known, have, watch)
             finally:
                 response.close()  # of an unread body, the connection goes with it
 
-    def _receive(self, url: str, response: Any, part: Path, state: Path, known: _Known, have: int) -> None:
+    def _receive(
+        self, url: str, response: Any, part: Path, state: Path, known: _Known, have: int, watch: Watch
+    ) -> None:
         status, headers = response.status, response.headers
         if status == 416 and have:
             if range_total(headers) != have:
@@ -111,12 +115,12 @@ class Fetcher:
         strong = etag if etag and not etag.startswith("W/") else None
         with disk_errors(part), open(part, "r+b" if begin else "wb", buffering=0) as file:
             # Only now that no byte of an older version is left may the state speak of this one.
-            note = _Known(url, length, strong, headers.get("Last-Modified"))
+            note = _Known(length, strong, headers.get("Last-Modified"))
             write_json(state, asdict(note), durable=False)
             file.seek(begin)
-            self._copy(url, response, file, begin, length)
+            self._copy(url, response, file, begin, length, watch)
 
-    def _copy(self, url: str, response: Any, file: BinaryIO, size: int, length: int | None) -> None:
+    def _copy(self, url: str, response: Any, file: BinaryIO, size: int, length: int | None, watch: Watch) -> None:
         """The body into the file, unbuffered: a kill loses nothing that was received."""
         import urllib3
 
@@ -134,6 +138,8 @@ class Fetcher:
                 _refuse_text(url, chunk)
             _write(file, chunk)
             size, got = size + len(chunk), got + len(chunk)
+            self.received += len(chunk)
+            watch.check(max(size, length or 0))
             now = time.monotonic()
             if now - window > settings.stall_timeout_s:
                 if got - got_before < settings.min_bytes_per_s * (now - window):
@@ -150,7 +156,7 @@ class Fetcher:
 def _read_state(state: Path) -> _Known | None:
     try:
         return _Known(**read_json(state))
-    except (FileNotFoundError, ValueError):  # never begun, or a power failure emptied it: begin anew
+    except (FileNotFoundError, ValueError, TypeError):  # never begun, or a power failure emptied it: begin anew
         return None
 
 

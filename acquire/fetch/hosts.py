@@ -8,19 +8,23 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from ..config import Download
 from ..failures import FetchError
 
 _POLL_S = 0.02
+_LONGEST_PAUSE_S = 3600.0  # however long a server asks for; the next run then asks it again
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Host:
     """One host: at most ``per_host`` connections at a time, and ``requests_per_s`` requests begun a second.
 
     Locks are the kernel's (``flock``), so a killed worker holds none. They reach over the workers of one
-    machine; on a cluster each node counts for itself.
+    machine; on a cluster each node counts for itself. Times are the monotonic clock's, which all processes of a
+    machine share and nobody sets back; the note's name is of this boot, since the clock begins anew with the next.
     """
 
     def __init__(self, folder: Path, name: str, settings: Download) -> None:
@@ -52,15 +56,15 @@ class Host:
             time.sleep(_POLL_S * random.uniform(0.5, 1.5))
 
     def pause(self, seconds: float) -> None:
-        """Let no request to this host begin for so long: it asked for that."""
+        """Let no request to this host begin for so long, or an hour if that is less: it asked for that."""
         with self._next_request() as (at, put):
-            put(max(at, time.time() + seconds))
+            put(max(at, time.monotonic() + min(seconds, _LONGEST_PAUSE_S)))
 
     def _begin(self) -> float:
         """Begin a request, or say how long to wait before asking again."""
         rate, longest_s = self._settings.requests_per_s, self._settings.backoff_max_s
         with self._next_request() as (at, put):
-            now = time.time()
+            now = time.monotonic()
             if at - now > max(longest_s, 1 / rate if rate else 0):
                 raise FetchError(
                     f"{self._name} asked for a pause of more than {longest_s:g} s (acquire.download.backoff_max_s)",
@@ -76,7 +80,7 @@ class Host:
     @contextmanager
     def _next_request(self) -> Iterator[tuple[float, Callable[[float], None]]]:
         """Hold the note of when the next request may begin; yields that time, and the function that sets it."""
-        with open(self._folder / "next", "a+") as file:
+        with open(self._folder / f"next-{_boot()}", "a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             text = file.read()
@@ -91,3 +95,9 @@ class Host:
             except ValueError:
                 at = 0.0  # never set, or its writer was killed
             yield at, put
+
+
+@cache
+def _boot() -> str:
+    """A name for the time since this machine was started."""
+    return _BOOT_ID.read_text().strip()[:8] if _BOOT_ID.exists() else "local"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..failures import FetchError, of_status
+from ..failures import FetchError, of_status, private_host
+from .guard import refused_address
 from .web import retry_after_s
 
 _UPCOMING = re.compile(r"will begin|premieres|upcoming|not yet", re.IGNORECASE)
@@ -34,6 +35,8 @@ _MESSAGES = (
 
 def failure_of(error: BaseException, url: str) -> FetchError:
     """yt-dlp's exception as one of ours, of the kind that its message tells."""
+    if (address := refused_address(error)) is not None:
+        return private_host(url, address)
     text = _message(error)
     response = next((r for e in _chain(error) if (r := getattr(e, "response", None)) is not None), None)
     kind = next((kind for pattern, kind in _MESSAGES if re.search(pattern, text, re.IGNORECASE)), None)

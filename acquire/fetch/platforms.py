@@ -19,9 +19,10 @@ from flythrough.errors import FlythroughError
 from ..config import Download
 from ..failures import FetchError
 from ..urls import youtube_key
+from .guard import public_only
 from .platform_failures import UPDATE, failure_of
 from .store import Provenance, tools
-from .web import cookie_jar
+from .web import cookie_jar, named_hosts
 
 NO_FFMPEG = os.devnull + "/no-ffmpeg"
 log = logging.getLogger("flythrough.acquire")
@@ -38,13 +39,16 @@ def is_platform(url: str) -> bool:
     return any(each.suitable(url) for each in gen_extractor_classes() if each.IE_NAME != "generic")
 
 
-def fetch(url: str, folder: Path, settings: Download, admit: Callable[[Info], None]) -> tuple[Path, Info]:
+def fetch(
+    url: str, folder: Path, settings: Download, admit: Callable[[Info], None], check: Callable[[int], None]
+) -> tuple[Path, Info]:
     """Fetch the picture stream of a video into ``folder``; a partial file there is gone on with.
 
     Args:
         url: the video's page.
         folder: where the file goes.
         settings: how to fetch.
+        check: called with the bytes so far while it downloads; raises to stop it.
         admit: called with what the platform says of the video before anything is downloaded; raises to refuse it.
 
     Returns:
@@ -57,8 +61,9 @@ def fetch(url: str, folder: Path, settings: Download, admit: Callable[[Info], No
         "paths": {"home": str(folder)},
         "outtmpl": {"default": "platform.%(format_id)s.%(ext)s"},  # never the title: it may be anything
         "trim_file_name": 100,
+        "progress_hooks": [lambda progress: check(progress.get("downloaded_bytes") or 0)],
     }
-    with _session(options, url) as session:
+    with _session(options, url, settings) as session:
         info = _extract(session, url)
         if info.get("_type", "video") != "video":
             raise FetchError(
@@ -85,7 +90,7 @@ def listing(query: str, count: int | None, settings: Download) -> list[Info]:
     options = _options(settings) | {"extract_flat": "in_playlist", "noplaylist": False, "playlistend": count}
     found: list[Info] = []
     queue, opened = [query], 0
-    with _session(options, query) as session:
+    with _session(options, query, settings) as session:
         while queue and (count is None or len(found) < count):
             opened += 1
             for entry in _extract(session, queue.pop(0)).get("entries") or []:
@@ -126,14 +131,14 @@ def _extract(session: Any, url: str) -> Info:
 
 
 @contextmanager
-def _session(options: Info, url: str) -> Iterator[Any]:
+def _session(options: Info, url: str, settings: Download) -> Iterator[Any]:
     import yt_dlp
     from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
     # The parts of yt-dlp that ask for ffmpeg without looking at the options are told the same.
     FFmpegPostProcessor._ffmpeg_location.set(NO_FFMPEG)
     try:
-        with yt_dlp.YoutubeDL(options) as session:
+        with public_only(named_hosts(settings)), yt_dlp.YoutubeDL(options) as session:
             yield session
     except FlythroughError:
         raise

@@ -9,13 +9,18 @@ from collections.abc import Callable
 
 from ..config import Download
 from ..failures import FetchError
+from .watch import Watch
 
 log = logging.getLogger("flythrough.acquire")
 _STEP = 1 << 16  # bytes; a server that gives a few a try is hopeless too
 
 
 def persist(
-    attempt: Callable[[], None], progress: Callable[[], int], pause_host: Callable[[float], None], settings: Download
+    attempt: Callable[[], None],
+    progress: Callable[[], int],
+    pause_host: Callable[[float], None],
+    settings: Download,
+    watch: Watch,
 ) -> None:
     """Call ``attempt`` until it succeeds, or fails in a way that trying again will not cure.
 
@@ -27,6 +32,7 @@ def persist(
         progress: bytes that are here.
         pause_host: told when the server asks for a pause, which then holds for all workers.
         settings: how often, how long.
+        watch: ends it when its time is up, however well it goes on.
 
     Raises:
         FetchError: the last try's.
@@ -45,5 +51,7 @@ def persist(
                 raise  # also where we are to wait for longer than we do: the user will run again
             wait = random.uniform(0.5, 1) * min(settings.backoff_max_s, settings.backoff_s * 2 ** min(tries - 1, 30))
             wait = max(wait, asked_s)
+            if wait > watch.left_s():
+                raise
             log.info("%s; again in %.1f s", error.message, wait)
             time.sleep(wait)

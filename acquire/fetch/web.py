@@ -16,8 +16,9 @@ from flythrough import __version__
 from flythrough.errors import InputError, MissingDependency
 
 from ..config import Download
-from ..failures import FetchError
+from ..failures import FetchError, private_host
 from ..urls import checked_url
+from .guard import private_address, public_only, refused_address
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 10
@@ -46,7 +47,7 @@ class Web:
         """The answer (urllib3's, its body unread) of the place that ``url`` finally redirects to.
 
         Raises:
-            FetchError: nobody answers, or a redirect leads in circles or away from the web.
+            FetchError: nobody answers, or a redirect leads in circles, away from the web or to a private address.
         """
         import urllib3
 
@@ -56,11 +57,14 @@ class Web:
             if self._cookies is not None:
                 self._cookies.add_cookie_header(request)
             try:
-                response = self._manager(asked).request(
-                    "GET", asked, headers=dict(request.header_items()), redirect=False, retries=False,
-                    preload_content=False, decode_content=False, enforce_content_length=False,
-                )  # fmt: skip
+                with public_only(self._hosts_allowed(url, asked)):
+                    response = self._manager(self._proxy(asked)).request(
+                        "GET", asked, headers=dict(request.header_items()), redirect=False, retries=False,
+                        preload_content=False, decode_content=False, enforce_content_length=False,
+                    )  # fmt: skip
             except urllib3.exceptions.HTTPError as error:
+                if (address := refused_address(error)) is not None:
+                    raise private_host(url, address) from error
                 raise FetchError(f"{url} cannot be reached ({plain(error)})", kind="network") from error
             if response.status not in _REDIRECTS:
                 return response
@@ -72,13 +76,26 @@ class Web:
                 raise FetchError(error.message, kind="format", again=False) from error
         raise FetchError(f"{url} redirects more than {_MAX_REDIRECTS} times", kind="network", again=False)
 
-    def _manager(self, url: str) -> Any:
-        """Connections to where ``url`` is: direct ones, or a proxy's."""
+    def _hosts_allowed(self, url: str, asked: str) -> tuple[str, ...]:
+        """Hosts that the request may connect to although their addresses are private."""
+        host, proxy = urlsplit(asked).hostname or "", self._proxy(asked)
+        allowed = self._settings.private_hosts
+        if proxy is None:
+            return allowed
+        # The proxy resolves the name; what this machine says of it is all that can be checked.
+        if host not in allowed and (address := private_address(host)) is not None:
+            raise private_host(url, address)
+        return (*allowed, urlsplit(proxy).hostname or "")
+
+    def _proxy(self, url: str) -> str | None:
         parts = urlsplit(url)
         proxy = self._settings.proxy
         if proxy is None and not urllib.request.proxy_bypass(parts.hostname or ""):
             proxy = urllib.request.getproxies().get(parts.scheme)
-        proxy = proxy or None
+        return proxy or None
+
+    def _manager(self, proxy: str | None) -> Any:
+        """Connections, direct ones or a proxy's."""
         if proxy not in self._managers:
             self._managers[proxy] = _proxy_manager(str(proxy), self._timeout)
         return self._managers[proxy]
@@ -121,12 +138,26 @@ def retry_after_s(headers: Any) -> float | None:
     text = headers.get("Retry-After", "").strip()
     if not text:
         return None
-    if text.isdigit():
-        return float(text)
+    if re.fullmatch(r"[0-9]+", text):
+        return float(text[:9])  # more digits are decades
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError):
+        return max(0.0, parsedate_to_datetime(text).timestamp() - _now(headers))
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _now(headers: Any) -> float:
+    """The server's time, else ours: a date that it gives is by its own clock."""
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return time.time()
+
+
+def named_hosts(settings: Download) -> tuple[str, ...]:
+    """Hosts that the settings or the environment name: those of the proxies, and the private ones that are allowed."""
+    proxies = urllib.request.getproxies().values() if settings.proxy is None else [settings.proxy]
+    return (*settings.private_hosts, *(urlsplit(proxy).hostname or "" for proxy in proxies))
 
 
 def range_start(headers: Any) -> int | None:

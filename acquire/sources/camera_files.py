@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from flythrough.errors import FlythroughError, InputError
+from flythrough.workspace.addresses import AddressKeys
 
-from ..urls import checked_url, slug, url_id
+from ..urls import Address, address_of, slug
 from .camera_text import read_camera_text
-from .entries import Entry, failed_entry
+from .entries import Entry, address_parts, failed_entry
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
 DEFAULT_SPLIT = "train"  # ACID-Large has no splits
@@ -29,12 +30,15 @@ class GivenClip:
     key: str
     file: str  # below the folder
     split: str
-    url: str
-    video_id: str
+    address: Address
     sha256: str
     lines: int  # that are right
     faults: tuple[str, ...]  # "FILE:LINE: what is wrong"
     notes: tuple[str, ...]
+
+    @property
+    def video_id(self) -> str:
+        return self.address.id
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Index:
     refused: tuple[tuple[str, str, FlythroughError], ...]
 
 
-def read_index(folder: Path) -> Index:
+def read_index(folder: Path, keys: AddressKeys) -> Index:
     """Read all camera files (``*.txt``) below a folder; the split is the name of a folder on the way.
 
     Raises:
@@ -63,7 +67,7 @@ def read_index(folder: Path) -> Index:
     refused: list[tuple[str, str, FlythroughError]] = []
     files = [path.relative_to(folder).as_posix() for path in _text_files(folder)]
     with ThreadPoolExecutor(_READERS) as pool:  # the disk is what takes the time
-        for file, read in zip(files, pool.map(partial(_read, folder), files), strict=True):
+        for file, read in zip(files, pool.map(partial(_read, folder, keys), files), strict=True):
             key = _key(file)
             if isinstance(read, FlythroughError):
                 refused.append((key, file, read))
@@ -77,10 +81,10 @@ def read_index(folder: Path) -> Index:
     return Index(folder, clips, tuple(refused))
 
 
-def camera_entries(folder: Path) -> Iterator[Entry]:
+def camera_entries(folder: Path, keys: AddressKeys) -> Iterator[Entry]:
     """An entry a video, with all its clips; and one for every file that names no video."""
     try:
-        index = read_index(folder)
+        index = read_index(folder, keys)
     except FlythroughError as error:
         yield failed_entry(str(folder), "camera files", error)
         return
@@ -88,11 +92,9 @@ def camera_entries(folder: Path) -> Iterator[Entry]:
     for clip in index.clips.values():
         videos.setdefault(clip.video_id, []).append(clip)
     for id, clips in videos.items():
-        inputs: dict[str, Any] = {
-            "url": clips[0].url,
-            "clips": [[clip.key, clip.split, clip.sha256] for clip in clips],
-        }
-        hints = {"folder": str(folder), "files": {clip.key: clip.file for clip in clips}}
+        stored, secret = address_parts(clips[0].address)
+        inputs: dict[str, Any] = {**stored, "clips": [[clip.key, clip.split, clip.sha256] for clip in clips]}
+        hints = {**secret, "folder": str(folder), "files": {clip.key: clip.file for clip in clips}}
         yield Entry("cameras", id, f"{folder}", inputs, hints)
     for key, file, problem in index.refused:
         entry = failed_entry(key, file, problem)
@@ -105,7 +107,7 @@ def _key(file: str) -> str:
     return stem if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", stem) else slug(file)
 
 
-def _read(folder: Path, file: str) -> GivenClip | FlythroughError:
+def _read(folder: Path, keys: AddressKeys, file: str) -> GivenClip | FlythroughError:
     """A camera file, or why it can belong to no video."""
     try:
         text = read_camera_text(folder / file)
@@ -113,7 +115,7 @@ def _read(folder: Path, file: str) -> GivenClip | FlythroughError:
         if text.cameras.url == "" or not len(text.cameras):
             problem = faults[0] if faults else f"{file}:2: no camera lines"
             return InputError(problem, remedy="Get the file again, or remove it")
-        url = checked_url(text.cameras.url, f"{file}:1")
+        address = address_of(text.cameras.url, f"{file}:1", keys)
     except OSError as error:
         return InputError(f"{file} cannot be read ({error.strerror})", remedy="Give yourself rights to it")
     except FlythroughError as error:
@@ -122,8 +124,7 @@ def _read(folder: Path, file: str) -> GivenClip | FlythroughError:
         key=_key(file),
         file=file,
         split=_split(folder, file),
-        url=url,
-        video_id=url_id(url),
+        address=address,
         sha256=text.sha256,
         lines=len(text.cameras),
         faults=faults,

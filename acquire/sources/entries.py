@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from flythrough.errors import FlythroughError, InputError
+from flythrough.workspace.addresses import AddressKeys, redact
 from flythrough.workspace.stage import Task
 
-from ..urls import VIDEO_SUFFIXES, checked_url, digest, slug, url_id
+from ..urls import VIDEO_SUFFIXES, Address, address_of, digest, slug
 
 _SAMPLE = 65536
 
@@ -45,19 +46,28 @@ class Entry:
         return Task(self.id, {"kind": self.kind, **self.inputs}, {"where": self.where, **self.hints})
 
 
-def url_entry(url: str, where: str, *, found: bool = False) -> Entry:
+def url_entry(url: str, where: str, keys: AddressKeys, *, found: bool = False) -> Entry:
     """An entry for a URL, or a failed one if it is no http(s) URL.
 
     Args:
         url: as it was listed.
         where: for messages.
+        keys: of the workspace.
         found: it was found by a search, a channel or a playlist, not asked for by name.
     """
     try:
-        url = checked_url(url, where)
+        address = address_of(url, where, keys)
     except FlythroughError as error:
         return failed_entry(url, where, error)
-    return Entry("url", url_id(url), where, {"url": url, "found": found})
+    inputs, hints = address_parts(address)
+    return Entry("url", address.id, where, {**inputs, "found": found}, hints)
+
+
+def address_parts(address: Address) -> tuple[dict[str, str], dict[str, str]]:
+    """What a task's inputs and hints say of an address: what is stored, and what is not."""
+    if address.mark is None:
+        return {"url": address.public}, {}
+    return {"url": address.public, "mark": address.mark}, {} if address.full is None else {"address": address.full}
 
 
 def file_entry(path: Path, where: str) -> Entry:
@@ -77,6 +87,7 @@ def file_entry(path: Path, where: str) -> Entry:
 def failed_entry(text: str, where: str, error: FlythroughError) -> Entry:
     """An entry that cannot be tried: its task does nothing but fail with ``error``."""
     failure = {"message": error.message, "remedy": error.remedy, "kind": error.kind}
+    text = redact(text)
     return Entry("failed", f"{slug(text)}-{digest(where + text)[:12]}", where, {"failure": failure})
 
 

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flythrough.errors import InputError
+from flythrough.workspace.addresses import AddressKeys
 
 from .entries import Entry, failed_entry, url_entry
 
 LIST_SUFFIXES = frozenset({".txt", ".csv"})
 
 
-def read_list(path: Path) -> Iterator[Entry]:
+def read_list(path: Path, keys: AddressKeys) -> Iterator[Entry]:
     """The entries of a list: a URL a line (``#`` begins a comment), or CSV with a column ``url`` (else the first)."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -27,7 +28,7 @@ def read_list(path: Path) -> Iterator[Entry]:
     count = 0
     for number, url in _csv_urls(text) if path.suffix.lower() == ".csv" else _text_urls(text):
         count += 1
-        yield url_entry(url, f"{path}:{number}")
+        yield url_entry(url, f"{path}:{number}", keys)
     if count == 0:
         yield _failed(path, "lists nothing", "Give it a URL a line")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from flythrough.errors import FlythroughError, InputError
-from flythrough.media.video_reader import VideoInfo, open_video, probe
+from flythrough.media.video_reader import VideoInfo, check_damage, open_video, probe
 from flythrough.workspace.files import sha256_of
 
 from ..config import Verify
@@ -63,7 +63,7 @@ def verify(path: Path, name: str, settings: Verify) -> Facts:
         info = probe(path)
         full = info.duration_us <= settings.full_decode_max_s * 10**6
         scan = _scan(path, full=full)
-        _check_scan(scan, info, settings)
+        _check_scan(path, scan, info)
     except InputError as error:
         text = re.sub(r"\[Errno -?\d+\] |: '[^']*'", "", error.message).replace(str(path), name)
         raise FetchError(text, kind="format", remedy=error.remedy) from error
@@ -134,7 +134,7 @@ def _scan(path: Path, *, full: bool) -> _Scan:
     return scan
 
 
-def _check_scan(scan: _Scan, info: VideoInfo, settings: Verify) -> None:
+def _check_scan(path: Path, scan: _Scan, info: VideoInfo) -> None:
     if not scan.times or not scan.decoded:
         raise InputError("no frame of it decodes", remedy=_TRUNCATED)
     if scan.packets < scan.stated_packets:
@@ -142,11 +142,7 @@ def _check_scan(scan: _Scan, info: VideoInfo, settings: Verify) -> None:
     length = scan.end_s - scan.start_s
     if info.container.startswith("matroska") and length < scan.stated_s - max(2.0, 0.02 * scan.stated_s):
         raise InputError(f"it ends after {length:.1f} of {scan.stated_s:.1f} s", remedy=_TRUNCATED)
-    if scan.corrupt > settings.max_corrupt_fraction * (scan.decoded + scan.corrupt):
-        raise InputError(
-            f"{scan.corrupt} of {scan.decoded + scan.corrupt} decoded frames are damaged",
-            remedy="Fetch or copy it again, or raise acquire.verify.max_corrupt_fraction",
-        )
+    check_damage(path, scan.corrupt, scan.decoded)
 
 
 def _check_boxes(path: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from flythrough.media.perceptual_hash import BITS, picture_hash, to_hex
+from flythrough.media.perceptual_hash import picture_hash, to_hex
 from flythrough.workspace.catalog import Row
 
+_QUICK = 3  # pictures that tell most pairs apart
 SAMPLES = 8  # pictures a video, evenly over its length
 _MAX_STRETCH_S, _MAX_STRETCH = 0.5, 0.005  # re-uploads differ in length by less
 
@@ -52,22 +53,58 @@ def duplicates(rows: Sequence[Row], max_bits: float, keep: frozenset[str] = froz
         else:
             distinct.append(row)
     best = sorted(distinct, key=lambda r: (r["id"] not in keep, -r["width"] * r["height"], -r["bytes"], r["id"]))
-    durations = np.array([row["duration_us"] / 1e6 for row in best])
-    hashes = np.stack([_bits(row["perceptual_hash"]) for row in best]) if best else np.zeros((0, SAMPLES * BITS), bool)
-    kept = np.zeros(len(best), dtype=bool)
-    for index, row in enumerate(best):
-        near = np.abs(durations - durations[index]) <= _MAX_STRETCH_S + _MAX_STRETCH * durations[index]
-        candidates = np.flatnonzero(kept & near)
-        if row["id"] not in keep and len(candidates) and row["perceptual_hash"]:
-            distance = (hashes[candidates] != hashes[index]).mean(axis=1) * BITS
-            if distance.min() <= max_bits:
-                found[row["id"]] = ("same pictures", best[int(candidates[distance.argmin()])]["id"])
-                continue
-        kept[index] = bool(row["perceptual_hash"])
+    for id, original in _Likeness(best, max_bits).repeats(keep):
+        found[id] = ("same pictures", original)
     return found
 
 
-def _bits(text: str | None) -> np.ndarray:
-    if not text:
-        return np.zeros(SAMPLES * BITS, dtype=bool)
-    return np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8)).astype(bool)
+class _Likeness:
+    """Finds equal pictures among rows, of which the first stands for the others.
+
+    Two filters that miss nothing come before the whole comparison: rows are sorted by length, since re-uploads are
+    equally long, and hashes are compared a picture at a time, since most pairs differ too much after three of eight.
+    (Bands or a BK tree do not help: at 80 of 512 bits nearly all videos share a band, and no subtree can be left out.)
+    """
+
+    def __init__(self, best: Sequence[Row], max_bits: float) -> None:
+        self._rows = best
+        self._most = max_bits * SAMPLES  # bits of all pictures together
+        durations = np.array([row["duration_us"] / 1e6 for row in best])
+        self._order = np.argsort(durations, kind="stable")
+        self._durations = durations[self._order]
+        words = np.array([_words(row["perceptual_hash"]) for row in best], dtype=np.uint64).reshape(-1, SAMPLES)
+        self._words = np.ascontiguousarray(words[self._order].T)  # a picture a row
+        self._kept = np.zeros(len(best), dtype=bool)
+
+    def repeats(self, keep: frozenset[str]) -> Iterator[tuple[str, str]]:
+        """Ids of each row that repeats an earlier one, and of that one."""
+        places = np.argsort(self._order)
+        for row, place in zip(self._rows, places, strict=True):
+            if row["id"] not in keep and row["perceptual_hash"] and (original := self._nearest(int(place))) is not None:
+                yield row["id"], self._rows[original]["id"]
+            else:
+                self._kept[place] = bool(row["perceptual_hash"])
+
+    def _nearest(self, place: int) -> int | None:
+        """The kept row of about the same length with the nearest pictures, the first of several; or None."""
+        duration = self._durations[place]
+        reach = _MAX_STRETCH_S + _MAX_STRETCH * duration
+        first = np.searchsorted(self._durations, duration - 1.01 * reach, "left")
+        last = np.searchsorted(self._durations, duration + 1.01 * reach, "right")
+        distance = np.zeros(last - first, dtype=np.uint16)
+        for words in self._words[:_QUICK]:  # in a row of memory, kept or not
+            distance += np.bitwise_count(words[first:last] ^ words[place])
+        here = np.flatnonzero((distance <= self._most) & self._kept[first:last])
+        distance, here = distance[here], first + here
+        for words in self._words[_QUICK:]:
+            distance += np.bitwise_count(words[here] ^ words[place])
+        near = (distance <= self._most) & (np.abs(self._durations[here] - duration) <= reach)
+        here, distance = here[near], distance[near]
+        if not len(here):
+            return None
+        return int(self._order[here[distance == distance.min()]].min())
+
+
+def _words(text: str | None) -> np.ndarray:
+    """A video's hash, 64 bits a picture."""
+    return np.frombuffer(bytes.fromhex(text), dtype=np.uint64) if text else np.zeros(SAMPLES, dtype=np.uint64)

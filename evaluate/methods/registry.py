@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
-from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace.stage import Section
+
+from .supervise import NOT_STARTED
 
 GROUP = "flythrough.methods"
 REAL = "real"
@@ -116,7 +116,7 @@ def load_class(entry_point: str) -> Any:
 
 
 def run_command(spec: Spec, request: Path, frames: Path, time_limit_s: float) -> None:
-    """Run a method that is not ours on a request folder, in a process group of its own, for so long at most.
+    """Run a method that is not ours on a request folder for so long at most; it ends with all its descendants.
 
     Raises:
         MethodFailure: it would not start, ended with an error, or did not end.
@@ -137,26 +137,31 @@ def run_command(spec: Spec, request: Path, frames: Path, time_limit_s: float) ->
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [spec.folder, environment.get("PYTHONPATH")]))
     folder = spec.folder if spec.command is not None else None
     log = request / "log.txt"
+    # The supervisor ends the command and all that it started when we close our end of the pipe, or die.
+    lifeline, ours = os.pipe()
     try:
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment,
-                start_new_session=True,
+                [sys.executable, "-m", "flythrough.evaluate.methods.supervise", str(lifeline), *command],
+                stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment,
+                start_new_session=True, pass_fds=(lifeline,),
             )  # fmt: skip
+        code = process.wait(time_limit_s)
     except OSError as error:
         raise MethodFailure(f"{command[0]} does not start: {error}", remedy="Check the spec's command") from error
-    try:
-        code = process.wait(time_limit_s)
     except subprocess.TimeoutExpired:
         raise MethodFailure(
             f"did not end within {time_limit_s:g} s", remedy="Raise evaluate.time_limit_s, or mend the method"
         ) from None
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        os.close(ours)
+        os.close(lifeline)
+        if "process" in locals():
+            process.wait()
     if code != 0:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         said = lines[-1] if lines else "it said nothing"
+        if code == NOT_STARTED and said.startswith("does not start"):
+            raise MethodFailure(f"{command[0]} {said}", remedy="Check the spec's command")
         how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         raise MethodFailure(f"{how}: {said}", remedy="Run it on a request folder by hand: flythrough evaluate check")

@@ -21,6 +21,7 @@ from .options import (
     ExecutorOption,
     InputOption,
     JsonOption,
+    NewOption,
     RetryOption,
     SettingOption,
     WorkersOption,
@@ -48,6 +49,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+_GIVEN = {"camera_files", "images"}  # options that bring input of their own: a new workspace is meant, not a typo
 _COMMON: list[tuple[str, Any, Any]] = [
     ("workspace", WorkspaceOption, Path("workspace")),
     ("config", ConfigOption, None),
@@ -57,6 +59,7 @@ _COMMON: list[tuple[str, Any, Any]] = [
     ("workers", WorkersOption, None),
     ("retry_errors", RetryOption, False),
     ("json_", JsonOption, False),
+    ("new", NewOption, False),
 ]  # fmt: skip
 
 
@@ -72,12 +75,14 @@ def run(
     workers: WorkersOption = None,
     retry_errors: RetryOption = False,
     json_: JsonOption = False,
+    new: NewOption = False,
 ) -> None:
     """Run every stage: videos -> shots -> clips -> checkpoint -> scores -> leaderboard page."""
     if until not in STAGE_HELP:
         raise InputError(f"There is no stage {until!r}", remedy=f"--until takes one of: {', '.join(STAGE_HELP)}")
     _run(
-        workspace, config, set_, executor, ray_address, workers, retry_errors, json_, inputs=input_, until=until
+        workspace, config, set_, executor, ray_address, workers, retry_errors, json_, inputs=input_, until=until,
+        new=new or bool(input_),
     )  # fmt: skip
 
 
@@ -94,16 +99,24 @@ def _run(
     inputs: Iterable[str] = (),
     only: str | None = None,
     until: str = "leaderboard",
+    new: bool = False,
 ) -> None:
+    from ..workspace.addresses import redact
     from ..workspace.catalog import Workspace
     from ..workspace.config import TEMPLATE, describe, load_config
     from ..workspace.executor import make_executor
     from ..workspace.files import write_text
+    from ..workspace.inputs import remember_inputs
     from ..workspace.pipeline import run_stages
 
     if config_file is not None and not config_file.is_file():
         raise ConfigError(f"{config_file} is not a file", remedy="Check --config")
     workspace = Workspace(root)
+    if not (new or workspace.exists()):
+        raise InputError(
+            f"{root} is not a workspace",
+            remedy=f"Check --workspace; or make it with --new, or: flythrough init {root}",
+        )
     with workspace.locked():
         known = remember_inputs(workspace, inputs)
         settings = [*settings, *([f"acquire.inputs={json.dumps(known)}"] if known else [])]
@@ -111,7 +124,7 @@ def _run(
         chosen = make_executor(executor, workers=workers, ray_address=ray_address)
         if not workspace.config_file.exists():
             write_text(workspace.config_file, TEMPLATE)
-        write_text(workspace / "logs" / "config.toml", describe(config))
+        write_text(workspace / "logs" / "config.toml", redact(describe(config)))
         reports: list[Report] = []
         try:
             for report in run_stages(workspace, config, chosen, only=only, until=until, retry_errors=retry_errors):
@@ -128,30 +141,6 @@ def _run(
         _print_results(workspace, reports)
     if any(report.errors for report in reports):
         raise typer.Exit(1)
-
-
-def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
-    """Add inputs to the workspace's ``inputs.txt`` (paths made absolute); returns all that it holds.
-
-    What begins like ``scheme:`` (a URL, ``ytsearch5:coast``) is no path, unless such a file is there.
-    """
-    import re
-
-    from ..workspace.files import write_text
-
-    file = workspace / "inputs.txt"
-    known = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    absolute = [
-        entry if re.match(r"[A-Za-z][\w+.-]+:", entry) and not Path(entry).exists() else str(Path(entry).absolute())
-        for entry in inputs
-    ]
-    for entry in absolute:
-        if entry != entry.encode("utf-8", "replace").decode("utf-8"):
-            raise InputError(f"{entry!a} has a name that is no UTF-8", remedy="Rename it, then give it again")
-    if new := [entry for entry in dict.fromkeys(absolute) if entry not in known]:
-        known += new
-        write_text(file, "\n".join(known) + "\n")
-    return known
 
 
 def _print_report(report: Report) -> None:
@@ -201,6 +190,7 @@ def _stage_callback(name: str, extra: dict[str, tuple[type, str, str]]) -> Calla
         _run(
             options["workspace"], options["config"], settings, options["executor"], options["ray_address"],
             options["workers"], options["retry_errors"], options["json_"], inputs=options.get("input_", ()), only=name,
+            new=options["new"] or bool(options.get("input_")) or any(options.get(given) for given in _GIVEN),
         )  # fmt: skip
 
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Local processes; by default what cores and memory bear.")
 ]
 RetryOption = Annotated[bool, typer.Option("--retry-errors", help="Also try again what is in error.")]
+NewOption = Annotated[bool, typer.Option("--new", help="Make the workspace if there is none yet.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 InputOption = Annotated[
     list[str],

@@ -19,6 +19,20 @@ app = typer.Typer()
 
 
 @app.command()
+def init(workspace: Annotated[Path, typer.Argument(metavar="DIR", help="The workspace's folder.")]) -> None:
+    """Make an empty workspace, with a flythrough.toml to fill in."""
+    from ..workspace.catalog import Workspace
+    from ..workspace.config import TEMPLATE
+    from ..workspace.files import write_text
+
+    made = Workspace(workspace)
+    if made.exists():
+        raise InputError(f"{workspace} is a workspace already", remedy="Go on with: flythrough run --workspace DIR")
+    write_text(made.config_file, TEMPLATE)
+    print(made.config_file)
+
+
+@app.command()
 def status(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption = False) -> None:
     """Show the funnel: what went into each stage, and what became of it."""
     from ..workspace.inspection import funnel
@@ -149,9 +163,9 @@ def doctor() -> None:
 
 
 def _existing(root: Path) -> Workspace:
-    from ..workspace.catalog import TABLES, Workspace
+    from ..workspace.catalog import Workspace
 
     workspace = Workspace(root)
-    if not any(workspace.has(table) for table in TABLES):
-        raise InputError(f"{root} is not a workspace", remedy="Check --workspace, or make one with: flythrough run")
+    if not workspace.exists():
+        raise InputError(f"{root} is not a workspace", remedy="Check --workspace, or make one with: flythrough init")
     return workspace

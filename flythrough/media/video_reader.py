@@ -20,6 +20,7 @@ from jaxtyping import Int64, UInt8
 from ..errors import InputError
 
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,y4m,yuv4mpegpipe,gif,wav,mp3"
+MAX_CORRUPT_FRACTION = 0.001  # of a video's frames that may be damaged; acquire and curate hold it to the same
 _BACK_US = (0, 2_000_000, 10_000_000, 60_000_000)  # MPEG-TS seeks to a time, not to the key frame before it
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}  # for libav and for ffmpeg alike
 
@@ -150,25 +151,48 @@ def frames(
                 yield Frame(pts, time_us, upright(frame, width, height))
 
 
-def timed(path: Path, container: Any, stream: Any) -> Iterator[tuple[int, int, Any]]:
+def timed(path: Path, container: Any, stream: Any, *, whole: bool = False) -> Iterator[tuple[int, int, Any]]:
     """Decode an open video from where it stands: presentation time in ticks and in microseconds, and libav's frame.
 
+    Packets that do not decode are left out, up to ``MAX_CORRUPT_FRACTION`` of the frames.
+
+    Args:
+        path: for messages.
+        container: libav's.
+        stream: libav's.
+        whole: it stands at the beginning, and frames that the decoder painted over count as damaged too.
+
     Raises:
-        InputError: a packet does not decode.
+        InputError: more is damaged than that; of a whole video at its end.
     """
     import av
 
-    base, previous, count = Fraction(stream.time_base), -1, 0
+    base, previous, count, damaged = Fraction(stream.time_base), -1, 0, 0
     for packet in container.demux(stream):
         try:
             found = packet.decode()
         except av.FFmpegError as error:
-            message = f"{path} does not decode after frame {count} ({error})"
-            raise InputError(message, remedy="Fetch it again") from error
+            damaged, found = damaged + 1, []
+            if not whole and damaged > max(1, MAX_CORRUPT_FRACTION * max(count, stream.frames)):
+                message = f"{path} does not decode after frame {count} ({error})"
+                raise InputError(message, remedy="Fetch it again") from error
         for frame in found:
             previous = frame.pts if frame.pts is not None else previous + 1
             count += 1
+            damaged += whole and bool(frame.is_corrupt)
             yield previous, microseconds(previous, base), frame
+    if whole:
+        check_damage(path, damaged, count)
+
+
+def check_damage(path: Path | str, damaged: int, frames: int) -> None:
+    """Hold a video to the one rule of how much of it may be damaged.
+
+    Raises:
+        InputError: more than ``MAX_CORRUPT_FRACTION`` of its frames are.
+    """
+    if damaged > MAX_CORRUPT_FRACTION * frames:
+        raise InputError(f"{path}: {damaged} of {frames} frames are damaged", remedy="Fetch or copy it again")
 
 
 def microseconds(ticks: int, base: Fraction) -> int:
@@ -223,23 +247,17 @@ def decode_times(path: Path, ticks: Collection[int], *, width: int, height: int)
         height: as ``width``.
 
     Raises:
-        InputError: as :func:`open_video`, or a packet does not decode.
+        InputError: as :func:`open_video`, or too many packets do not decode.
     """
-    import av
-
     if not ticks:
         return
     last, upright = max(ticks), Upright()
     with open_video(path) as (container, stream):
-        base = Fraction(stream.time_base)
-        try:
-            for frame in container.decode(stream):
-                if frame.pts in ticks:
-                    yield Frame(frame.pts, microseconds(frame.pts, base), upright(frame, width, height))
-                if frame.pts is not None and frame.pts >= last:
-                    return
-        except av.FFmpegError as error:
-            raise InputError(f"{path} does not decode ({error})", remedy="Fetch it again") from error
+        for pts, time_us, frame in timed(path, container, stream):
+            if frame.pts in ticks:
+                yield Frame(pts, time_us, upright(frame, width, height))
+            if frame.pts is not None and frame.pts >= last:
+                return
 
 
 def seek_frame(path: Path, time_us: int, *, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:

@@ -1,7 +1,8 @@
 """Every external weight file: where it comes from, under which licence, and whether it is here.
 
 Files live in ``$FLYTHROUGH_WEIGHTS`` (copy them there on an air-gapped machine) or in the user's cache folder.
-Nothing falls back to random weights: :func:`locate` raises with the command that fetches what is missing.
+Nothing falls back to random weights: :func:`locate` raises with the command that fetches what is missing, or if a
+file is not the published one.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ import os
 import shutil
 import tarfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ..errors import FlythroughError, InputError, MissingWeights
-from ..workspace.files import disk_errors, publish, read_json, sha256_of, write_json
+from ..workspace.files import disk_errors, read_json, sha256_of, write_json
+from .weights_download import REVISION, download
+
+_RECORD = "sha256.json"
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,8 @@ def _torchvision(name: str, use: str, file: str, size: int) -> Weight:
     return Weight(name, use, "BSD-3-Clause (trained on ImageNet)", (source,), file)
 
 
-def _hugging_face(name: str, use: str, repository: str, licence: str, weights: str) -> Weight:
-    base = f"https://huggingface.co/{repository}/resolve/main"
+def _hugging_face(name: str, use: str, repository: str, licence: str, weights: str, revision: str = "main") -> Weight:
+    base = f"https://huggingface.co/{repository}/resolve/{revision}"
     names = ("config.json", "preprocessor_config.json", weights)
     return Weight(name, use, licence, tuple(File(f"{base}/{n}", n) for n in names))
 
@@ -78,7 +83,8 @@ WEIGHTS: dict[str, Weight] = {
         _torchvision("lpips-vgg", "evaluate: trunk of LPIPS (vgg)", "vgg16-397923af.pth", 553_433_881),
         _torchvision("vgg19", "train: perceptual loss; evaluate: style distance", "vgg19-dcbb9e9d.pth", 574_673_361),
         _hugging_face("midas", "sfm: disparity (MiDaS)", "Intel/dpt-hybrid-midas", "Apache-2.0", "pytorch_model.bin"),
-        _hugging_face("dpt-large", "sfm: disparity (DPT large)", "Intel/dpt-large", "Apache-2.0", "model.safetensors"),
+        _hugging_face("dpt-large", "sfm: disparity (DPT large)", "Intel/dpt-large", "Apache-2.0", "model.safetensors",
+                      "e93beec"),
         _hugging_face(
             "depth-anything-v2-small",
             "sfm: disparity (Depth Anything V2 small)",
@@ -118,15 +124,22 @@ def missing_files(name: str) -> list[Path]:
 def locate(name: str) -> Path:
     """Path of a weight file (or folder, for models of several files).
 
+    Its hash is checked, once per process and state of the files.
+
     Raises:
         MissingWeights: it is not here; the remedy is the command that fetches it.
+        FlythroughError: a file is not what it should be.
     """
     if missing := missing_files(name):
-        raise MissingWeights(
-            f"The weights {name!r} are not on this machine ({missing[0]} is missing)",
-            remedy=f"Run: flythrough weights fetch {name} (air-gapped: copy it there, or set FLYTHROUGH_WEIGHTS)",
-        )
+        raise _missing(name, missing[0])
+    stats = [(folder() / name / file.name).stat() for file in known(name).files]
+    _verified_once(name, folder(), tuple((stat.st_size, stat.st_mtime_ns) for stat in stats))
     return folder() / name / known(name).path
+
+
+@cache
+def _verified_once(name: str, where: Path, state: tuple[tuple[int, int], ...]) -> None:
+    verify(name)
 
 
 def verify(name: str) -> str:
@@ -136,9 +149,11 @@ def verify(name: str) -> str:
         MissingWeights: not here.
         FlythroughError: a file is not what it should be.
     """
-    locate(name)
-    record_file = folder() / name / "sha256.json"
-    record = read_json(record_file) if record_file.is_file() else {}
+    if missing := missing_files(name):
+        raise _missing(name, missing[0])
+    record_file = folder() / name / _RECORD
+    seen = read_json(record_file) if record_file.is_file() else {}
+    record = dict(seen)
     verdict = "verified"
     for file in known(name).files:
         path = folder() / name / file.name
@@ -153,12 +168,22 @@ def verify(name: str) -> str:
         if not expected:
             verdict = "recorded"
         record[file.name] = digest
-    write_json(record_file, record)
+    if record != seen and os.access(record_file.parent, os.W_OK):  # shared weights may be read-only
+        write_json(record_file, record)
     return verdict
+
+
+def _missing(name: str, path: Path) -> MissingWeights:
+    return MissingWeights(
+        f"The weights {name!r} are not on this machine ({path} is missing)",
+        remedy=f"Run: flythrough weights fetch {name} (air-gapped: copy it there, or set FLYTHROUGH_WEIGHTS)",
+    )
 
 
 def fetch(name: str, *, force: bool = False) -> Path:
     """Download an entry's files (resuming a partial one), verify them, unpack archives; returns the path.
+
+    Files of a Hugging Face repository all come from one commit: the one that the first file was at.
 
     Raises:
         FlythroughError: the download failed (kind "network") or the file is wrong (kind "weights").
@@ -166,52 +191,22 @@ def fetch(name: str, *, force: bool = False) -> Path:
     target = folder() / name
     if force and target.exists():
         shutil.rmtree(target)
+    record_file = target / _RECORD
     for file in known(name).files:
         if not (target / file.name).is_file():
-            _download(file, target / file.name)
+            record = read_json(record_file) if record_file.is_file() else {}
+            url = file.url.replace("/resolve/main/", f"/resolve/{record.get(REVISION, 'main')}/")
+            stated = download(url, target / file.name)
+            write_json(record_file, {**record, **stated.record(file.name)})
     try:
         verify(name)
     except FlythroughError:
         for file in known(name).files:
             (target / file.name).unlink(missing_ok=True)
+        record_file.unlink(missing_ok=True)
         raise
     for file in known(name).files:
         if file.name.endswith(".tar.gz"):
             with tarfile.open(target / file.name) as archive, disk_errors(target):
                 archive.extractall(target, filter="data")
     return locate(name)
-
-
-def _download(file: File, path: Path) -> None:
-    import httpx
-
-    from ..workspace.progress import bar
-
-    partial = path.with_name(f".{path.name}.part")
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        start = partial.stat().st_size if partial.exists() else 0
-    headers = {"Range": f"bytes={start}-"} if start else {}
-    try:
-        with httpx.stream("GET", file.url, headers=headers, follow_redirects=True, timeout=30) as response:
-            response.raise_for_status()
-            resumed = response.status_code == 206
-            length = int(response.headers.get("Content-Length", 0)) + (start if resumed else 0)
-            with (
-                disk_errors(path),
-                open(partial, "ab" if resumed else "wb") as out,
-                bar(file.name, length, "B") as advance,
-            ):
-                advance(start if resumed else 0)
-                for chunk in response.iter_bytes(1 << 20):
-                    out.write(chunk)
-                    advance(len(chunk))
-    except httpx.HTTPError as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise FlythroughError(
-            f"Could not download {file.url}: {reason}",
-            remedy=f"Check the network and run the command again, or copy the file to {path}",
-            kind="network",
-        ) from error
-    with publish(path) as scratch:
-        partial.replace(scratch)

@@ -146,6 +146,9 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
+_WRITERS = {"videos": "acquire", "shots": "curate", "clips": "sfm", "checkpoints": "train", "results": "evaluate"}
+
+
 def schema_of(table: str) -> pa.Schema:
     """The Arrow schema of a table."""
     import pyarrow as pa
@@ -181,9 +184,27 @@ class Workspace:
     def table_file(self, table: str) -> Path:
         return self.root / f"{table}.parquet"
 
+    def exists(self) -> bool:
+        """Whether this is a workspace: made with ``flythrough init`` or by a first run."""
+        return self.config_file.is_file() or any(self.has(table) for table in TABLES)
+
     def has(self, table: str) -> bool:
         """Whether the table was ever written."""
         return self.table_file(table).exists()
+
+    def require(self, *tables: str) -> None:
+        """Refuse to go on without what the stages before have written; an empty table is one.
+
+        Raises:
+            InputError: a table is not there.
+        """
+        for table in tables:
+            if not self.has(table):
+                stage = _WRITERS[table]
+                raise InputError(
+                    f"{self.root} has no table {table}: {stage} has not finished here, or the table was removed",
+                    remedy=f"Run: flythrough {stage} --workspace {self.root}",
+                )
 
     def read(self, table: str) -> pd.DataFrame:
         """A table as a data frame; empty, with the right columns, if it was never written.

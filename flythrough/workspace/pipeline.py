@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FlythroughError
+from .addresses import RedactingFormatter
 from .catalog import TABLES, Row, Workspace, plain, to_json
 from .executor import Executor, InlineExecutor, RayExecutor
 from .files import disk_errors, publish_folder, read_json, recover_folder, write_json
@@ -267,7 +268,7 @@ def _logged(file: Path) -> Iterator[None]:
     """Send log records, and the traceback of a failure, to the task's own log."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handler = _TaskLog(file, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("flythrough")
     before = logger.level
     logger.addHandler(handler)

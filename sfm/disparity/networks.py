@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 
-from flythrough.errors import FlythroughError
+from flythrough.errors import FlythroughError, InputError
 from flythrough.networks import depth
 from flythrough.networks.depth import DepthNetwork
 
@@ -66,9 +67,17 @@ def load_network(config: DisparityConfig) -> DepthNetwork:
     """The network of the config: the folder or hub name in ``model``, else the provider's own weights.
 
     Raises:
+        InputError: a hub name without the commit that it is pinned to.
         MissingWeights: the provider's weights are not on this machine.
     """
     if config.model is None:
         return depth.load(config.provider, config.device)
-    folder = Path(config.model)
-    return DepthNetwork(folder.absolute() if folder.is_dir() else config.model, config.device)
+    if Path(config.model).is_dir():
+        return DepthNetwork(Path(config.model).absolute(), config.device)
+    repository, _, revision = config.model.partition("@")
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise InputError(
+            f"sfm.disparity.model = {config.model!r} is not pinned: what a hub serves under a name may change",
+            remedy="Name its commit: OWNER/NAME@COMMIT, 40 hex digits; or give a folder",
+        )
+    return DepthNetwork(repository, config.device, revision)

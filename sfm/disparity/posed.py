@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from flythrough.scene.geometry import camera_center, project, transform
 
 from ..config import ScaleConfig
-from ..poses.footage import Footage
+from ..poses.footage import Footage, taken
 from ..poses.scene import Lens, Scene
 from .dense import dense_points
 
@@ -81,8 +81,9 @@ def pose_clip(footage: Footage, scene: Scene) -> PosedClip:
     unit = near_depth(scene)
     poses = scene.poses.copy()
     poses[:, :, 3] /= unit
-    images, intrinsics = undistort(footage.color[scene.frames], scene.lens)
-    dense = dense_points(footage.gray[scene.frames], footage.color[scene.frames], scene)
+    color = taken(footage.color, scene.frames)
+    images, intrinsics = undistort(color, scene.lens)
+    dense = dense_points(taken(footage.gray, scene.frames), color, scene)
     order = np.lexsort((scene.seen_frame, scene.seen_point))
     ends = np.searchsorted(scene.seen_point[order], np.arange(len(scene.points) + 1))
     return PosedClip(
@@ -118,5 +119,7 @@ def undistort(
     new = matrix.copy()
     new[0, 0] = new[1, 1] = new_focal
     maps = cv2.initUndistortRectifyMap(matrix, np.array([lens.k, 0, 0, 0]), None, new, (width, height), cv2.CV_16SC2)
-    straight = [cv2.remap(i, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for i in images]
-    return np.stack(straight), np.array([new_focal / width, new_focal / height, 0.5, 0.5])
+    straight = np.empty_like(images)
+    for image, target in zip(images, straight, strict=True):
+        cv2.remap(image, *maps, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
+    return straight, np.array([new_focal / width, new_focal / height, 0.5, 0.5])

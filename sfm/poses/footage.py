@@ -63,7 +63,7 @@ def read_shot(path: Path, shot: dict[str, Any], overlay_file: Path | None, confi
                 sizes.add(frame.image.shape[:2])
                 yield frame.time_us, frame.image[top:bottom, left:right]
 
-    footage = gather(pictures(), config)
+    footage = gather(pictures(), config, -(-count // stride))
     if overlay_file is None:
         return footage
     overlay = cv2.imread(str(overlay_file), cv2.IMREAD_GRAYSCALE)
@@ -86,7 +86,7 @@ def read_times(
     index: list[int] = []
     left, top, right, bottom = (crop[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
     pictures = ((time, image[top:bottom, left:right]) for time, image in _nearest(path, wanted_us, index))
-    footage = gather(pictures, config)
+    footage = gather(pictures, config, len(wanted_us))
     return footage, np.array(index, dtype=np.int64)
 
 
@@ -107,17 +107,47 @@ def _nearest(path: Path, wanted_us: Int64[np.ndarray, "m"], index: list[int]) ->
         here = after
 
 
-def gather(pictures: Iterable[tuple[int, np.ndarray]], config: FramesConfig) -> Footage:
-    """Timed pictures of one size at working and at stored size; no side gets too small for training."""
-    times, gray, color = [], [], []
+def gather(pictures: Iterable[tuple[int, np.ndarray]], config: FramesConfig, most: int) -> Footage:
+    """Timed pictures of one size, ``most`` or fewer, at working and at stored size; no side too small for training."""
+    times, gray, color = [], _Stack(most), _Stack(most)
     for time_us, image in pictures:
         height, width = image.shape[:2]
         times.append(time_us)
-        gray.append(cv2.cvtColor(_fit(image, config.work_px / max(height, width)), cv2.COLOR_RGB2GRAY))
-        color.append(_fit(image, max(config.rows / height, MIN_COLUMNS / width)))
+        gray.add(cv2.cvtColor(_fit(image, config.work_px / max(height, width)), cv2.COLOR_RGB2GRAY))
+        color.add(_fit(image, max(config.rows / height, MIN_COLUMNS / width)))
     if not times:
         raise InputError("There are no frames where the shot should be", remedy="Run the stages before again")
-    return Footage(np.array(times, dtype=np.int64), np.stack(gray), np.stack(color))
+    return Footage(np.array(times, dtype=np.int64), gray.all(), color.all())
+
+
+class _Stack:
+    """Pictures of one size, each written once into the array that holds them all.
+
+    Args:
+        most: room for so many; of what is not used the system gives no memory. More are taken too, at a copy.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._count = most, 0
+        self._pictures: np.ndarray | None = None
+
+    def add(self, picture: UInt8[np.ndarray, "h w *c"]) -> None:
+        if self._pictures is None:
+            self._pictures = np.empty((self._most, *picture.shape), dtype=np.uint8)
+        elif self._count == len(self._pictures):
+            self._pictures = np.concatenate([self._pictures, np.empty_like(self._pictures)])
+        self._pictures[self._count] = picture
+        self._count += 1
+
+    def all(self) -> UInt8[np.ndarray, "n h w *c"]:
+        assert self._pictures is not None
+        return self._pictures[: self._count]
+
+
+def taken(pictures: UInt8[np.ndarray, "n ..."], places: Int64[np.ndarray, "m"]) -> UInt8[np.ndarray, "m ..."]:
+    """The pictures at increasing places: a view where they follow each other, as a film's mostly do."""
+    first, last = int(places[0]), int(places[-1])
+    return pictures[first : last + 1] if last - first + 1 == len(places) else pictures[places]
 
 
 def _fit(image: np.ndarray, scale: float) -> np.ndarray:

@@ -22,7 +22,8 @@ from flythrough.acquire.fetch.web import retry_after_s
 from flythrough.errors import FlythroughError, InputError
 from tests.acquire.http_server import Page, Server, serve
 
-FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=20, attempts=4, per_host=8)
+FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=20, attempts=4, per_host=8,
+                private_hosts=("127.0.0.1",))  # fmt: skip
 IMPATIENT = FAST.model_copy(update={"stall_timeout_s": 0.5})
 
 

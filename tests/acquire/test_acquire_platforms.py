@@ -124,7 +124,7 @@ def test_a_cut_download_is_resumed_in_the_next_run(shore: Shore, tmp_path: Path)
     url = shore.put("one")
     page = shore.server.pages["/media/one/big.mp4"]
     page.cut_at, page.cuts = 0.6, 99
-    acquire(tmp_path, inputs=[url], download={"attempts": 1, "backoff_s": 0})
+    acquire(tmp_path, inputs=[url], download={"attempts": 1, "backoff_s": 0, "private_hosts": ["127.0.0.1"]})
     assert list(kinds(tmp_path).values()) == ["network"]
     page.cuts = 0
     acquire(tmp_path, inputs=[url], retry_errors=True)
@@ -282,13 +282,14 @@ def test_the_licence_rule_holds_for_listed_videos_too_and_the_words_do_not(shore
 def test_cookies_are_sent_and_their_file_is_only_read(shore: Shore, tmp_path: Path) -> None:
     text = "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tkey\t42\n"
     (tmp_path / "cookies.txt").write_text(text)
-    download = {"cookies": tmp_path / "cookies.txt", "backoff_s": 0}
+    download = {"cookies": tmp_path / "cookies.txt", "backoff_s": 0, "private_hosts": ["127.0.0.1"]}
     acquire(tmp_path / "w", inputs=[shore.put("one")], download=download)
     assert len(tables(tmp_path / "w")["videos"]) == 1
     assert shore.server.cookies == ["key=42"] * 2  # the page and the pictures
     assert (tmp_path / "cookies.txt").read_text() == text
     source = {"kind": "playlist", "location": shore.server.url("/list/coast")}
-    acquire(tmp_path / "w2", inputs=[], sources=[source], download={"cookies": tmp_path / "none.txt"})
+    download = {"cookies": tmp_path / "none.txt", "private_hosts": ["127.0.0.1"]}
+    acquire(tmp_path / "w2", inputs=[], sources=[source], download=download)
     (error,) = tables(tmp_path / "w2")["errors"]
     assert "none.txt cannot be read as cookies" in error["message"]
 

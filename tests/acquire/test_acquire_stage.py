@@ -101,7 +101,7 @@ def test_a_wrong_content_length(films: Path, tmp_path: Path, server: Server) -> 
 def test_unfinished_downloads_go_on_and_finished_ones_are_kept(films: Path, tmp_path: Path, server: Server) -> None:
     data = (films / "good.mp4").read_bytes()
     server.pages["/a.mp4"] = Page(data, cut_at=0.6, cuts=99, statuses=[])
-    one_try = {"download": {"attempts": 1, "backoff_s": 0}}
+    one_try = {"download": {"attempts": 1, "backoff_s": 0, "private_hosts": ["127.0.0.1"]}}
     server.pages["/b.mp4"] = Page(data[:-1] + b"x")
     inputs = [server.url("/a.mp4"), server.url("/b.mp4")]
     acquire(tmp_path, inputs=inputs, **one_try)

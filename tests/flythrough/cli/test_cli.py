@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flythrough.cli.app import STAGE_HELP, remember_inputs
+from flythrough.cli.app import STAGE_HELP
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.inputs import remember_inputs
 from flythrough.workspace.stage import STAGES
 
 MAIN = "from flythrough.cli.app import main; main()"
@@ -61,6 +62,8 @@ def test_every_stage_has_a_help_line() -> None:
     ],
 )
 def test_mistakes_end_in_one_line_and_exit_code_1(words: list[str], message: str, tmp_path: Path) -> None:
+    if words[0] in STAGES or words[0] == "run":
+        words = [*words, "--new"]
     workspace = [] if words[0] == "weights" else ["--workspace", str(tmp_path / "w")]
     done = flythrough(*words, *workspace)
     assert done.returncode == 1
@@ -71,7 +74,7 @@ def test_mistakes_end_in_one_line_and_exit_code_1(words: list[str], message: str
 
 def test_a_second_run_on_a_workspace_is_refused(tmp_path: Path) -> None:
     with Workspace(tmp_path).locked():
-        done = flythrough("run", "--workspace", str(tmp_path))
+        done = flythrough("run", "--new", "--workspace", str(tmp_path))
     assert done.returncode == 1
     assert "Another run is working" in done.stderr
 

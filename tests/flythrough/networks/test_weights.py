@@ -24,16 +24,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     asked: list[str] = []  # noqa: RUF012
     body = BODY
+    etag: str | None = None
+    more: dict[str, str] = {}  # noqa: RUF012
 
     def do_GET(self) -> None:
         start = 0
-        if span := self.headers.get("Range"):
+        if (span := self.headers.get("Range")) and self.headers.get("If-Range") in (None, self.etag):
             start = int(span.removeprefix("bytes=").rstrip("-"))
         Handler.asked.append(f"{self.path} from {start}")
         if self.path == "/gone":
             self.send_error(404)
             return
+        if start >= len(self.body):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(self.body)}")
+            self.end_headers()
+            return
         self.send_response(206 if start else 200)
+        for name, value in {**self.more, **({"ETag": self.etag} if self.etag else {})}.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(self.body) - start))
         self.end_headers()
         self.wfile.write(self.body[start:])
@@ -114,3 +123,50 @@ def test_a_dead_link_says_what_to_do(server: str, monkeypatch: pytest.MonkeyPatc
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(InputError, match="inception, lpips-alex"):
         weights.locate("incepton")
+
+
+@pytest.mark.parametrize("extra", [b"", b"more than there is"])
+def test_a_partial_file_that_is_whole_or_too_long_ends_well(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, extra: bytes
+) -> None:
+    enter(monkeypatch, File(f"{server}/w", "w.pth"))
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / ".w.pth.part").write_bytes(BODY + extra)
+    assert weights.fetch("toy").read_bytes() == BODY
+    assert Handler.asked[0] == f"/w from {len(BODY + extra)}"
+    assert len(Handler.asked) == (2 if extra else 1)
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    enter(monkeypatch, File(f"{server}/w", "w.pth"))
+    monkeypatch.setattr(Handler, "etag", '"new"')
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / ".w.pth.part").write_bytes(b"old" * 100)
+    (tmp_path / "toy" / ".w.pth.version").write_text('"old"')
+    assert weights.fetch("toy").read_bytes() == BODY
+    assert [path.name for path in (tmp_path / "toy").iterdir() if path.name.startswith(".")] == []
+
+
+def test_weights_are_checked_when_they_are_loaded(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(monkeypatch, File(f"{server}/w", "w.pth", sha256=hashlib.sha256(BODY).hexdigest()))
+    path = weights.fetch("toy")
+    path.write_bytes(BODY[:-1] + b"!")
+    with pytest.raises(FlythroughError, match="not the published file"):
+        weights.locate("toy")
+
+
+def test_files_of_a_hub_are_from_one_commit_and_held_to_its_hash(
+    server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    commit = "0123456789" * 4
+    digest = hashlib.sha256(BODY).hexdigest()
+    monkeypatch.setattr(Handler, "more", {"X-Repo-Commit": commit, "X-Linked-Etag": f'"{digest}"'})
+    files = tuple(File(f"{server}/o/n/resolve/main/{name}", name) for name in ("a", "b"))
+    monkeypatch.setitem(weights.WEIGHTS, "toy", Weight("toy", "tests", "none", files))
+    weights.fetch("toy")
+    assert Handler.asked == ["/o/n/resolve/main/a from 0", f"/o/n/resolve/{commit}/b from 0"]
+    monkeypatch.setattr(Handler, "more", {"X-Linked-Etag": f'"{"0" * 64}"'})
+    with pytest.raises(FlythroughError, match="not the published file"):
+        weights.fetch("toy", force=True)

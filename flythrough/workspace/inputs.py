@@ -1,0 +1,57 @@
+"""What ``--input`` was given, remembered by the workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import InputError
+from .addresses import AddressKeys
+from .catalog import Workspace
+from .files import write_text
+
+_SCHEME = re.compile(r"[A-Za-z][\w+.-]+:")
+
+
+def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
+    """Add inputs to the workspace's ``inputs.txt``; returns all that it holds, for this run.
+
+    Paths are made absolute, their folders free of ``..`` and links, so that each file has one spelling. Of a URL only
+    what may be stored is written (:meth:`AddressKeys.storable`); those given just now are returned whole. What begins
+    like ``scheme:`` (a URL, ``ytsearch5:coast``) is no path, unless such a file is there.
+
+    Raises:
+        InputError: a name is not UTF-8.
+    """
+    file = workspace / "inputs.txt"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    known = [json.loads(line) if line.startswith('"') else line for line in text.split("\n") if line]
+    keys = AddressKeys(workspace.root)
+    given = {_storable(entry, keys): entry for entry in map(_plain, inputs)}
+    if new := [entry for entry in given if entry not in known]:
+        known += new
+        write_text(file, "".join(f"{_line(entry)}\n" for entry in known))
+    return [given.get(entry, entry) for entry in known]
+
+
+def _plain(entry: str) -> str:
+    if _SCHEME.match(entry) and not Path(entry).exists():
+        plain = entry
+    else:
+        folder, name = os.path.split(os.path.abspath(entry))
+        plain = os.path.join(os.path.realpath(folder), name)
+    if plain != plain.encode("utf-8", "replace").decode("utf-8"):
+        raise InputError(f"{plain!a} has a name that is not UTF-8", remedy="Rename it, then give it again")
+    return plain
+
+
+def _storable(entry: str, keys: AddressKeys) -> str:
+    return keys.storable(entry) if re.match(r"[A-Za-z][\w+.-]+://", entry) else entry
+
+
+def _line(entry: str) -> str:
+    """The entry, quoted as JSON where it would not be one line."""
+    return entry if len(entry.splitlines()) == 1 and not entry.startswith('"') else json.dumps(entry)
