@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import read_json
 
-from .submissions import submissions, submitted_rows
+from .submissions import submissions
+from .tiers import claimed_rows, measured_rows
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,11 @@ class Standing:
 
     Attributes:
         protocols: boards by protocol.
-        results: results files by protocol hash: measured ones and submissions.
+        results: results files measured here, by protocol hash.
         flights: folder with a folder of frames a start, by protocol hash and method; measured here only.
         reported: published values, which are never mixed with the boards.
         report: whether evaluate's report stands at ``evaluate/report.html``.
+        claims: results files handed in, by protocol hash; never ranked.
     """
 
     protocols: list[ProtocolBoards]
@@ -33,6 +35,7 @@ class Standing:
     flights: dict[str, dict[str, Path]]
     reported: dict[str, Any]
     report: bool
+    claims: dict[str, list[Result]] = field(default_factory=dict)
 
 
 def gather(workspace: Workspace) -> Standing:
@@ -41,7 +44,7 @@ def gather(workspace: Workspace) -> Standing:
     Raises:
         InputError: there are no results.
     """
-    measured = [row for row in workspace.rows("results") if row["source"] == "measured"]
+    measured = measured_rows(workspace.rows("results"))
     if not measured:
         raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
     results: dict[str, list[Result]] = {}
@@ -55,11 +58,15 @@ def gather(workspace: Workspace) -> Standing:
         frames = path.parent / "frames" / "generation"
         if found.status == "scored" and frames.is_dir():  # a failed method's frames may be of any size
             flights.setdefault(found.protocol.hash, {})[found.method.name] = frames
+    claims: dict[str, list[Result]] = {}
+    handed_in = []
     for found in submissions(workspace):
-        results.setdefault(found.protocol.hash, []).append(found)
+        claims.setdefault(found.protocol.hash, []).append(found)
+        handed_in += claimed_rows(found)
     return Standing(
-        protocols=build_boards([*measured, *submitted_rows(workspace)]),
+        protocols=build_boards([*measured, *handed_in]),
         results=results,
+        claims=claims,
         flights=flights,
         reported=reported_values(),
         report=(workspace / "evaluate" / "report.html").is_file(),

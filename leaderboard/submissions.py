@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flythrough.errors import InputError
-from flythrough.results.metrics import METRICS, needs_following
+from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Row, Workspace
@@ -131,21 +131,6 @@ def _disagreement(submission: Result) -> str | None:
     if submission.follows_camera and "follow_correlation" not in by_name:
         return "it claims to follow its camera without measuring it"
     return None
-
-
-def submitted_rows(workspace: Workspace) -> list[Row]:
-    """Rows of all submissions kept in a workspace, ranked by our rule whatever they claim."""
-    rows = []
-    for submission in submissions(workspace):
-        for value in submission.values:
-            row = value.model_dump()
-            if needs_following(value.metric) and submission.follows_camera is not True:
-                row |= {"ranked": False, "note": value.note or "not known to follow its commanded camera"}
-            common = {"protocol": submission.protocol.name, "protocol_hash": submission.protocol.hash}
-            rows.append(
-                {**row, **common, "method": submission.method.name, "source": "submitted", "results_file": None}
-            )
-    return rows
 
 
 def submissions(workspace: Workspace) -> list[Result]:

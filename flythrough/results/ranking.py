@@ -31,7 +31,7 @@ class Entry:
 
     Attributes:
         method: its name.
-        source: ``measured`` here, or ``submitted``.
+        source: who measured it: ``measured``, or a tier of the leaderboard.
         cells: by metric.
         rank: best and worst place that the intervals allow; None where it is not ranked.
         reason: why it is not ranked.
@@ -82,7 +82,8 @@ def build_boards(rows: Iterable[Row]) -> list[ProtocolBoards]:
 
 
 def _boards(rows: list[Row]) -> list[Board]:
-    measured = {row["metric"] for row in rows if row["value"] is not None} or {row["metric"] for row in rows}
+    ruling = [row for row in rows if row["source"] != "submitted"] or rows  # what is handed in makes no board
+    measured = {row["metric"] for row in ruling if row["value"] is not None} or {row["metric"] for row in ruling}
     whole = [row for row in rows if row["step"] is None]
     beside = [*names("style"), *names("steadiness"), *names("following")]
     found = []
@@ -91,9 +92,10 @@ def _boards(rows: list[Row]) -> list[Board]:
         if family[0] in measured:
             found.append(board(f"View generation, by {network} features", family[0], [*family, *beside], whole))
     view = names("view synthesis")
-    for step in sorted({row["step"] for row in rows if row["step"] is not None and row["metric"] in view}):
+    for step in sorted({row["step"] for row in ruling if row["step"] is not None and row["metric"] in view}):
         here = [row for row in rows if row["step"] == step]
-        found.append(board(f"View synthesis, step {step}", primary(here), view, here))
+        ranks_by = primary(row for row in ruling if row["step"] == step)
+        found.append(board(f"View synthesis, step {step}", ranks_by, view, here))
     return found
 
 
@@ -118,12 +120,13 @@ def board(title: str, primary: str, metrics: Sequence[str], rows: Iterable[Row])
         metrics: columns, in order; those that no method has a value of are left out.
         rows: of one protocol, and of one step or of all.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[tuple[str, str], Entry] = {}  # one name measured and handed in are two lines
     for row in rows:
-        entry = entries.setdefault(row["method"], Entry(row["method"], row["source"], {}))
+        key = row["method"], row["source"]
+        entry = entries.setdefault(key, Entry(*key, {}))
         entry.cells[row["metric"]] = Cell(*(row[k] for k in ("value", "low", "high", "n", "floor", "ranked", "note")))
     columns = tuple(m for m in metrics if any(m in e.cells and e.cells[m].value is not None for e in entries.values()))
-    floor = entries.pop(FLOOR_METHOD, None)
+    floor = next((entries.pop(key) for key in list(entries) if key[0] == FLOOR_METHOD), None)
     good = [e for e in entries.values() if (cell := e.cells.get(primary)) and cell.ranked and cell.value is not None]
     others = sorted((e for e in entries.values() if e not in good), key=lambda e: _unranked_order(e, primary))
     unranked = [Entry(e.method, e.source, e.cells, None, _reason(e, primary)) for e in others]

@@ -1,0 +1,38 @@
+"""How far a row can be trusted. A tier says who measured it, so it is set by who did, never read from a submission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from flythrough.results.schema import Result
+from flythrough.workspace.catalog import Row
+
+Tier = Literal["reported", "submitted", "rescored", "regenerated"]
+
+MEANINGS: dict[Tier, str] = {
+    "reported": "printed in a paper; other starts, sizes or networks; shown apart",
+    "submitted": "numbers handed in; consistent, but not measured here; shown, not ranked",
+    "rescored": "frames handed in, scored here",
+    "regenerated": "frames made here by the method, scored here",
+}
+RANKED: tuple[Tier, ...] = ("rescored", "regenerated")
+HANDED_IN = "evaluate/handed_in/"  # where evaluate keeps results of frames that others made
+NOT_SCORED_HERE = "submitted: not scored here"
+
+
+def tier_of_file(results_file: str | None) -> Tier:
+    """The tier of a row of the workspace's ``results`` table, by where evaluate put the file behind it."""
+    return "rescored" if (results_file or "").startswith(HANDED_IN) else "regenerated"
+
+
+def measured_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows that evaluate measured in this workspace, their tier as source."""
+    return [{**row, "source": tier_of_file(row["results_file"])} for row in rows if row["source"] == "measured"]
+
+
+def claimed_rows(result: Result) -> list[Row]:
+    """Rows of numbers handed in: never ranked, whatever they say of themselves."""
+    common: Row = {"protocol": result.protocol.name, "protocol_hash": result.protocol.hash}
+    common |= {"method": result.method.name, "results_file": None, "source": "submitted"}
+    return [{**v.model_dump(), **common, "ranked": False, "note": NOT_SCORED_HERE} for v in result.values]
