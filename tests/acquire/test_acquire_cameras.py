@@ -18,6 +18,7 @@ from flythrough.acquire.sources.camera_text import read_camera_text
 from flythrough.media.video_reader import frame_times
 from flythrough.media.video_writer import ffmpeg_path
 from flythrough.scene.cameras import Cameras, read_cameras, write_cameras
+from flythrough.workspace.addresses import AddressKeys
 from tests.acquire.acquire_world import acquire, make_video, tables
 from tests.acquire.http_server import Page, Server, serve
 
@@ -109,7 +110,7 @@ def test_an_empty_file_is_named(tmp_path: Path, content: bytes) -> None:
 def test_a_folder_is_read_as_it_is_now(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_lines(tmp_path / f"{name}.txt", ["https://example.org/v.mp4", line(0)])
-        found = read_index(tmp_path)
+        found = read_index(tmp_path, AddressKeys(tmp_path))
     assert sorted(found.clips) == ["a", "b"]
 
 
