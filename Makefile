@@ -7,7 +7,7 @@ DEMO := demo
 SPLITS := --set sfm.splits.validation=0
 STAGES := flythrough acquire curate sfm train evaluate leaderboard
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench ship-model clean
 
 demo: .venv/ready
 	$(BIN)/flythrough sample $(DEMO)/videos --videos 4 --seconds 8 --size 640x360 --seed 0
@@ -32,6 +32,12 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m pytest benchmarks -q -s
+
+# The model in the package, anew: a day on two cores. What is stopped goes on when it is called again.
+SHIP := ship
+ship-model: .venv/ready
+	$(BIN)/flythrough train --workspace $(SHIP) --new --set train.preset=ship
+	$(BIN)/flythrough train export $$(ls -td $(SHIP)/train/infinite-nature*/state.safetensors | head -n 1) -o $(SHIP)/flythrough-coast
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
