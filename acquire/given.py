@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from flythrough.media.image_files import write_image
 from flythrough.media.video_reader import decode_times, frame_times
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.workspace.addresses import public_url
@@ -124,10 +125,8 @@ def _extract(job: Job, video: Path, clips: list[Found], row: Row, config: Frames
             places.setdefault(int(tick), []).append(folder / clip.key / f"{int(time_us)}.{config.format}")
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if config.format == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
     for frame in decode_times(video, frozenset(places), width=width, height=height):
-        image = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
         for path in places.pop(frame.pts):
-            if not cv2.imwrite(str(path), image, options):
-                raise FetchError(f"{path} could not be written", kind="disk")
+            write_image(path, frame.image, options)
     if places:
         raise FetchError(
             f"{len(places)} frames of the video do not decode",

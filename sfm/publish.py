@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from flythrough.errors import FlythroughError
+from flythrough.media.image_files import write_image
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.scene.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
 from flythrough.workspace.files import disk_errors
@@ -36,10 +36,7 @@ def write_frames(folder: Path, images: UInt8[np.ndarray, "n h w 3"]) -> None:
     with disk_errors(target):
         target.mkdir(parents=True, exist_ok=True)
     for i, image in enumerate(images):
-        path = target / frame_name(i)
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
-            raise FlythroughError(f"Could not write {path}", remedy="Check the disk's free space", kind="disk")
+        write_image(target / frame_name(i), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
 
 
 def write_disparities(folder: Path, maps: Iterable[Float[np.ndarray, "h w"]]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from flythrough.media.image_files import write_image
 from flythrough.scene.geometry import Intrinsics, camera_center
 
 HEIGHT = 240  # smaller frames are enlarged to this height: SIFT finds little in them
@@ -74,7 +75,7 @@ def _write_frames(folder: Path, frames: list[Frame]) -> None:
     size = (round(width * HEIGHT / height), HEIGHT)
     for index, frame in enumerate(frames):
         large = frame if height >= HEIGHT else cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC)
-        assert cv2.imwrite(str(folder / f"{index:06d}.png"), large[..., ::-1])
+        write_image(folder / f"{index:06d}.png", large)
 
 
 def deviation(recovered: Poses, commanded: Poses) -> float | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from flythrough.media.image_files import write_image
 from flythrough.results.methods import Setting
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.scene.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
@@ -59,7 +60,7 @@ def coast_workspace(root: Path, height: int, width: int, frames: int = 4) -> Wor
     disparity = np.repeat(np.clip((rows - 0.35) / 0.65, 0, 1)[:, None], width, 1)
     poses = np.stack([np.concatenate([np.eye(3), [[0.0], [0.0], [-0.2 * index]]], 1) for index in range(frames)])
     for index in range(frames):
-        _write(folder / FRAMES / frame_name(index), _coast(disparity, index))
+        write_image(folder / FRAMES / frame_name(index), _coast(disparity, index))
     np.savez(folder / DISPARITY, **{f"{i:06d}": disparity.astype(np.float16) for i in range(frames)})  # type: ignore[arg-type]
     times_us = np.arange(frames, dtype=np.int64) * 100_000
     write_cameras(folder / CAMERA_FILE, Cameras("coast", times_us, np.tile(intrinsics, (frames, 1)), poses))
@@ -81,9 +82,3 @@ def _coast(disparity: np.ndarray, index: int) -> np.ndarray:
     ground = np.stack([0.2 + 0.1 * waves, 0.4 + 0.15 * waves, 0.5 + 0.1 * waves], -1)
     sky = np.broadcast_to([0.6, 0.75, 0.95], ground.shape)
     return np.round(np.where(disparity[..., None] > 0, ground, sky) * 255).astype(np.uint8)
-
-
-def _write(path: Path, image: np.ndarray) -> None:
-    import cv2
-
-    assert cv2.imwrite(str(path), image[..., ::-1])

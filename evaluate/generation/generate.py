@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flythrough.errors import InputError
+from flythrough.media.image_files import write_image
 from flythrough.results.methods import Method, Setting
 from flythrough.scene.autopilot import Autopilot, FixedFlight, Flight
 from flythrough.scene.cameras import Cameras, write_cameras
@@ -145,8 +146,6 @@ def fly_request(method: Method, request: Path, frames: Path) -> None:
 
 
 def _fly(method: Method, flight: FlightRequest, rgbd: np.ndarray, frames: Path, setting: Setting) -> None:
-    import cv2
-
     scratch = frames / ".partial" / flight.id
     if scratch.exists():
         shutil.rmtree(scratch)
@@ -154,8 +153,7 @@ def _fly(method: Method, flight: FlightRequest, rgbd: np.ndarray, frames: Path, 
     recorder = Recorder(flight.fly(), flight.steps)
     for step, frame in enumerate(_frames(method, flight, rgbd, recorder), start=1):
         check_frame(frame, setting.height, setting.width, f"{flight.id}: step {step}")
-        if not cv2.imwrite(str(scratch / frame_name(step)), frame[..., ::-1]):
-            raise InputError(f"{scratch} cannot be written to", remedy="Check the disk's space and rights")
+        write_image(scratch / frame_name(step), frame)
     write_flown(scratch / CAMERAS_FILE, flight, np.stack(recorder.poses))
     publish_folder(scratch, frames / flight.id)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from flythrough.errors import InputError
+from flythrough.media.image_files import write_image
 from flythrough.media.video_reader import frames as decode
 from flythrough.sample.videos import make_sample
 from flythrough.scene.cameras import Cameras, write_cameras
@@ -49,7 +50,7 @@ def _write_clip(id: str, video: Path, shot: Row, images: list, archive, workspac
     height, width = images[0].shape[:2]
     disparity = {}
     for index, frame in enumerate(chosen):
-        assert cv2.imwrite(str(folder / FRAMES / frame_name(index)), images[frame][..., ::-1])
+        write_image(folder / FRAMES / frame_name(index), images[frame])
         large = cv2.resize(archive[f"{frame:06d}"].astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         disparity[f"{index:06d}"] = large.astype(np.float16)
     np.savez(folder / DISPARITY, **disparity)

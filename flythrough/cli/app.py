@@ -15,6 +15,7 @@ import typer
 from ..errors import ConfigError, FlythroughError, InputError
 from ..results.standings import standings
 from . import tools as cli_tools
+from . import upkeep
 from .options import (
     AddressOption,
     ConfigOption,
@@ -211,7 +212,8 @@ def _add_commands() -> None:
         stage.callback(invoke_without_command=True)(_stage_callback(name, extra))
         commands.register(app, stage)
         app.add_typer(stage, name=name)
-    app.add_typer(cli_tools.app)  # without a name: its commands stand beside run
+    for commands in (cli_tools, upkeep):
+        app.add_typer(commands.app)  # without a name: their commands stand beside run
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def status(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption = F
     """Show the funnel: what went into each stage, and what became of it."""
     from ..workspace.inspection import funnel
 
-    found = funnel(_existing(workspace))
+    found = funnel(existing(workspace))
     if json_:
         print(json.dumps(found))
         return
@@ -58,7 +58,7 @@ def show(
     """Show one item's history: every row, drop, error and log that names it."""
     from ..workspace.inspection import history
 
-    found = history(_existing(workspace), id)
+    found = history(existing(workspace), id)
     if json_:
         print(json.dumps(found))
         return
@@ -162,7 +162,8 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _existing(root: Path) -> Workspace:
+def existing(root: Path) -> Workspace:
+    """The workspace, which must be there."""
     from ..workspace.catalog import Workspace
 
     workspace = Workspace(root)

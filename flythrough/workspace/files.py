@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import DiskError
 
+MANIFEST = "files.json"  # in every published folder: size and SHA-256 of every other file
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _DISK_ERRNOS = {
     errno.ENOSPC: "Free some space there, then run it again (a stage with --retry-errors)",
@@ -140,6 +141,37 @@ def sha256_of_folder(folder: Path) -> str:
     for file in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
         digest.update(f"{file.relative_to(folder).as_posix()}\0{sha256_of(file)}\n".encode())
     return digest.hexdigest()
+
+
+def write_manifest(folder: Path) -> str:
+    """Write :data:`MANIFEST` into a folder: size and hash of each of its files; returns the manifest's own SHA-256."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    names = [path.relative_to(folder).as_posix() for path in files]
+    record = {
+        name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for name, path in zip(names, files, strict=True)
+    }
+    text = json.dumps(record, indent=0, sort_keys=True)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_manifest(folder: Path) -> tuple[dict[str, str], int, int]:
+    """Compare a folder with its :data:`MANIFEST`.
+
+    Returns:
+        What is wrong, by the file's name; how many files were looked at, and their bytes as recorded.
+    """
+    record = read_json(folder / MANIFEST)
+    wrong = {}
+    for name, known in record.items():
+        path = folder / name
+        if not path.is_file():
+            wrong[name] = "is missing"
+        elif (size := path.stat().st_size) != known["bytes"]:
+            wrong[name] = f"has {size} bytes, {known['bytes']} were written"
+        elif sha256_of(path) != known["sha256"]:
+            wrong[name] = "has other bytes than were written"
+    return wrong, len(record), sum(known["bytes"] for known in record.values())
 
 
 def content_key(*parts: Any) -> str:

@@ -19,7 +19,7 @@ from ..errors import FlythroughError
 from .addresses import RedactingFormatter
 from .catalog import TABLES, Row, Workspace, plain, to_json
 from .executor import Executor, InlineExecutor, RayExecutor
-from .files import disk_errors, publish_folder, read_json, recover_folder, write_json
+from .files import disk_errors, publish_folder, read_json, recover_folder, write_json, write_manifest
 from .progress import bar
 from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage
 
@@ -114,6 +114,8 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, 
         if not (outcome.rows or outcome.drops or outcome.errors or any(outcome.others.values())):
             raise AssertionError(f"{stage_name} accounted for nothing in {task.id}")
         record = {"key": key, "attempts": attempt, **cost, "outcome": encodable(asdict(outcome))}
+        (scratch / TASK_FILE).unlink(missing_ok=True)  # of an attempt that was killed on publishing
+        record["manifest"] = write_manifest(scratch)
         text = json.dumps(record, allow_nan=False, default=plain, indent=1)
         (scratch / TASK_FILE).write_text(text, encoding="utf-8")
         publish_folder(scratch, workspace / published)
@@ -173,7 +175,7 @@ class _State:
 
 
 def _state(workspace: Workspace, stage: str, id: str, key: str) -> _State:
-    record = _finished(workspace / published_folder(stage, id, key))
+    record = finished(workspace / published_folder(stage, id, key))
     if record is not None:
         return _State("error" if record["outcome"]["errors"] else "done", record["attempts"])
     error = _error_file(workspace.root, stage, id)
@@ -184,7 +186,7 @@ def _state(workspace: Workspace, stage: str, id: str, key: str) -> _State:
     return _State("error", record["attempts"]) if record["key"] == key else _State("new")
 
 
-def _finished(folder: Path) -> dict[str, Any] | None:
+def finished(folder: Path) -> dict[str, Any] | None:
     """The record of a finished task; None where there is none, or none that is whole: the task then runs again."""
     recover_folder(folder)
     try:
@@ -205,7 +207,7 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
     outcome = Outcome()
     errors: list[Row] = []
     for task_id, key in keys.items():
-        record = _finished(workspace / published_folder(stage.name, task_id, key))
+        record = finished(workspace / published_folder(stage.name, task_id, key))
         if record is not None:
             found = Outcome(**record["outcome"])
             report.done += 1

@@ -1,0 +1,54 @@
+"""Commands that keep a workspace in order: verify."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import JsonOption, WorkspaceOption
+from .tools import existing
+
+app = typer.Typer()
+
+
+@app.command()
+def verify(
+    workspace: WorkspaceOption = Path("workspace"),
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove what is broken; the next run makes it again.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Check every finished task's output by size and hash; exits with 1 if something is broken or missing."""
+    from ..workspace.upkeep.verify import repair as mend
+    from ..workspace.upkeep.verify import verify as check_all
+
+    held = existing(workspace)
+    with held.locked():
+        check = check_all(held)
+        removed = mend(held, check.findings) if repair else []
+    if json_:
+        print(json.dumps({**asdict(check), "removed": removed}))
+    else:
+        for finding in check.findings:
+            rows = f" ({', '.join(finding.rows)})" if finding.rows else ""
+            print(f"{finding.path} {finding.problem}{rows}")
+        if check.unknown:
+            print(f"{len(check.unknown)} tasks are of an earlier version, which recorded no hashes: not checked")
+        print(
+            f"{check.tasks} tasks, {check.files} files, {check.bytes / 1e9:.3g} GB: "
+            + (f"{len(check.findings)} broken or missing" if check.findings else "all as they were written")
+        )
+        for path in removed:
+            print(f"removed {path}")
+        if check.findings:
+            again = f"flythrough run --workspace {workspace}"
+            print(
+                f"Run: {again}" if repair else f"Run: flythrough verify --repair --workspace {workspace}, then: {again}"
+            )
+    if check.findings and not repair:
+        raise typer.Exit(1)
