@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ class Shots(Section):
 
 class CurateConfig(Section):
     """Which shots are worth training on."""
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"rules", "time_limit_s"})  # rules are asked anew in every run
 
     shots: Shots = Shots()
     rules: Rules = Rules()

@@ -70,9 +70,8 @@ def measure_shot(
         shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
         measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
         measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
-        if config.rules.judge(measures, partial=True).reason is None:  # expensive, so only where wanted
-            views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
-            measures["nature"] = nature(views)
+        # Whatever the rules say of it so far: they may be changed later, and nothing is to be decoded again then.
+        measures["nature"] = nature(_inside(shot, shot.views or shot.pictures, config.nature_frames))
     return shot
 
 

@@ -33,6 +33,9 @@ class Settings(Section):
         gt=0,
         description="Slope of disparity (Sobel, a pixel) above which a surface is torn; the release's is for 160 rows",
     )
+    keep: float = Field(
+        0.0, ge=0, lt=1, description="Share of the rendered picture that stays where it was seen; 0 = all is repainted"
+    )
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.
@@ -182,7 +185,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 # The model in the package: as tiny, on many islands with true poses, and long enough on its own flights to last. A
-# tenth of paper's adversarial weights, and much L1, for pictures this small: more of the first is grain after five steps.
+# tenth of paper's adversarial weights, and much L1, for pictures this small: more of the first is grain after 5 steps.
 PRESETS["ship"] = PRESETS["tiny"] | {
     "data": "islands",
     "islands": 120,

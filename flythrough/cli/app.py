@@ -107,7 +107,7 @@ def _run(
     from ..workspace.config import TEMPLATE, describe, load_config
     from ..workspace.executor import make_executor
     from ..workspace.files import write_text
-    from ..workspace.inputs import remember_inputs
+    from ..workspace.inputs import as_setting, remember_inputs
     from ..workspace.pipeline import run_stages
 
     if config_file is not None and not config_file.is_file():
@@ -119,8 +119,7 @@ def _run(
             remedy=f"Check --workspace; or make it with --new, or: flythrough init {root}",
         )
     with workspace.locked():
-        known = remember_inputs(workspace, inputs)
-        settings = [*settings, *([f"acquire.inputs={json.dumps(known)}"] if known else [])]
+        settings = [*settings, *as_setting(remember_inputs(workspace, inputs))]
         config = load_config(config_file or workspace.config_file, settings)
         chosen = make_executor(executor, workers=workers, ray_address=ray_address)
         if not workspace.config_file.exists():

@@ -33,10 +33,19 @@ def init(workspace: Annotated[Path, typer.Argument(metavar="DIR", help="The work
 
 
 @app.command()
-def status(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption = False) -> None:
-    """Show the funnel: what went into each stage, and what became of it."""
+def status(
+    workspace: WorkspaceOption = Path("workspace"),
+    plan: Annotated[bool, typer.Option(help="Name the tasks that a run would do, with --config and --set.")] = False,
+    config: ConfigOption = None,
+    set_: SettingOption = [],  # noqa: B006
+    json_: JsonOption = False,
+) -> None:
+    """Show the funnel: what went into each stage, and what became of it; or what a run would do."""
     from ..workspace.inspection import funnel
 
+    if plan or set_:
+        _print_plan(existing(workspace), config, set_, json_)
+        return
     found = funnel(existing(workspace))
     if json_:
         print(json.dumps(found))
@@ -47,6 +56,26 @@ def status(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption = F
         if counts:
             print(f"\n{title}:")
             print_table(["stage", "reason", "count"], [[c["stage"], c["reason"], c["count"]] for c in counts])
+
+
+def _print_plan(workspace: Workspace, config_file: Path | None, settings: list[str], as_json: bool) -> None:
+    from ..workspace.config import load_config
+    from ..workspace.inputs import as_setting, known_inputs
+    from ..workspace.inspection import plan
+
+    config = load_config(config_file or workspace.config_file, [*settings, *as_setting(known_inputs(workspace))])
+    stages = plan(workspace, config)
+    if as_json:
+        print(json.dumps({"stages": stages}))
+        return
+    rows = [
+        [s["stage"], s["tasks"], len(s["would_run"]), len(s["in_error"]), s.get("waits_for") or ", ".join(s["after"])]
+        for s in stages
+    ]
+    print_table(["stage", "tasks", "would run", "in error", "after"], rows)
+    for stage in stages:
+        for id in stage["would_run"]:
+            print(f"{stage['stage']}: {id}")
 
 
 @app.command()

@@ -16,6 +16,18 @@ from .files import write_text
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:")
 
 
+def known_inputs(workspace: Workspace) -> list[str]:
+    """What the workspace's ``inputs.txt`` holds."""
+    file = workspace / "inputs.txt"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return [json.loads(line) if line.startswith('"') else line for line in text.split("\n") if line]
+
+
+def as_setting(inputs: list[str]) -> list[str]:
+    """The setting that hands inputs to acquire; none where there are none."""
+    return [f"acquire.inputs={json.dumps(inputs)}"] if inputs else []
+
+
 def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
     """Add inputs to the workspace's ``inputs.txt``; returns all that it holds, for this run.
 
@@ -26,14 +38,12 @@ def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
     Raises:
         InputError: a name is not UTF-8.
     """
-    file = workspace / "inputs.txt"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    known = [json.loads(line) if line.startswith('"') else line for line in text.split("\n") if line]
+    known = known_inputs(workspace)
     keys = AddressKeys(workspace.root)
     given = {_storable(entry, keys): entry for entry in map(_plain, inputs)}
     if new := [entry for entry in given if entry not in known]:
         known += new
-        write_text(file, "".join(f"{_line(entry)}\n" for entry in known))
+        write_text(workspace / "inputs.txt", "".join(f"{_line(entry)}\n" for entry in known))
     return [given.get(entry, entry) for entry in known]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from ..errors import InputError
 from .catalog import TABLES, Row, Workspace
 from .files import read_json
-from .stage import STAGES
+from .pipeline import task_state
+from .stage import STAGES, Section, load_stage
 
 
 def funnel(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
@@ -30,6 +31,36 @@ def funnel(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
 def _listed(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
     order = sorted(counts.items(), key=lambda item: (STAGES.index(item[0][0]), -item[1], item[0][1]))
     return [{"stage": stage, "reason": reason, "count": count} for (stage, reason), count in order]
+
+
+def plan(workspace: Workspace, config: dict[str, Section]) -> list[dict[str, Any]]:
+    """What a run with these settings would do, stage by stage, and that without doing it.
+
+    Verdicts (curate's and acquire's rules, splits, standings) are made anew from finished tasks on every run, which
+    costs seconds; they are not among the tasks.
+
+    Returns:
+        For each stage: ``tasks``, how many there are; ``would_run``, the ids of those with no result under these
+        settings; ``in_error``, the ids that only ``--retry-errors`` runs again; ``after``, the stages upstream that
+        would run first, and may then change what is listed here; ``waits_for``, why its tasks cannot be told yet.
+    """
+    stages: list[dict[str, Any]] = []
+    upstream: list[str] = []
+    for name in STAGES:
+        stage, section = load_stage(name), config[name]
+        entry: dict[str, Any] = {"stage": name, "tasks": 0, "would_run": [], "in_error": [], "after": list(upstream)}
+        try:
+            for task in stage.tasks(workspace, section):
+                entry["tasks"] += 1
+                state = task_state(workspace, name, task.id, stage.key(task, section)).name
+                if state != "done":
+                    entry["would_run" if state == "new" else "in_error"].append(task.id)
+        except InputError as error:
+            entry["waits_for"] = error.message
+        if entry["would_run"] or "waits_for" in entry:
+            upstream.append(name)
+        stages.append(entry)
+    return stages
 
 
 def history(workspace: Workspace, id: str) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def run_stage(
     for task in stage.tasks(workspace, config):
         assert task.id not in tasks, f"{stage.name} has two tasks called {task.id}"
         tasks[task.id], keys[task.id] = task, stage.key(task, config)
-    states = {id: _state(workspace, stage.name, id, keys[id]) for id in tasks}
+    states = {id: task_state(workspace, stage.name, id, keys[id]) for id in tasks}
     wanted = ("new", "error") if retry_errors else ("new",)
     todo = [id for id, state in states.items() if state.name in wanted]
     if stage.in_process and not isinstance(executor, RayExecutor):
@@ -169,21 +169,24 @@ def run_stages(
 
 
 @dataclass(frozen=True)
-class _State:
-    name: str  # new, done or error
+class TaskState:
+    """``name`` is new, done or error; ``attempts`` counts the tries under this key."""
+
+    name: str
     attempts: int = 0
 
 
-def _state(workspace: Workspace, stage: str, id: str, key: str) -> _State:
+def task_state(workspace: Workspace, stage: str, id: str, key: str) -> TaskState:
+    """What became of a task under a key."""
     record = finished(workspace / published_folder(stage, id, key))
     if record is not None:
-        return _State("error" if record["outcome"]["errors"] else "done", record["attempts"])
+        return TaskState("error" if record["outcome"]["errors"] else "done", record["attempts"])
     error = _error_file(workspace.root, stage, id)
     try:
         record = read_json(error)
     except (FileNotFoundError, ValueError):  # a power failure may leave it empty
-        return _State("new")
-    return _State("error", record["attempts"]) if record["key"] == key else _State("new")
+        return TaskState("new")
+    return TaskState("error", record["attempts"]) if record["key"] == key else TaskState("new")
 
 
 def finished(folder: Path) -> dict[str, Any] | None:

@@ -116,6 +116,18 @@ def test_a_verdict_counts_on_the_next_run_without_decoding_again(edited) -> None
     assert [s["id"] for s in edited.rows("shots")] == [kept]
 
 
+def test_another_threshold_or_mode_changes_verdicts_without_decoding_again(edited, monkeypatch) -> None:
+    monkeypatch.setattr("flythrough.curate.scan.scan", None)  # whatever decodes would fail
+    off = {"duplicate": {"mode": "score"}, "still": {"mode": "off"}, "not_nature": {"mode": "off"}}
+    report = curate(edited, CurateConfig.model_validate({**CHEAP, "rules": off}))
+    assert (report.ran, report.errors) == (0, [])
+    assert "still" not in report.reasons
+    assert "duplicate" not in report.reasons
+    report = curate(edited, CurateConfig.model_validate({**CHEAP, "rules": {"short": {"min_s": 1000}}}))
+    assert (report.ran, report.rows, list(report.reasons)) == (0, 0, ["short"])
+    assert curate(edited).rows == 1
+
+
 def test_twice_is_byte_for_byte_the_same(edited, tmp_path) -> None:
     again = workspace_of(tmp_path, [edited / "acquire/film.mp4"])
     curate(again)

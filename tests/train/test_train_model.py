@@ -116,6 +116,22 @@ def test_spectral_norm_goes_on_in_training_and_stands_still_at_test_time() -> No
     assert torch.linalg.matrix_norm(kernel.flatten(1), 2).item() == pytest.approx(1, abs=1e-2)
 
 
+def test_what_was_seen_is_kept_in_part_and_holes_are_painted() -> None:
+    torch.manual_seed(0)
+    model = InfiniteNature(32, 64, base_width=2, style_size=4).eval()
+    keeping = InfiniteNature(32, 64, base_width=2, style_size=4, keep=0.75).eval()
+    keeping.load_state_dict(model.state_dict())
+    true, style = torch.rand(1, 4, 32, 64), torch.zeros(1, 4)
+    mask = torch.ones(1, 1, 32, 64)
+    mask[..., :20], mask[..., 20:40] = 0, 0.49
+    rendered = true * mask.sqrt()  # as the renderer does
+    painted, kept = (each.refine(rendered, mask, style) for each in (model, keeping))
+    assert torch.equal(kept[..., :20], painted[..., :20])
+    torch.testing.assert_close(kept, (1 - 0.75 * mask) * painted + 0.75 * mask * torch.where(mask > 0, true, 0))
+    with pytest.raises(ConfigError, match="keep"):
+        InfiniteNature(keep=1.0)
+
+
 @pytest.mark.parametrize("size", [(100, 256), (160, 250), (0, 64)])
 def test_sizes_that_are_no_multiples_of_32_are_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ConfigError):

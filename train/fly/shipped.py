@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def start_from(model: InfiniteNature, init: str) -> None:
     from ..model.native import load_checkpoint
 
     other = load_checkpoint(init_folder(init))
-    if other.trained != model.trained:
+    if replace(other.trained, keep=model.trained.keep) != model.trained:  # no weight depends on keep
         raise InputError(
             f"The model of train.init = {init} is {other.trained}, and {model.trained} is to be trained",
             remedy="Train at its size and width, or set train.init to none",

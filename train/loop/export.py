@@ -45,7 +45,7 @@ def export_state(state: Path, folder: Path) -> InfiniteNature:
     if broken:
         raise InputError(f"{state}: {broken[0]} is not finite in float16", remedy="Export an earlier state")
     chosen = json.loads(metadata["settings"])
-    shape = {name: chosen[name] for name in ("height", "width", "base_width", "style_size", "max_sobel")}
+    shape = {name: chosen[name] for name in ("height", "width", "base_width", "style_size", "max_sobel", "keep")}
     model = InfiniteNature(**shape).half()
     model.load_state_dict(tensors)
     record = {"step": int(metadata["step"]), "settings": chosen}

@@ -49,7 +49,12 @@ class Trainer:
         torch.manual_seed(settings.seed)
         device = crew.device
         generator = InfiniteNature(
-            settings.height, settings.width, settings.base_width, settings.style_size, settings.max_sobel
+            settings.height,
+            settings.width,
+            settings.base_width,
+            settings.style_size,
+            settings.max_sobel,
+            settings.keep,
         )
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device, self.dtype).train()

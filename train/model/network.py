@@ -36,6 +36,7 @@ class ModelConfig:
         base_width: channels at full resolution; 32 in the release.
         style_size: length of the style vector.
         max_sobel: steepness from which the renderer counts a surface as stretched; see :func:`render`.
+        keep: share of the rendered picture in the refined one where it was surely seen; 0 in the release.
     """
 
     height: int = 160
@@ -43,6 +44,7 @@ class ModelConfig:
     base_width: int = 32
     style_size: int = 256
     max_sobel: float = MAX_SOBEL
+    keep: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "base_width", "style_size"):
@@ -58,6 +60,8 @@ class ModelConfig:
             raise ConfigError(f"base_width is {self.base_width}", remedy="Give an even number; the release has 32")
         if not self.max_sobel > 0:
             raise ConfigError(f"max_sobel is {self.max_sobel}", remedy="Give a number above 0")
+        if not 0 <= self.keep < 1:
+            raise ConfigError(f"keep is {self.keep}", remedy="Give a share from 0 to below 1")
 
 
 class Step(NamedTuple):
@@ -134,6 +138,7 @@ class InfiniteNature(nn.Module):
         base_width: channels at full resolution.
         style_size: length of the style vector.
         max_sobel: steepness from which a surface counts as stretched; the release's, for 160 rows, by default.
+        keep: share of the rendered picture that :meth:`refine` keeps where it was seen; none by default.
     """
 
     def __init__(
@@ -143,9 +148,10 @@ class InfiniteNature(nn.Module):
         base_width: int = 32,
         style_size: int = 256,
         max_sobel: float = MAX_SOBEL,
+        keep: float = 0.0,
     ) -> None:
         super().__init__()
-        self.config = self.trained = ModelConfig(height, width, base_width, style_size, max_sobel)
+        self.config = self.trained = ModelConfig(height, width, base_width, style_size, max_sobel, keep)
         self.encoder = Encoder(self.config)
         self.generator = Generator(self.config)
 
@@ -181,7 +187,8 @@ class InfiniteNature(nn.Module):
                 f"style has shape {list(style.shape)}", remedy=f"Give {[len(rgbd), self.config.style_size]}"
             )
         condition = torch.cat([2 * rgbd - 1, mask], 1)
-        return self.generator(style, condition, kernels or normalise(self.generator, keep=self.training))
+        painted = self.generator(style, condition, kernels or normalise(self.generator, keep=self.training))
+        return blend(painted, rgbd, mask, self.config.keep) if self.config.keep else painted
 
     def render(
         self, rgbd: Rgbd, pose: Pose, intrinsics: Intrinsics, next_pose: Pose, next_intrinsics: Intrinsics
@@ -225,6 +232,16 @@ class InfiniteNature(nn.Module):
             )
         if not image.is_floating_point():
             raise InputError(f"{name} is {image.dtype}", remedy="Give floating-point values in [0, 1]")
+
+
+def blend(painted: Rgbd, rendered: Rgbd, mask: Mask, keep: float) -> Rgbd:
+    """The painted picture, with a share of the rendered one where it was seen.
+
+    What the network gets wrong in one step is then divided by about 1 / (1 - ``keep``) steps that see the same place,
+    so errors do not feed on themselves. The render is multiplied by its coverage, whose square is the mask.
+    """
+    share = keep * mask
+    return (1 - share) * painted + share * (rendered / mask.clamp_min(0.25).sqrt())
 
 
 def full(x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flythrough.cli.app import STAGE_HELP
+from flythrough.sample.videos import make_sample
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.inputs import remember_inputs
 from flythrough.workspace.stage import STAGES
@@ -102,6 +103,28 @@ def test_bad_files_are_named_one_by_one_and_the_run_exits_with_1(tmp_path: Path)
     assert all(error["remedy"] for error in report["errors"])
     rows = Workspace(tmp_path / "w").rows("errors")
     assert {Path(name).stem for name in inputs} == {row["id"].split("-")[0] for row in rows}
+
+
+def test_the_plan_names_what_a_change_would_run_and_runs_nothing(tmp_path: Path) -> None:
+    video, place = tmp_path / "flight.mp4", ("--workspace", str(tmp_path / "w"))
+    make_sample(tmp_path / "made", videos=1, seconds=1, width=192, height=128, seed=0)[0].rename(video)
+    assert flythrough("run", f"--input={video}", "--until=curate", *place).returncode in (0, 1)
+    files = sorted(path for path in (tmp_path / "w").rglob("*") if path.is_file())
+
+    def plan(*settings: str) -> dict[str, list[str]]:
+        done = flythrough("status", "--plan", "--json", *place, *(f"--set={each}" for each in settings))
+        assert done.returncode == 0, done.stderr
+        return {each["stage"]: each["would_run"] for each in json.loads(done.stdout)["stages"]}
+
+    found = plan()
+    assert (found["acquire"], found["curate"]) == ([], [])
+    (id,) = (row["id"] for row in Workspace(tmp_path / "w").rows("videos"))
+    assert plan("curate.working_px=200")["curate"] == [id]
+    for setting in ("curate.rules.still.min_travel_widths=0.5", "curate.rules.short.mode=off", "curate.time_limit_s=9"):
+        assert plan(setting)["curate"] == []
+    assert sorted(path for path in (tmp_path / "w").rglob("*") if path.is_file()) == files
+    shown = flythrough("status", *place, "--set=curate.working_px=200").stdout
+    assert f"curate: {id}" in shown
 
 
 def test_config_explains_itself(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""How well do checkpoints fly? Held against render-inpaint on islands of the sample world that none was trained on.
+
+    python benchmarks/train_flights.py CHECKPOINT ... --out FOLDER [--islands 2000 2008] [--autopilot 100]
+
+Prints PSNR of RGB along the recorded path at a few steps; with ``--autopilot N``, also ``fd_lite0`` of flights of N
+steps to the islands' own frames, in all and of their first and last 20 steps. Writes FOLDER/flights.json, and draws
+FOLDER/recorded.png and FOLDER/autopilot.png, a row a method and island.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from flythrough.evaluate.methods.baselines import RenderInpaint
+from flythrough.evaluate.metrics.features import load_extractor
+from flythrough.evaluate.metrics.fid import Reference
+from flythrough.scene.autopilot import Autopilot, FixedFlight, Flight
+from flythrough.train.data.islands import FRAMES, IslandClip, Take, _film_island
+from flythrough.train.fly.rollout import fly, to_image
+from flythrough.train.model.native import load_checkpoint
+
+COMPARED = (1, 5, 10, 20, 30, 59)
+SHOWN = (1, 3, 5, 10, 20, 30, 59)
+FAR = (1, 5, 10, 30, 60, 100, 200, 300)
+Frames = Iterator[np.ndarray]
+Fly = Callable[[np.ndarray, np.ndarray, Flight], Frames]  # start rgbd, intrinsics, where to
+
+
+def inpainting(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:
+    return RenderInpaint().generate(rgbd, lens, flight, 0)
+
+
+def ours(folder: Path, height: int, width: int, sky: bool) -> Fly:
+    model = load_checkpoint(folder).at_size(height, width)
+
+    def go(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:
+        return map(to_image, fly(model, torch.from_numpy(rgbd), lens, flight, None, sky=sky))
+
+    return go
+
+
+def filmed(seed: int, height: int, width: int, folder: Path) -> IslandClip:
+    take = Take(seed, "forward", 0, height, width)
+    if not take.file(folder).is_file():
+        _film_island([take], folder)
+    return IslandClip(take, folder)
+
+
+def psnr(made: np.ndarray, real: np.ndarray) -> float:
+    """Of 8-bit images, dB."""
+    return float(10 * np.log10(255**2 / np.mean((made.astype(float) - real) ** 2)))
+
+
+def follow(method: Fly, clip: IslandClip, height: int, width: int) -> tuple[list[float], list[np.ndarray]]:
+    """PSNR at each of :data:`COMPARED` along the recorded path, and the frames."""
+    cameras = clip.cameras
+    start = clip.rgbd(0, height, width)
+    path = FixedFlight(cameras.poses.astype(np.float64))
+    frames = [to_image(torch.from_numpy(start)), *islice(method(start, cameras.intrinsics[0], path), FRAMES - 1)]
+    real = [to_image(torch.from_numpy(clip.rgbd(step, height, width))) for step in COMPARED]
+    return [psnr(frames[step], image) for step, image in zip(COMPARED, real, strict=True)], frames
+
+
+def roam(method: Fly, clip: IslandClip, steps: int, height: int, width: int) -> list[np.ndarray]:
+    """The frames of one autopilot flight, the start first."""
+    cameras = clip.cameras
+    start = clip.rgbd(0, height, width)
+    pilot = Autopilot(cameras.intrinsics[0], cameras.poses[0].astype(np.float64))
+    return [to_image(torch.from_numpy(start)), *islice(method(start, cameras.intrinsics[0], pilot), steps)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoints", type=Path, nargs="*")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--islands", type=int, nargs=2, default=(2000, 2008), metavar=("FIRST", "END"))
+    parser.add_argument("--size", default="96x64", metavar="WIDTHxHEIGHT")
+    parser.add_argument("--autopilot", type=int, default=0, metavar="STEPS")
+    parser.add_argument("--sky", action="store_true", help="fly with sky correction")
+    given = parser.parse_args()
+    width, height = map(int, given.size.split("x"))
+    clips = [filmed(seed, height, width, given.out / "islands") for seed in range(*given.islands)]
+    methods = {"render-inpaint": inpainting}
+    methods |= {str(folder): ours(folder, height, width, given.sky) for folder in given.checkpoints}
+    extract = load_extractor("lite0") if given.autopilot else None
+    real = [to_image(torch.from_numpy(c.rgbd(i, height, width))) for c in clips for i in range(0, FRAMES, 3)]
+    reference = Reference.of_features(extract(np.stack(real))) if extract else None
+    rows, near, far = {}, [], []
+    for name, method in methods.items():
+        values, films = zip(*(follow(method, clip, height, width) for clip in clips), strict=True)
+        rows[name] = {f"psnr_{step}": float(v) for step, v in zip(COMPARED, np.mean(values, 0), strict=True)}
+        near += [np.concatenate([frames[step] for step in SHOWN], 1) for frames in films[:3]]
+        if extract and reference:
+            flights = [roam(method, clip, given.autopilot, height, width) for clip in clips]
+            features = np.stack([extract(np.stack(frames[1:])) for frames in flights])
+            for key, part in (("fd", features), ("fd_first_20", features[:, :20]), ("fd_last_20", features[:, -20:])):
+                rows[name][key] = reference.distance_of(part.reshape(-1, features.shape[-1]))
+            shown = [step for step in FAR if step <= given.autopilot]
+            far += [np.concatenate([frames[step] for step in shown], 1) for frames in flights[:4]]
+        print(name, *(f"{key} {value:.2f}" for key, value in rows[name].items()), flush=True)
+    for name, pictures in (("recorded", near), ("autopilot", far)):
+        if pictures:
+            cv2.imwrite(str(given.out / f"{name}.png"), np.concatenate(pictures)[..., ::-1])
+    (given.out / "flights.json").write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
