@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,7 +77,9 @@ def protocol_film(workspace: WorkspaceOption = Path("sample-workspace")) -> None
     held = Workspace(workspace)
     if held.has("clips"):
         raise InputError(f"{workspace} has clips already", remedy="Name a fresh --workspace")
-    for row in film_sample_clips(held):
+    with held.locked():
+        filmed = film_sample_clips(held)
+    for row in filmed:
         print(f"{row['id']}: {row['frame_count']} frames")
 
 
@@ -181,6 +184,7 @@ def score(
     device: DeviceOption = "auto",
 ) -> None:
     """Score frames that anyone made; missing or wrong frames are refused by name."""
+    from flythrough.cli.tools import existing
     from flythrough.errors import InputError
     from flythrough.networks.device import pick
     from flythrough.results.schema import write_result
@@ -194,13 +198,15 @@ def score(
 
     if name in BUILT_IN:
         raise InputError(f"{name} is the name of a baseline", remedy="Choose another --name")
-    source = _source(workspace, protocol)
     settings = Settings(device=str(pick(device)), inception=inception)
     spec = Spec(name=name, about="frames handed in", citation=citation, handed_in=True)
-    result = score_loose(spec, source, frames, settings) if loose else run(spec, source, frames, settings, {})
-    if out is not None:
-        write_result(result, out)
-    file = out or keep(Workspace(workspace), result)
+    held = existing(workspace) if out is None else Workspace(workspace)
+    with held.locked() if out is None else nullcontext():  # from the start: a refusal after hours would lose them
+        source = _source(workspace, protocol)
+        result = score_loose(spec, source, frames, settings) if loose else run(spec, source, frames, settings, {})
+        if out is not None:
+            write_result(result, out)
+        file = out or keep(held, result)
     rows = [
         [v.metric, v.step, number(v.value), number(v.low), number(v.high), v.n, number(v.floor), _yes(v.ranked)]
         for v in result.values
@@ -226,4 +232,5 @@ def report(workspace: WorkspaceOption = Path("workspace")) -> None:
     rows = [row for row in held.rows("results") if row["results_file"]]
     if not rows:
         raise InputError(f"{workspace} has no results", remedy="Run: flythrough evaluate")
-    print(update_report(held, rows))
+    with held.locked():
+        print(update_report(held, rows))

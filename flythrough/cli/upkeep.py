@@ -1,4 +1,4 @@
-"""Commands that keep a workspace in order: verify."""
+"""Commands that keep a workspace in order: verify, gc."""
 
 from __future__ import annotations
 
@@ -52,3 +52,29 @@ def verify(
             )
     if check.findings and not repair:
         raise typer.Exit(1)
+
+
+@app.command()
+def gc(
+    workspace: WorkspaceOption = Path("workspace"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Remove outputs of earlier settings and what dead attempts left; nothing that is current."""
+    from ..workspace.upkeep.collect import garbage, remove
+
+    held = existing(workspace)
+    with held.locked():
+        found, unknown = garbage(held)
+        if not dry_run:
+            remove(held, found)
+    total = sum(each.bytes for each in found)
+    if json_:
+        folders = [asdict(each) for each in found]
+        print(json.dumps({"folders": folders, "bytes": total, "kept_whole": unknown, "removed": not dry_run}))
+        return
+    for each in found:
+        print(f"{each.bytes:>14,}  {each.path}  ({each.why})")
+    if unknown:
+        print(f"Kept whole, as their last run was by an earlier version: {', '.join(unknown)}")
+    print(f"{'Would remove' if dry_run else 'Removed'} {len(found)} folders, {total / 1e6:,.1f} MB")

@@ -146,6 +146,7 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
+_BATCH = 10_000  # rows that are held as Python objects at a time
 _WRITERS = {"videos": "acquire", "shots": "curate", "clips": "sfm", "checkpoints": "train", "results": "evaluate"}
 
 
@@ -218,21 +219,34 @@ class Workspace:
 
     def rows(self, table: str) -> list[Row]:
         """A table as dicts, nulls as None, in the order written."""
+        return list(self.scan(table))
+
+    def scan(self, table: str, columns: Sequence[str] | None = None) -> Iterator[Row]:
+        """The rows of a table one after the other, in little memory.
+
+        Args:
+            table: its name.
+            columns: names of those wanted; all by default.
+
+        Raises:
+            InputError: the file is not this table.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = self.table_file(table)
         if not path.exists():
-            return []
+            return
         try:
-            found = pq.ParquetFile(path).read()
+            with pq.ParquetFile(path) as file:
+                expected = schema_of(table)
+                if not file.schema_arrow.remove_metadata().equals(expected):
+                    wrong = sorted(set(map(str, file.schema_arrow)) ^ set(map(str, expected)))
+                    raise InputError(f"{path} has another schema ({'; '.join(wrong)})", remedy=_rerun(table))
+                for batch in file.iter_batches(_BATCH, columns=None if columns is None else list(columns)):
+                    yield from batch.to_pylist()
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"{path} is not a Parquet table: {error}", remedy=_rerun(table)) from error
-        expected = schema_of(table)
-        if not found.schema.remove_metadata().equals(expected):
-            wrong = sorted(set(map(str, found.schema)) ^ set(map(str, expected)))
-            raise InputError(f"{path} has another schema ({'; '.join(wrong)})", remedy=_rerun(table))
-        return found.to_pylist()
 
     def write(self, table: str, rows: Sequence[Row]) -> None:
         """Publish a table. Columns left out are null; a wrong type or an unknown column is refused."""

@@ -19,12 +19,13 @@ from ..errors import FlythroughError
 from .addresses import RedactingFormatter
 from .catalog import TABLES, Row, Workspace, plain, to_json
 from .executor import Executor, InlineExecutor, RayExecutor
-from .files import disk_errors, publish_folder, read_json, recover_folder, write_json, write_manifest
+from .files import disk_errors, publish_folder, read_json, recover_folder, write_json, write_manifest, write_text
 from .progress import bar
 from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage
 
 TASK_FILE = "task.json"  # in every published folder: the key and the outcome
 PARTIAL = ".partial"  # in every stage's folder: attempts that are under way
+_TASKS = ".tasks"  # in every stage's folder: which tasks its runs had
 _OUTCOME_PARTS = {part.name for part in fields(Outcome)}
 
 
@@ -66,6 +67,7 @@ def run_stage(
     states = {id: task_state(workspace, stage.name, id, keys[id]) for id in tasks}
     wanted = ("new", "error") if retry_errors else ("new",)
     todo = [id for id, state in states.items() if state.name in wanted]
+    _note_tasks(workspace, stage.name, "started", keys)
     if stage.in_process and not isinstance(executor, RayExecutor):
         executor = InlineExecutor()
     if not stage.resumable:
@@ -245,7 +247,22 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
     report.seconds, report.cpu_seconds = round(report.seconds, 3), round(report.cpu_seconds, 3)
     summary = {**vars(report), "errors": len(errors)}
     write_json(workspace / stage.name / "summary.json", summary)
+    _note_tasks(workspace, stage.name, "published", keys)
     return report
+
+
+def _note_tasks(workspace: Workspace, stage: str, what: str, keys: dict[str, str]) -> None:
+    """Note the folders of a run's tasks, for :func:`known_tasks`: what ``flythrough gc`` must keep."""
+    names = "".join(f"{Path(published_folder(stage, id, key)).name}\n" for id, key in keys.items())
+    write_text(workspace / stage / _TASKS / f"{what}.txt", names, durable=False)
+
+
+def known_tasks(workspace: Workspace, stage: str) -> set[str] | None:
+    """Names of the task folders of the stage's last run, and of the last that published tables; None if unknown."""
+    notes = [workspace / stage / _TASKS / f"{what}.txt" for what in ("started", "published")]
+    if not notes[0].is_file():
+        return None
+    return {name for note in notes if note.is_file() for name in note.read_text(encoding="utf-8").splitlines()}
 
 
 def _write_rows(workspace: Workspace, table: str, stage: str, rows: Iterable[Row]) -> None:

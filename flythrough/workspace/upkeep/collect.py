@@ -1,0 +1,85 @@
+"""Removing what nothing refers to any more: outputs of earlier settings, and what dead attempts left."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..catalog import TABLES, TEXT, Workspace
+from ..pipeline import PARTIAL, known_tasks
+from ..stage import STAGES, load_stage
+from .verify import published_folders
+
+_NAMED = re.compile(rf"\b((?:{'|'.join(STAGES)})/[^/\"]+\.[0-9a-f]{{8}})(?=[/\"]|$)")
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """A folder that can go.
+
+    Attributes:
+        path: relative to the workspace.
+        bytes: what its removal frees: files that have no other name (hard link).
+        why: what it was.
+    """
+
+    path: str
+    bytes: int
+    why: str
+
+
+def garbage(workspace: Workspace) -> tuple[list[Garbage], list[str]]:
+    """What can go.
+
+    Kept is every folder that a row of a table names, and every folder of a task that the stage's last run had, whether
+    or not it came to its end.
+
+    Args:
+        workspace: held with ``Workspace.locked``.
+
+    Returns:
+        The garbage, and the stages of which nothing is known, as their last run was by an earlier version: all of
+        theirs is kept.
+    """
+    named = {name for table in TABLES for name in _named(workspace, table)}
+    current = {stage: known_tasks(workspace, stage) for stage in STAGES}
+    found = []
+    for stage, _, folder in published_folders(workspace):
+        path = f"{stage}/{folder.name}"
+        known = current[stage]
+        if known is not None and folder.name not in known and path not in named:
+            found.append(Garbage(path, _size(folder), "of earlier settings or inputs"))
+    for stage in STAGES:
+        resumed = current[stage] if load_stage(stage).resumable else set()
+        for folder in sorted((workspace / stage / PARTIAL).glob("*")):
+            if resumed is not None and folder.name not in resumed:
+                found.append(Garbage(f"{stage}/{PARTIAL}/{folder.name}", _size(folder), "of a dead attempt"))
+    unknown = [stage for stage, known in current.items() if known is None and (workspace / stage).is_dir()]
+    return found, unknown
+
+
+def remove(workspace: Workspace, found: list[Garbage]) -> None:
+    """Remove garbage. A published folder is renamed first, so that a kill leaves no half of it."""
+    for each in found:
+        place = workspace / each.path
+        aside = workspace / Path(each.path).parts[0] / PARTIAL / f"{place.name}.garbage"
+        if place.parent != aside.parent:
+            aside.parent.mkdir(exist_ok=True)
+            place = place.rename(aside)
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+
+def _named(workspace: Workspace, table: str) -> Iterator[str]:
+    columns = [name for name, column in TABLES[table].items() if column.type == TEXT]
+    for row in workspace.scan(table, columns):
+        for text in row.values():
+            if text and "/" in text:
+                yield from _NAMED.findall(text)
+
+
+def _size(folder: Path) -> int:
+    files = [path.lstat() for path in [folder, *folder.rglob("*")] if not path.is_dir()]
+    return sum(stat.st_size for stat in files if stat.st_nlink == 1)
