@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 
 class _Acquire(Stage):
-    def key(self, task: Task, config: Section) -> str:
+    def key_maker(self, config: Section) -> Callable[[Task], str]:
+        """As any stage's, over the settings that a task's result depends on."""
+        assert isinstance(config, AcquireConfig)
+        return lambda task: self._key(task, config)
+
+    def _key(self, task: Task, config: AcquireConfig) -> str:
         """As any stage's, over the settings that this task's result depends on.
 
         Where an entry was listed and how it is fetched change no result, so a longer list or a slower rate runs
         nothing again; nor do rules run a file again that they do not apply to.
         """
-        assert isinstance(config, AcquireConfig)
         rules, kind = _rules(task, config), task.inputs["kind"]
         values: dict[str, Section | int | None] = {"verify": config.verify, "rules": rules}
         if kind != "file":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.catalog import TABLES, Workspace
 from flythrough.workspace.files import content_key, sha256_of
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
@@ -19,19 +19,15 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
     """A task a shot, and one for the folder of photos if there is one."""
     if config.images is None or workspace.has("shots"):
         workspace.require("videos", "shots")
-    videos = {row["id"]: row for row in workspace.rows("videos")}
-    clips = {row["id"]: row for row in workspace.rows("clips")}
-    for shot in workspace.rows("shots"):
-        video = videos[shot["video_id"]]
-        inputs: dict[str, Any] = {
-            "shot": {name: value for name, value in shot.items() if name != "measures"},
-            "video": {name: video[name] for name in ("id", "path", "sha256", "url", "width", "height")},
-        }
+    videos = {row["id"]: row for row in workspace.scan("videos", ("id", "path", "sha256", "url", "width", "height"))}
+    clips = [row["id"] for row in workspace.scan("clips", ("id",))]
+    for shot in workspace.scan("shots", [name for name in TABLES["shots"] if name != "measures"]):
+        inputs: dict[str, Any] = {"shot": shot, "video": videos[shot["video_id"]]}
         for name in ("overlay_file", "camera_file"):
             if shot[name]:
                 inputs[f"{name}_sha256"] = sha256_of(workspace / shot[name])
         if shot["camera_file"]:
-            inputs["clip"] = next((i for i, c in clips.items() if Path(shot["camera_file"]).stem == i), shot["id"])
+            inputs["clip"] = next((id for id in clips if Path(shot["camera_file"]).stem == id), shot["id"])
         yield Task(shot["id"], inputs)
     if config.images is not None:
         yield photo_task(config.images)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +147,8 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
-_BATCH = 10_000  # rows that are held as Python objects at a time
+_BATCH = 10_000  # rows that are read at a time
+_PIECE = 50_000  # rows that are written at a time
 _WRITERS = {"videos": "acquire", "shots": "curate", "clips": "sfm", "checkpoints": "train", "results": "evaluate"}
 
 
@@ -248,24 +250,21 @@ class Workspace:
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"{path} is not a Parquet table: {error}", remedy=_rerun(table)) from error
 
-    def write(self, table: str, rows: Sequence[Row]) -> None:
-        """Publish a table. Columns left out are null; a wrong type or an unknown column is refused."""
+    def write(self, table: str, rows: Iterable[Row]) -> None:
+        """Publish a table, in pieces. Columns left out are null; a wrong type or an unknown column is refused."""
         import pyarrow.parquet as pq
 
-        columns = TABLES[table]
-        for row in rows:
-            if unknown := sorted(set(row) - set(columns)):
-                raise AssertionError(f"{table}.parquet has no column {', '.join(unknown)}")
-            for name, column in columns.items():
-                if not column.nullable and row.get(name) is None:
-                    raise AssertionError(f"{table}.{name} is null in row {row.get('id')}")
-        with publish(self.table_file(table)) as scratch:
-            pq.write_table(_arrow(rows, schema_of(table)), scratch)
+        schema, left = schema_of(table), iter(rows)
+        with publish(self.table_file(table)) as scratch, pq.ParquetWriter(scratch, schema) as writer:
+            while piece := list(islice(left, _PIECE)):
+                for row in piece:
+                    _check_row(table, row)
+                writer.write_table(_arrow(piece, schema))
 
     def replace_stage(self, table: str, stage: str, rows: Iterable[Row]) -> None:
         """Replace one stage's rows of a table that stages share (``drops``, ``errors``)."""
-        kept = [row for row in self.rows(table) if row["stage"] != stage]
-        self.write(table, [*kept, *rows])
+        kept = (row for row in self.scan(table) if row["stage"] != stage)
+        self.write(table, chain(kept, rows))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -285,13 +284,20 @@ class Workspace:
             yield
 
 
+def _check_row(table: str, row: Row) -> None:
+    columns = TABLES[table]
+    if not row.keys() <= columns.keys():
+        raise AssertionError(f"{table}.parquet has no column {', '.join(sorted(set(row) - set(columns)))}")
+    for name, column in columns.items():
+        if not column.nullable and row.get(name) is None:
+            raise AssertionError(f"{table}.{name} is null in row {row.get('id')}")
+
+
 def _arrow(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     """Rows as an Arrow table, by way of JSON: to convert Python objects, even none, Arrow loads pandas (0.2 s)."""
     import pyarrow as pa
     from pyarrow.json import ParseOptions, ReadOptions, read_json
 
-    if not rows:
-        return pa.Table.from_batches([], schema=schema)
     text = "\n".join(json.dumps(row, allow_nan=False, default=plain) for row in rows).encode()
     whole = ReadOptions(block_size=len(text) + 1)
     absent_is_null = pa.schema([field.with_nullable(True) for field in schema])

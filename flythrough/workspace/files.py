@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -176,8 +176,20 @@ def check_manifest(folder: Path) -> tuple[dict[str, str], int, int]:
 
 def content_key(*parts: Any) -> str:
     """SHA-256 over JSON-able parts, hex; equal parts give equal keys on every machine."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return key_of_texts(map(key_text, parts))
+
+
+_KEY_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def key_text(part: Any) -> str:
+    """A part of a key as text, for :func:`key_of_texts`: what many keys have in common is written out once."""
+    return _KEY_JSON.encode(part)
+
+
+def key_of_texts(texts: Iterable[str]) -> str:
+    """The :func:`content_key` of parts that are text already."""
+    return hashlib.sha256(f"[{','.join(texts)}]".encode()).hexdigest()
 
 
 def _fsync(path: Path) -> None:

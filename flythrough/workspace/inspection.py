@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InputError
 from .catalog import TABLES, Row, Workspace
 from .files import read_json
-from .pipeline import task_state
+from .pipeline import Listing, task_state
 from .stage import STAGES, Section, load_stage
 
 
@@ -23,8 +24,8 @@ def funnel(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
         summary = workspace / name / "summary.json"
         if summary.is_file():
             stages.append({"stage": name, **read_json(summary)})
-    drops = Counter((row["stage"], row["reason"]) for row in workspace.rows("drops"))
-    errors = Counter((row["stage"], row["kind"]) for row in workspace.rows("errors"))
+    drops = Counter((row["stage"], row["reason"]) for row in workspace.scan("drops", ("stage", "reason")))
+    errors = Counter((row["stage"], row["kind"]) for row in workspace.scan("errors", ("stage", "kind")))
     return {"stages": stages, "drops": _listed(drops), "errors": _listed(errors)}
 
 
@@ -33,7 +34,7 @@ def _listed(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
     return [{"stage": stage, "reason": reason, "count": count} for (stage, reason), count in order]
 
 
-def plan(workspace: Workspace, config: dict[str, Section]) -> list[dict[str, Any]]:
+def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] = STAGES) -> list[dict[str, Any]]:
     """What a run with these settings would do, stage by stage, and that without doing it.
 
     Verdicts (curate's and acquire's rules, splits, standings) are made anew from finished tasks on every run, which
@@ -46,13 +47,14 @@ def plan(workspace: Workspace, config: dict[str, Section]) -> list[dict[str, Any
     """
     stages: list[dict[str, Any]] = []
     upstream: list[str] = []
-    for name in STAGES:
+    for name in only:
         stage, section = load_stage(name), config[name]
         entry: dict[str, Any] = {"stage": name, "tasks": 0, "would_run": [], "in_error": [], "after": list(upstream)}
+        there, key_of = Listing.of(workspace, name), stage.key_maker(section)
         try:
             for task in stage.tasks(workspace, section):
                 entry["tasks"] += 1
-                state = task_state(workspace, name, task.id, stage.key(task, section)).name
+                state = task_state(workspace, name, task.id, key_of(task), there).name
                 if state != "done":
                     entry["would_run" if state == "new" else "in_error"].append(task.id)
         except InputError as error:

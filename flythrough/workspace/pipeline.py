@@ -9,8 +9,8 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage
 
 TASK_FILE = "task.json"  # in every published folder: the key and the outcome
 PARTIAL = ".partial"  # in every stage's folder: attempts that are under way
+_ERRORS = ".errors"  # in every stage's folder: why tasks failed
 _TASKS = ".tasks"  # in every stage's folder: which tasks its runs had
 _OUTCOME_PARTS = {part.name for part in fields(Outcome)}
 
@@ -59,40 +60,51 @@ def run_stage(
             unless it is Ray.
         retry_errors: of the tasks tried before, run those in error again. Without it they stay in error.
     """
-    keys = {}
-    tasks = {}
-    for task in stage.tasks(workspace, config):
-        assert task.id not in tasks, f"{stage.name} has two tasks called {task.id}"
-        tasks[task.id], keys[task.id] = task, stage.key(task, config)
-    states = {id: task_state(workspace, stage.name, id, keys[id]) for id in tasks}
+    keys: dict[str, str] = {}
+    there = Listing.of(workspace, stage.name)
+    todo = _Calls(stage.name, workspace.root, config)
     wanted = ("new", "error") if retry_errors else ("new",)
-    todo = [id for id, state in states.items() if state.name in wanted]
+    key_of = stage.key_maker(config)
+    for task in stage.tasks(workspace, config):
+        assert task.id not in keys, f"{stage.name} has two tasks called {task.id}"
+        keys[task.id] = key = key_of(task)
+        state = task_state(workspace, stage.name, task.id, key, there)
+        if state.name in wanted:
+            todo.add(task, key, state.attempts + 1)
     _note_tasks(workspace, stage.name, "started", keys)
     if stage.in_process and not isinstance(executor, RayExecutor):
         executor = InlineExecutor()
     if not stage.resumable:
         shutil.rmtree(workspace / stage.name / PARTIAL, ignore_errors=True)  # of attempts that were killed
-    config_json = config.model_dump_json()  # once: lists of inputs can be long
-    calls = [
-        (
-            stage.name,
-            str(workspace.root),
-            config_json,
-            asdict(tasks[id]),
-            keys[id],
-            states[id].attempts + 1,
-        )
-        for id in todo
-    ]
     with bar(stage.name, len(todo), "task") as advance:
-        for index, failure in executor.run(run_task, calls, stage.resources(config)):
+        for index, failure in executor.run(run_task, todo, stage.resources(config)):
             if failure is not None:
-                record = {"key": keys[todo[index]], "attempts": calls[index][-1], **encodable(asdict(failure))}
-                write_json(_error_file(workspace.root, stage.name, todo[index]), record, durable=False)
+                *_, task_dict, key, attempt = todo[index]
+                record = {"key": key, "attempts": attempt, **encodable(asdict(failure))}
+                write_json(_error_file(workspace.root, stage.name, task_dict["id"]), record, durable=False)
             advance()
     report = _publish(stage, workspace, config, keys)
     report.ran = len(todo)
     return report
+
+
+class _Calls(Sequence[tuple[Any, ...]]):
+    """The arguments of :func:`run_task` for each task left to do; tasks as JSON, a quarter of the memory of dicts."""
+
+    def __init__(self, stage: str, root: Path, config: Section) -> None:
+        self._common = stage, str(root), config.model_dump_json()  # once: lists of inputs can be long
+        self._own: list[tuple[bytes, str, int]] = []
+
+    def add(self, task: Task, key: str, attempt: int) -> None:
+        text = json.dumps({"id": task.id, "inputs": task.inputs, "hints": task.hints}, ensure_ascii=True)
+        self._own.append((text.encode(), key, attempt))
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+    def __getitem__(self, index: Any) -> Any:
+        task, key, attempt = self._own[index]
+        return (*self._common, json.loads(task), key, attempt)
 
 
 def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, Any], key: str, attempt: int) -> None:
@@ -178,17 +190,38 @@ class TaskState:
     attempts: int = 0
 
 
-def task_state(workspace: Workspace, stage: str, id: str, key: str) -> TaskState:
+_NEW = TaskState("new")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Names in a stage's folder and in that of its errors: a look at each of a million tasks costs more."""
+
+    names: frozenset[str]
+    errors: frozenset[str]
+
+    @classmethod
+    def of(cls, workspace: Workspace, stage: str) -> Listing:
+        """The names as they are now, after what a killed run had put aside is back in its place."""
+        folder = workspace / stage
+        for aside in folder.glob(".*.old"):
+            recover_folder(folder / aside.name.removeprefix(".").removesuffix(".old"))
+        found = [frozenset(os.listdir(each)) if each.is_dir() else frozenset() for each in (folder, folder / _ERRORS)]
+        return cls(*found)
+
+
+def task_state(workspace: Workspace, stage: str, id: str, key: str, there: Listing) -> TaskState:
     """What became of a task under a key."""
-    record = finished(workspace / published_folder(stage, id, key))
+    published = published_folder(stage, id, key)
+    record = finished(workspace / published) if published.rpartition("/")[2] in there.names else None
     if record is not None:
         return TaskState("error" if record["outcome"]["errors"] else "done", record["attempts"])
-    error = _error_file(workspace.root, stage, id)
-    try:
-        record = read_json(error)
-    except (FileNotFoundError, ValueError):  # a power failure may leave it empty
-        return TaskState("new")
-    return TaskState("error", record["attempts"]) if record["key"] == key else TaskState("new")
+    if f"{id}.json" in there.errors:
+        with suppress(FileNotFoundError, ValueError):  # a power failure may leave it empty
+            record = read_json(_error_file(workspace.root, stage, id))
+            if record["key"] == key:
+                return TaskState("error", record["attempts"])
+    return _NEW
 
 
 def finished(folder: Path) -> dict[str, Any] | None:
@@ -203,7 +236,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 
 def _error_file(root: Path, stage: str, id: str) -> Path:
-    return root / stage / ".errors" / f"{id}.json"
+    return root / stage / _ERRORS / f"{id}.json"
 
 
 def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str, str]) -> Report:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from .catalog import Row, Workspace
-from .files import content_key
+from .files import key_of_texts, key_text
 
 STAGES = ("acquire", "curate", "sfm", "train", "evaluate", "leaderboard")  # in the order data flows
 
@@ -128,7 +128,12 @@ class Stage:
 
     def key(self, task: Task, config: Section) -> str:
         """What the task's result depends on, as one hash; equal keys are never computed twice."""
-        return content_key(self.name, self.version, config.keyed(), task.id, task.inputs)
+        return self.key_maker(config)(task)
+
+    def key_maker(self, config: Section) -> Callable[[Task], str]:
+        """:meth:`key` of many tasks; what their keys have in common is written out once."""
+        prefix = ",".join(map(key_text, (self.name, self.version, config.keyed())))
+        return lambda task: key_of_texts((prefix, key_text(task.id), key_text(task.inputs)))
 
 
 def load_stage(name: str) -> Stage:

@@ -1,0 +1,60 @@
+"""Tables of many rows are written and read in pieces, and what is left to do is told without a look at each task."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from flythrough.workspace import catalog, pipeline
+from flythrough.workspace.catalog import Row, Workspace
+from flythrough.workspace.executor import InlineExecutor
+from flythrough.workspace.pipeline import run_stage
+from flythrough.workspace.stage import Job, Outcome, Section, Stage, Task
+
+
+def drops(count: int) -> Iterator[Row]:
+    return ({"id": f"d{n}", "stage": "curate", "reason": "shaky", "values": "{}"} for n in range(count))
+
+
+def test_a_table_is_written_in_pieces_and_read_back_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "_PIECE", 100)
+    workspace = Workspace(tmp_path)
+    workspace.write("drops", drops(250))
+    assert pq.ParquetFile(workspace.table_file("drops")).num_row_groups == 3
+    assert workspace.rows("drops") == list(drops(250))
+    workspace.replace_stage("drops", "sfm", [{**row, "stage": "sfm"} for row in drops(2)])
+    assert [row["stage"] for row in workspace.scan("drops", ["stage"])] == ["curate"] * 250 + ["sfm"] * 2
+
+
+def test_a_scan_holds_a_piece_at_a_time(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.write("drops", drops(200_000))
+    tracemalloc.start()
+    count = sum(row["reason"] == "shaky" for row in workspace.scan("drops"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 200_000
+    assert peak < 25e6  # all rows as dicts are 80 MB
+
+
+def test_tasks_that_never_ran_cost_no_look_at_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Path] = []
+    plain = pipeline.finished
+    monkeypatch.setattr(pipeline, "finished", lambda folder: looked.append(folder) or plain(folder))
+
+    def run(job: Job, config: Section) -> Outcome:
+        return Outcome(drops=[{"id": job.task.id, "reason": "dull", "values": {}}])
+
+    def tasks(workspace: Workspace, config: Section) -> list[Task]:
+        return [Task(str(n), {}) for n in range(count)]
+
+    stage = Stage("curate", 1, "shots", Section, tasks, run)
+    monkeypatch.setattr(pipeline, "load_stage", lambda name: stage)
+    for count, old in ((3, 0), (5, 3)):
+        looked.clear()
+        report = run_stage(stage, Workspace(tmp_path), Section(), InlineExecutor())
+        assert (report.ran, len(looked)) == (count - old, old + count)  # what was there, then all for the tables
