@@ -11,6 +11,7 @@ from typing import Any
 
 from flythrough.workspace.catalog import Row
 from flythrough.workspace.files import write_json, write_text
+from flythrough.workspace.printing import csv_cell
 from flythrough.workspace.stage import Outcome
 
 from .sources.camera_files import GivenClip, Index
@@ -53,7 +54,7 @@ def write_coverage(outcome: Outcome, index: Index, folder: Path) -> None:
     names = ("clip", "file", "split", "video", "url", "state", "listed", "frames", "missing_us", "why")
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({k: csv_cell(v) if isinstance(v, str) else v for k, v in line.items()} for line in lines)
     write_text(folder / "coverage.csv", text.getvalue())
     states = ("whole", "partial", "missing")
     splits = {split: {state: found[state] for state in states} for split, found in sorted(counts.items())}

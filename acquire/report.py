@@ -12,6 +12,7 @@ from typing import Any
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import read_json, write_text
+from flythrough.workspace.printing import csv_cell, from_csv_cell
 
 from .sources.entries import Entry
 
@@ -48,7 +49,7 @@ def report(workspace: Workspace) -> tuple[list[dict[str, str]], dict[str, Any]]:
         )
     outcomes = _outcomes(workspace)
     with open(file, encoding="utf-8", newline="") as text:
-        lines = [{**entry, **outcomes[entry["id"]]} for entry in csv.DictReader(text)]
+        lines = [{**entry, **outcomes[from_csv_cell(entry["id"])]} for entry in csv.DictReader(text)]
     coverage = workspace / "acquire" / "coverage.json"
     counts: dict[str, Any] = {
         "entries": len(lines),
@@ -93,10 +94,5 @@ def _csv(columns: tuple[str, ...], lines: Iterable[dict[str, str]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in line.items()} for line in lines)
+    writer.writerows({name: csv_cell(value) for name, value in line.items()} for line in lines)
     return text.getvalue()
-
-
-def _cell(text: str) -> str:
-    """Text that a spreadsheet shows and does not compute: titles and list lines come from strangers."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

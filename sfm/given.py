@@ -23,6 +23,8 @@ from .poses.register import track_between
 from .poses.scene import LOOSE_PX, Lens, Scene, adjust, scene_of
 from .rules import FewPoints
 
+LENS_TOLERANCE = 0.02  # of the focal length and of the picture's size: sizes are rounded to whole pixels
+
 
 def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
     """Add frames and disparity to a given clip; it keeps its id."""
@@ -41,6 +43,8 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
         width=(crop["crop_right"] - crop["crop_left"]) / video["width"],
         height=(crop["crop_bottom"] - crop["crop_top"]) / video["height"],
     )
+    if figures := other_lens(intrinsics, *footage.size):
+        return drop(job, "lens_not_supported", **figures)
     cameras = Cameras(url, cameras.timestamps_us[found], intrinsics, cameras.poses[found])
     keyframes = choose_keyframes(picture_motion(footage), footage.times_us, config.keyframes)
     scene = triangulate(footage, cameras, keyframes, config)
@@ -49,6 +53,25 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
         return drop(job, "cameras_do_not_fit", **figures)
     context = Context(job, footage, shot["video_id"], url, figures)
     return context.publish([scene], config, clip_id=job.task.inputs["clip"])
+
+
+def other_lens(intrinsics: Float[np.ndarray, "n 4"], width: int, height: int) -> dict[str, float] | None:
+    """Figures of a lens that a clip cannot hold: one focal length, square pixels and a centred axis are all it has.
+
+    Args:
+        intrinsics: fx, fy, cx, cy of each frame, normalised, of the cropped frames.
+        width: pixels of the frames.
+        height: as ``width``.
+    """
+    fx, fy, cx, cy = np.median(intrinsics, axis=0)
+    figures = {
+        "aspect": float(fy * height / (fx * width)),
+        "center_x": float(cx),
+        "center_y": float(cy),
+        "zoom": float(intrinsics[:, 0].max() / intrinsics[:, 0].min()),
+    }
+    wrong = (figures["aspect"] - 1, cx - 0.5, cy - 0.5, figures["zoom"] - 1)
+    return {name: round(value, 4) for name, value in figures.items()} if np.abs(wrong).max() > LENS_TOLERANCE else None
 
 
 def centered_crop(shot: Row, width: int, height: int) -> dict[str, int]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.printing import csv_cell, from_csv_cell
 
 from ..config import CurateConfig
 from .verdicts import Verdict, append_verdicts, read_verdicts
@@ -121,7 +122,8 @@ class Review:
         writer.writerow(CSV_COLUMNS)
         for item in self.items.values():
             verdict = self.verdicts.get(item.id, Verdict(item.id, ""))
-            writer.writerow([item.id, item.rule or "kept", verdict.verdict, verdict.reason, verdict.time])
+            cells = [item.id, item.rule or "kept", verdict.verdict, verdict.reason, verdict.time]
+            writer.writerow(map(csv_cell, cells))
         return text.getvalue()
 
     def from_csv(self, text: str) -> int:
@@ -135,7 +137,8 @@ class Review:
             raise InputError("The CSV has no columns id and verdict", remedy="Export one to see the format")
         fresh = []
         for number, line in enumerate(reader, start=2):
-            verdict = Verdict(line["id"], line["verdict"], line.get("reason") or "", line.get("time") or "")
+            cells = {name: from_csv_cell(line.get(name) or "") for name in ("id", "verdict", "reason", "time")}
+            verdict = Verdict(**cells)
             if not verdict.verdict:
                 continue
             if verdict.id not in self.items or verdict.verdict not in ("accept", "reject"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import secrets
 import socket
@@ -101,8 +102,9 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
 
     async def verdict(request: Request) -> Response:
         body = await _json(request)
-        review.record([str(body["id"])], str(body["verdict"]), str(body.get("reason", "")))
-        return JSONResponse({"summary": review.summary(), "item": _as_json(review.items[body["id"]], review)})
+        id = str(body["id"])
+        review.record([id], str(body["verdict"]), str(body.get("reason", "")))
+        return JSONResponse({"summary": review.summary(), "item": _as_json(review.items[id], review)})
 
     async def export(request: Request) -> Response:
         headers = {"content-disposition": 'attachment; filename="verdicts.csv"'}
@@ -125,7 +127,8 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         Route("/verdicts.csv", export),
         Route("/import", load, methods=["POST"]),
     ]
-    handlers = dict.fromkeys((FlythroughError, KeyError, ValueError), refused)
+    wrong = (FlythroughError, KeyError, ValueError, OverflowError, RecursionError, csv.Error)  # whatever was sent
+    handlers = dict.fromkeys(wrong, refused)
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token, port)
 
 
@@ -139,7 +142,8 @@ def serve(review: Review, port: int, announce: Any) -> None:
         port = listener.getsockname()[1]
         token = secrets.token_urlsafe(24)
         app = make_app(review, token, port)
-        settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        limits = {"timeout_keep_alive": 5, "timeout_graceful_shutdown": 2}  # Ctrl-C waits for no half-sent request
+        settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", **limits)
         listener.listen()
         announce(f"http://127.0.0.1:{port}/?token={token}")
         uvicorn.Server(settings).run(sockets=[listener])

@@ -144,6 +144,8 @@ def _code() -> dict[str, Any]:
             return None
         return found.stdout.strip() if found.returncode == 0 else None
 
+    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return {"version": __version__, "commit": None, "dirty": None}  # a repository around it is not its own
     changed = git("status", "--porcelain", "--untracked-files=no")
     return {
         "version": __version__,

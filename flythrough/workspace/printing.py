@@ -5,6 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of a formula
+
+
+def csv_cell(text: str) -> str:
+    """The text, safe as a cell of a CSV file that a spreadsheet opens: an apostrophe goes before what would be run."""
+    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+
+
+def from_csv_cell(cell: str) -> str:
+    """The text that :func:`csv_cell` made the cell from; other cells as they are."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
+
 
 def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"

@@ -51,7 +51,7 @@ def from_network(clip: PosedClip, config: DisparityConfig) -> Disparities:
 def settle(fits: list[Fit], reasons: list[str | None], config: DisparityConfig) -> list[Fit]:
     """Replace refused fits by the clip's median one, or refuse the clip."""
     refused = [reason for reason in reasons if reason]
-    if len(refused) > config.max_refused * len(fits):
+    if len(refused) > config.max_refused * len(fits) or len(refused) == len(fits):  # of none there is no median
         raise FitRefused(
             f"The network's disparity fits the points in only {len(fits) - len(refused)} of {len(fits)} frames "
             f"(first reason: {refused[0]})",
