@@ -43,8 +43,8 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
         width=(crop["crop_right"] - crop["crop_left"]) / video["width"],
         height=(crop["crop_bottom"] - crop["crop_top"]) / video["height"],
     )
-    if figures := other_lens(intrinsics, *footage.size):
-        return drop(job, "lens_not_supported", **figures)
+    if lens := other_lens(intrinsics, *footage.size):
+        return drop(job, "lens_not_supported", **lens)
     cameras = Cameras(url, cameras.timestamps_us[found], intrinsics, cameras.poses[found])
     keyframes = choose_keyframes(picture_motion(footage), footage.times_us, config.keyframes)
     scene = triangulate(footage, cameras, keyframes, config)

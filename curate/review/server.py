@@ -142,8 +142,8 @@ def serve(review: Review, port: int, announce: Any) -> None:
         port = listener.getsockname()[1]
         token = secrets.token_urlsafe(24)
         app = make_app(review, token, port)
-        limits = {"timeout_keep_alive": 5, "timeout_graceful_shutdown": 2}  # Ctrl-C waits for no half-sent request
-        settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", **limits)
+        settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        settings.timeout_graceful_shutdown = 2  # Ctrl-C waits for no half-sent request
         listener.listen()
         announce(f"http://127.0.0.1:{port}/?token={token}")
         uvicorn.Server(settings).run(sockets=[listener])
