@@ -149,13 +149,17 @@ def generate(
     from flythrough.results.methods import Setting
 
     from .generation.generate import generate as run
-    from .methods.registry import find_specs
+    from .methods.registry import NEEDS_CHECKPOINT, find_specs
+    from .protocols.leakage import refuse_trained_on
 
     source = _source(workspace, protocol)
     header = source.protocol.header
     steps = max(header.generation.steps, header.view_synthesis.longest)
-    setting = Setting(header.name, header.height, header.width, steps, str(pick(device)), _checkpoint(workspace))
-    print(run(find_specs([method])[0], source, out, setting, time_limit))
+    spec, checkpoint = find_specs([method])[0], _checkpoint(workspace)
+    if checkpoint is not None and NEEDS_CHECKPOINT in spec.needs:
+        refuse_trained_on(source, checkpoint)
+    setting = Setting(header.name, header.height, header.width, steps, str(pick(device)), checkpoint)
+    print(run(spec, source, out, setting, time_limit))
 
 
 def _source(workspace: Path, protocol: str):  # type: ignore[no-untyped-def]

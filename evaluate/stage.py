@@ -144,6 +144,7 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
 
     from .generation.generate import generate
     from .methods.registry import NEEDS_CHECKPOINT, REAL, MethodFailure
+    from .protocols.leakage import refuse_trained_on
     from .scoring.score import score
 
     if spec.name == REAL:
@@ -154,6 +155,7 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
         if row is None:
             raise MethodFailure("there is no checkpoint in the workspace", remedy="Run: flythrough train")
         checkpoint, weights = job.workspace / row["path"], {"method": row["sha256"]}
+        refuse_trained_on(source, checkpoint)
     header = source.protocol.header
     steps = max(header.generation.steps, header.view_synthesis.longest)
     setting = Setting(header.name, header.height, header.width, steps, settings.device, checkpoint)

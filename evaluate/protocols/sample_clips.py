@@ -35,13 +35,15 @@ def _clips_of(video: Path, workspace: Workspace) -> list[Row]:
     images = [frame.image for frame in decode(video)]
     with np.load(video.with_suffix(".npz")) as archive:
         return [
-            _write_clip(f"{video.stem}_{shot['index']:02d}", video, shot, images, archive, workspace)
+            _write_clip(
+                f"{video.stem}_{shot['index']:02d}", video, shot, images, archive, workspace, truth["world_seed"]
+            )
             for shot in truth["shots"]
             if shot["usable"] and shot["box"] == [0, 0, truth["width"], truth["height"]]
         ]
 
 
-def _write_clip(id: str, video: Path, shot: Row, images: list, archive, workspace: Workspace) -> Row:  # type: ignore[no-untyped-def]
+def _write_clip(id: str, video: Path, shot: Row, images: list, archive, workspace: Workspace, island: int) -> Row:  # type: ignore[no-untyped-def]
     import cv2
 
     chosen = range(shot["start_frame"], shot["end_frame"])
@@ -61,5 +63,6 @@ def _write_clip(id: str, video: Path, shot: Row, images: list, archive, workspac
     return {
         "id": id, "shot_id": id, "video_id": video.stem, "split": "test", "frame_count": len(chosen),
         "camera_file": f"{relative}/{CAMERA_FILE}", "folder": relative, "width": width, "height": height, "steps": 1,
-        "scale": 1.0, "disparity": "truth", "sha256": sha256_of_folder(folder), "measures": to_json({}),
+        "scale": 1.0, "disparity": "truth", "sha256": sha256_of_folder(folder),
+        "measures": to_json({"island": island}),
     }  # fmt: skip

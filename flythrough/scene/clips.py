@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Clip:
         self.id: str = row["id"]
         self.video_id: str = row["video_id"]
         self.split: str = row["split"]
+        self.sha256: str = row.get("sha256") or ""
+        self.island: int | None = json.loads(row.get("measures") or "{}").get("island")  # of the sample world
         self.steps: int = row["steps"]  # take every steps-th frame to fly at the training speed
         self.height: int = row["height"]
         self.width: int = row["width"]

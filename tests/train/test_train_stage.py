@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 
 from flythrough.errors import ConfigError, InputError
+from flythrough.scene.clips import load_clips
+from flythrough.scene.trained_on import TrainedOn, read_trained_on
 from flythrough.train.config import Settings, TrainConfig, resolve
-from flythrough.train.loop.worker import training_clips
+from flythrough.train.data.islands import takes
+from flythrough.train.fly.shipped import shipped_checkpoint
+from flythrough.train.loop.worker import trained_on, training_clips
 from flythrough.train.model.native import load_checkpoint
 from flythrough.train.report import write_report
 from flythrough.train.stage import STAGE
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.executor import InlineExecutor
-from flythrough.workspace.files import sha256_of_folder
+from flythrough.workspace.files import read_json, sha256_of_folder
 from flythrough.workspace.pipeline import run_stage
 from tests.clip_factory import make_workspace
 
@@ -59,6 +63,25 @@ def test_a_run_leaves_a_checkpoint_its_row_and_a_page(workspace: Workspace) -> N
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
     assert run(workspace)["ran"] == 0  # finished: nothing is trained again
     assert run(workspace, workers=2, log_every=5)["ran"] == 0
+
+
+def test_a_checkpoint_records_what_it_and_its_start_were_trained_on(workspace: Workspace, tmp_path: Path) -> None:
+    checkpoint = workspace / workspace.rows("checkpoints")[0]["path"]
+    clips = [row for row in workspace.rows("clips") if row["split"] == "train"]
+    own = read_trained_on(checkpoint)
+    assert own == TrainedOn(
+        {row["id"]: row["sha256"] for row in clips}, frozenset(row["video_id"] for row in clips)
+    )  # fmt: skip
+    TrainedOn({"before": "b"}, islands=frozenset([100_000])).write(tmp_path)
+    after = trained_on(Settings(init=str(tmp_path)), load_clips(workspace, "train"))
+    assert after == own | TrainedOn({"before": "b"}, islands=frozenset([100_000]))
+
+
+def test_the_model_in_the_package_says_which_islands_it_has_seen() -> None:
+    settings = read_json(shipped_checkpoint() / "model.json")["settings"]
+    seeds = {take.seed for take in takes(settings["islands"], settings["height"], settings["width"])}
+    history = read_trained_on(shipped_checkpoint())
+    assert (settings["data"], history) == ("islands", TrainedOn({}, islands=frozenset(seeds)))
 
 
 def test_the_same_run_elsewhere_gives_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ class IslandClip(Clip):
         self.take = take
         row = {"id": take.id, "video_id": f"island-{take.seed}", "split": "train", "steps": 1}
         super().__init__(folder, {**row, "height": take.height, "width": take.width})
+        self.island = take.seed
         with np.load(take.file(folder)) as archive:
             self._rgbd: Float[np.ndarray, "n 4 h w"] = archive["rgbd"]  # uint8 colours would do; disparity would not
             poses, intrinsics = archive["poses"], archive["intrinsics"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from flythrough.errors import InputError
+from flythrough.scene.trained_on import read_trained_on
 
 from ..model.native import save_checkpoint
 from ..model.network import InfiniteNature
@@ -50,4 +51,6 @@ def export_state(state: Path, folder: Path) -> InfiniteNature:
     model.load_state_dict(tensors)
     record = {"step": int(metadata["step"]), "settings": chosen}
     save_checkpoint(folder, model, record)
+    if (history := read_trained_on(state.parent)) is not None:
+        history.write(folder)
     return model

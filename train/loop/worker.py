@@ -16,6 +16,7 @@ import torch
 
 from flythrough.errors import FlythroughError
 from flythrough.scene.clips import Clip, load_clips
+from flythrough.scene.trained_on import TrainedOn, read_trained_on
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import read_json, write_json
 
@@ -24,6 +25,7 @@ from ..data.islands import film_islands
 from ..data.replay import ReplaySchedule
 from ..data.sequences import Sequences
 from ..data.shards import load_shards
+from ..fly.shipped import init_folder
 from .crew import Crew
 from .session import STOPPED, Session
 
@@ -64,6 +66,9 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> dict[str, A
         replay=_replay(settings, crew.size),
         cache_mb=settings.cache_mb,
     )
+    history = trained_on(settings, sequences.clips)
+    if crew.leads:
+        history.write(folder)  # for an export of a run that goes on
     session = Session(settings, sequences, folder, crew)
     session.run()
     figures = {
@@ -77,7 +82,21 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> dict[str, A
     if crew.leads:
         record = {"step": session.state.step, "settings": settings.model_dump(mode="json"), **figures}
         save_checkpoint(folder / CHECKPOINT, session.trainer.mean, record)
+        history.write(folder / CHECKPOINT)
     return figures
+
+
+def trained_on(settings: Settings, clips: Sequence[Clip]) -> TrainedOn:
+    """What a model has seen once it is trained on ``clips``, with what the one it starts from had seen."""
+    own = TrainedOn(
+        {clip.id: clip.sha256 for clip in clips if clip.island is None},
+        frozenset(clip.video_id for clip in clips if clip.island is None),
+        frozenset(clip.island for clip in clips if clip.island is not None),
+    )
+    if settings.init == "none":
+        return own
+    before = read_trained_on(init_folder(settings.init))
+    return own if before is None else own | before
 
 
 def _replay(settings: Settings, processes: int) -> ReplaySchedule | None:
