@@ -7,7 +7,7 @@ DEMO := demo
 SPLITS := --set sfm.splits.validation=0
 STAGES := flythrough acquire curate sfm train evaluate leaderboard
 
-.PHONY: demo test lint bench ship-model clean
+.PHONY: demo test test-faults lint bench ship-model clean
 
 demo: .venv/ready
 	$(BIN)/flythrough sample $(DEMO)/videos --videos 4 --seconds 8 --size 640x360 --seed 0
@@ -23,6 +23,12 @@ test: .venv/ready
 	echo "== ground floor"; \
 	$(BIN)/python -m pytest -q tests $(ROOMS:%=--ignore=tests/%) || failed=1; \
 	exit $$failed
+
+# What takes longer: kill -9 at 60 random moments over all stages, and tables of 1,000,000 shots.
+test-faults: .venv/ready
+	$(BIN)/python -m pytest -q tests/faults tests/hostile
+	$(BIN)/python benchmarks/fault_campaign.py --kills 60
+	$(BIN)/python benchmarks/workspace_scale.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from .rules import Duplicate, Rules
 def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outcome:
     """Split all measured shots into rows and drops; given shots are kept, whatever the rules say."""
     verdicts = read_verdicts(workspace.root)
-    decided = Outcome(errors=list(outcome.errors), others=dict(outcome.others))
+    decided = Outcome(drops=list(outcome.drops), errors=list(outcome.errors), others=dict(outcome.others))
     judged = _by_rules(outcome.rows, config.rules)
     for row in outcome.rows:
         measures, (reason, scored), failure = judged[row["id"]]

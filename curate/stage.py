@@ -51,6 +51,8 @@ def run(job: Job, config: CurateConfig) -> Outcome:
         video, config, given_us=spans, hand_over=lambda shot: write_pictures(job.folder, id_of(shot), shot.pictures)
     )
     outcome = Outcome()
+    if not found.shots:  # black from end to end, say
+        outcome.drops.append({"id": job.task.id, "reason": "no_shot", "values": {}})
     for number, shot in enumerate(found.shots):
         id = id_of(shot)
         top, left, bottom, right = shot.box

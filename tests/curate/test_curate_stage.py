@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,20 @@ import pytest
 from flythrough.curate import shots
 from flythrough.curate.config import CurateConfig
 from flythrough.curate.decode import glimpses
+from flythrough.curate.review.listing import load_items
 from flythrough.curate.review.verdicts import Verdict, append_verdicts
 from flythrough.curate.rules import NoParallax, Rules
 from flythrough.curate.scan import scan
 from flythrough.curate.stage import STAGE
 from flythrough.errors import InputError
 from flythrough.media.video_reader import Upright, frames, open_video, timed
-from flythrough.media.video_writer import ffmpeg_path
+from flythrough.media.video_writer import VideoWriter, ffmpeg_path
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.config import load_config
 from flythrough.workspace.executor import InlineExecutor
 from flythrough.workspace.files import sha256_of
-from flythrough.workspace.pipeline import Report, run_stage
+from flythrough.workspace.pipeline import Report, run_stage, run_stages
 from tests.curate.curate_edits import Edit, pan, scenery
 
 # What made footage cannot be: nature. The rule is for the tests on real footage.
@@ -360,3 +363,16 @@ def test_a_scan_leaves_opencvs_threads_as_they_were(edited: Workspace) -> None:
     finally:
         cv2.setNumThreads(before)
     assert set(seen) == {1}
+
+
+def test_a_black_video_is_a_drop(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with VideoWriter(tmp_path / "in" / "black.mp4", width=64, height=48, fps=Fraction(24)) as writer:
+        for _ in range(48):
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+    settings = [f"acquire.inputs={json.dumps([str(tmp_path / 'in')])}"]
+    workspace = Workspace(tmp_path / "w")
+    reports = list(run_stages(workspace, load_config(None, settings), InlineExecutor(), until="curate"))
+    assert [(report.dropped, report.errors) for report in reports] == [(0, []), (1, [])]
+    assert [row["reason"] for row in workspace.rows("drops")] == ["no_shot"]
+    assert load_items(workspace, CurateConfig())[0].rule == "no_shot"
