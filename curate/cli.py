@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,11 @@ def review(
     elif import_ is not None:
         if not import_.is_file():
             raise InputError(f"{import_} is not a file", remedy="Check --import")
-        print(f"{data.from_csv(import_.read_text(encoding='utf-8'))} new verdicts; apply them with: flythrough curate")
+        try:
+            taken = data.from_csv(import_.read_text(encoding="utf-8"))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"{import_} is not a CSV file in UTF-8: {error}", remedy="Export one to see") from error
+        print(f"{taken} new verdicts; apply them with: flythrough curate")
     else:
         _serve(data, port, open_)
 

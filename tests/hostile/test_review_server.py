@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from flythrough.curate.cli import review
 from flythrough.curate.config import CurateConfig
 from flythrough.curate.review.listing import Review
 from flythrough.curate.review.server import make_app
+from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace, to_json
 
 HOST = "127.0.0.1:8123"
@@ -80,6 +82,13 @@ def test_cells_are_no_formulas_and_come_back_as_they_were(client: TestClient, re
     client.post("/verdict", json={"id": SHOT, "verdict": "accept"}, headers=POST)
     client.post("/import", content=text.encode(), headers=POST)
     assert client.get("/shots", headers=POST).json()["items"][0]["reason"] == reason
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"id,verdict\n" + b"x" * 200_000])
+def test_a_file_that_is_no_csv_is_an_error_with_a_remedy(workspace: Workspace, tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "v.csv").write_bytes(body)
+    with pytest.raises(InputError, match="not a CSV file"):
+        review(workspace.root, import_=tmp_path / "v.csv")
 
 
 def test_idle_connections_keep_nobody_out_and_ctrl_c_ends_it(workspace: Workspace) -> None:
