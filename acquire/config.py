@@ -94,6 +94,10 @@ class AcquireConfig(Section):
     """Get videos and know exactly what could not be had."""
 
     inputs: tuple[str, ...] = Field(default=(), description="files, folders, URLs, lists, ytsearchN:WORDS")
+    link_inputs: bool = Field(
+        default=False,
+        description="hard-link local files instead of copying them: saves the space, but edits in place reach them",
+    )
     camera_files: Path | None = Field(default=None, description="folder of RealEstate10K / ACID camera files")
     sources: tuple[Source, ...] = Field(default=(), description="further places that videos come from")
     rules: Rules = Rules()

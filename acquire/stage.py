@@ -100,13 +100,13 @@ def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Out
 
 
 def _local(job: Job, config: AcquireConfig) -> Outcome:
-    from .fetch.store import Provenance, place, tools
+    from .fetch.store import Provenance, copy, place, tools
     from .verify.integrity import check_readable
 
     source = Path(job.task.hints["path"])
     check_readable(source)
     video = job.folder / f"video{source.suffix.lower()}"
-    place(source, video)
+    (place if config.link_inputs else copy)(source, video)
     return _examined(job, config, video, str(source), Provenance(tools=tools()))
 
 

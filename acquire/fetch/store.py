@@ -94,6 +94,20 @@ def place(source: Path, target: Path) -> None:
             _copy(source, target)
 
 
+_FICLONE = 0x40049409  # linux/fs.h: share a file's blocks until one of the two is written to
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file: as a clone that takes no space where the file system has those (Btrfs, XFS), else byte by byte."""
+    with disk_errors(target):
+        target.unlink(missing_ok=True)
+        try:
+            with open(source, "rb") as old, open(target, "wb") as new:
+                fcntl.ioctl(new, _FICLONE, old.fileno())
+        except OSError:
+            _copy(source, target)
+
+
 def _copy(source: Path, target: Path) -> None:
     try:
         shutil.copyfile(source, target)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flythrough.workspace.executor import LocalExecutor
+from flythrough.workspace.files import sha256_of
 from tests.acquire.acquire_world import acquire, ffmpeg, kinds, make_video, tables
 from tests.acquire.http_server import Page, Server, serve
 
@@ -43,7 +44,7 @@ def test_a_good_file(films: Path, tmp_path: Path) -> None:
     assert Fraction(row["fps_num"], row["fps_den"]) == Fraction(30000, 1001)
     assert row["duration_us"] == 1_001_000
     assert (row["rotation"], row["pixel_format"], row["variable_frame_rate"]) == (0, "yuv420p", False)
-    assert (tmp_path / row["path"]).samefile(films / "good.mp4")  # a hard link
+    assert not (tmp_path / row["path"]).samefile(films / "good.mp4")  # an edit in place must not reach it
     assert row["sha256"] in (tmp_path / "CITATIONS.md").read_text()
 
 
@@ -158,3 +159,13 @@ def test_tables_are_the_same_from_worker_processes(films: Path, tmp_path: Path, 
         ).read_bytes()
     one, many = ({row["id"]: {**row, "fetched": ""} for row in tables(tmp_path / w)["videos"]} for w in ("one", "many"))
     assert one == many
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_an_edit_of_an_input_in_place_reaches_the_workspace_only_where_it_is_linked(tmp_path: Path, link: bool) -> None:
+    film = make_video(tmp_path / "a.mp4")
+    acquire(tmp_path / "w", inputs=[str(film)], link_inputs=link)
+    (row,) = tables(tmp_path / "w")["videos"]
+    with open(film, "r+b") as file:
+        file.write(b"edited")
+    assert (sha256_of(tmp_path / "w" / row["path"]) == row["sha256"]) is not link
