@@ -1,4 +1,4 @@
-"""Extra commands of this stage: ``flythrough review``, ``flythrough curate boundaries FILE``."""
+"""Extra commands of this stage: ``flythrough review``, ``flythrough curate boundaries`` and ``score``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add the stage's commands to the command line."""
     app.command()(review)
     stage.command()(boundaries)
+    stage.command()(score)
 
 
 def review(
@@ -83,3 +84,15 @@ def boundaries(
     for t in found:
         end_us = times_us[min(t.end, len(times_us) - 1)]
         print(f"{t.start},{t.end},{times_us[min(t.start, len(times_us) - 1)]},{end_us},{t.kind}")
+
+
+def score(
+    labels: Annotated[Path, typer.Option(help="CSV file: video, start, end (seconds), verdict (keep, drop, unsure).")],
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Workspace folder.")] = Path("workspace"),
+) -> None:
+    """Print precision, recall and F1 of curation against labels, and what each rule dropped."""
+    from .score.figures import summary
+    from .score.labels import match, read_labels
+    from .score.spans import spans_of
+
+    print("\n".join(summary(match(read_labels(labels), spans_of(workspace)))))

@@ -1,0 +1,1 @@
+"""Curation against labels: precision, recall, and which rule errs where."""
