@@ -57,6 +57,13 @@ class Settings(Section):
         0.0, ge=0, le=1, description="Share of a batch that goes on from the model's own last pictures; 0 = none"
     )
     replay_age: int = Field(56, ge=1, description="Longest flight of a sequence that goes on, steps")
+    roam: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of a batch, of those that go on, that the autopilot flies: only the discriminators judge it",
+    )
+    roam_age: int = Field(100, ge=1, description="Longest flight of the autopilot, steps")
     replay_from: int = Field(0, ge=0, description="Optimiser step at which sequences begin to go on")
     replay_decay: float = Field(
         8.0, gt=0, description="Steps flown after which the L1 distance weighs half: it is divided by 1 + age / this"
@@ -70,6 +77,11 @@ class Settings(Section):
     perceptual_weight: float = Field(0.01, ge=0, description="Weight of the perceptual distance")
     perceptual: Literal["auto", "vgg19", "lite0"] = Field(
         "auto", description="Network of the perceptual distance; auto is VGG-19 where its weights are here, else Lite0"
+    )
+    texture_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the difference in texture (Gram matrices), far flights too: against stripes",
     )
     gradient_weight: float = Field(
         0.0, ge=0, description="Weight of the difference in slope of disparity, at four scales: against grain"
@@ -128,6 +140,8 @@ class Settings(Section):
             raise ValueError(f"unroll_start is {self.unroll_start}, over unroll = {self.unroll}")
         if self.micro_batch and self.batch % self.micro_batch:
             raise ValueError(f"micro_batch is {self.micro_batch}, which does not divide batch = {self.batch}")
+        if self.roam > self.replay:
+            raise ValueError(f"roam is {self.roam}, over replay = {self.replay}, of which it is a part")
         if self.data == "shards" and not self.shards:
             raise ValueError("data = shards needs shards, the glob of the .tar files")
         return self

@@ -63,6 +63,16 @@ class Autopilot:
         self._down = world_from_cam[:, 1]
         self._look = self._move = world_from_cam[:, 2]
 
+    @property
+    def course(self) -> Float[np.ndarray, "3 3"]:
+        """Position, view direction and heading, in the world's axes: set on another pilot, it goes on from there."""
+        return np.stack([self._position, self._look, self._move])
+
+    @course.setter
+    def course(self, course: Float[np.ndarray, "3 3"]) -> None:
+        self._position, self._look, self._move = _finite(course, (3, 3), "course")
+        self.pose = look_along(self._position, self._look, self._down)
+
     def next_pose(self, disparity: Any, steer: Steer = (0.0, 0.0)) -> Pose:
         """Fly one step.
 

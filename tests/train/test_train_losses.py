@@ -9,7 +9,7 @@ import torch
 
 from flythrough.errors import MissingWeights
 from flythrough.train.loop.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
-from flythrough.train.loop.perceptual import perceptual_distance
+from flythrough.train.loop.perceptual import content_distance, perceptual_distance, texture_distance
 from flythrough.train.model.discriminator import Discriminators, split
 
 
@@ -73,7 +73,11 @@ def test_spectral_norm_bounds_the_discriminators_kernels() -> None:
 
 def test_the_offline_perceptual_distance_sees_structure_and_passes_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    distance = perceptual_distance("lite0", torch.device("cpu"))
+    network = perceptual_distance("lite0", torch.device("cpu"))
+
+    def distance(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        return content_distance(network.maps(predicted), network.maps(truth)).mean()
+
     truth = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 12), (64, 96), mode="bilinear")
     noisy = (truth + 0.05 * torch.randn_like(truth)).requires_grad_()
     assert distance(truth, truth).item() == 0
@@ -83,6 +87,22 @@ def test_the_offline_perceptual_distance_sees_structure_and_passes_gradients(mon
     loss.backward()
     assert noisy.grad is not None
     assert noisy.grad.abs().sum() > 0
+
+
+def test_texture_ignores_where_things_are_and_sees_stripes() -> None:
+    torch.manual_seed(0)
+    network = perceptual_distance("lite0", torch.device("cpu"))
+    picture = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 24), (64, 96), mode="bilinear")
+    stripes = (picture + 0.1 * torch.sin(torch.arange(96) * 1.5)).clamp(0, 1)
+
+    def distances(other: torch.Tensor) -> tuple[float, float]:
+        maps = network.maps(other), network.maps(picture)
+        return content_distance(*maps).item(), texture_distance(*maps).item()
+
+    moved, striped = distances(picture.roll(32, -1)), distances(stripes)
+    assert moved[0] > striped[0]
+    assert striped[1] > 2 * moved[1]
+    assert texture_distance(network.maps(picture), network.maps(picture)).item() == 0
 
 
 def test_vgg_is_never_replaced_in_silence(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

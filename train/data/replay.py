@@ -25,11 +25,13 @@ class Flight:
         takeoff: optimiser step of its first sequence.
         age: steps of the method flown before this sequence.
         length: steps of the method of the whole flight.
+        roams: whether the autopilot steers it, off the recorded path.
     """
 
     takeoff: int
     age: int
     length: int
+    roams: bool = False
 
 
 class ReplaySchedule:
@@ -37,9 +39,11 @@ class ReplaySchedule:
 
     Args:
         share: of the places, from the end of the batch, that go on from own pictures.
+        roam: of the places, the last of ``share``, that the autopilot steers.
         batch: places of the batch, of one process.
         processes: how many train together.
-        max_age: longest flight, in steps of the method.
+        max_age: longest flight along a recorded path, in steps of the method.
+        roam_age: longest flight of the autopilot.
         start: optimiser step from which flights last longer than one sequence.
         unroll_at: T at an optimiser step.
         seed: of the flights' lengths.
@@ -49,15 +53,18 @@ class ReplaySchedule:
         self,
         *,
         share: float,
+        roam: float = 0.0,
         batch: int,
         processes: int = 1,
         max_age: int,
+        roam_age: int = 1,
         start: int,
         unroll_at: Callable[[int], int],
         seed: int,
     ) -> None:
         self.first_place = round((1 - share) * batch * processes)
-        self.max_age, self.start, self.unroll_at, self.seed = max_age, start, unroll_at, seed
+        self.first_roaming = round((1 - roam) * batch * processes)
+        self.max_age, self.roam_age, self.start, self.unroll_at, self.seed = max_age, roam_age, start, unroll_at, seed
         self._flights: dict[int, range] = {}  # by place, the optimiser steps of the flight asked for last
 
     def flight(self, step: int, place: int) -> Flight:
@@ -75,17 +82,19 @@ class ReplaySchedule:
             steps.start,
             age=sum(map(self.unroll_at, range(steps.start, step))),
             length=sum(map(self.unroll_at, steps)),
+            roams=place >= self.first_roaming and step >= self.start,
         )
 
     def _take_off(self, place: int, step: int) -> range:
         # Uniform lengths: old pictures are as common as young ones that have some way to go.
         random = np.random.default_rng([self.seed, step, place, 2])
-        longest = max(1, self.max_age // self.unroll_at(step))
+        age = self.roam_age if place >= self.first_roaming else self.max_age
+        longest = max(1, age // self.unroll_at(step))
         return range(step, step + int(random.integers(1, longest + 1)))
 
 
 class ReplayMemory:
-    """The last picture of every place; part of the training state.
+    """The last picture of every place, and the autopilot's last course; part of the training state.
 
     Args:
         batch: places of this process.
@@ -94,12 +103,14 @@ class ReplayMemory:
 
     def __init__(self, batch: int, shape: tuple[int, int, int]) -> None:
         self.rgbd: Float[Tensor, "b 4 h w"] = torch.zeros(batch, *shape)
+        self.courses: Float[Tensor, "b 3 3"] = torch.zeros(batch, 3, 3, dtype=torch.float64)
 
     def starts(self, recorded: Float[Tensor, "b 4 h w"], age: Float[Tensor, "b"]) -> Float[Tensor, "b 4 h w"]:
         """Where each sequence starts: the recorded frame at age 0, else the model's own last picture."""
         own = self.rgbd.to(recorded)
         return torch.where((age > 0)[:, None, None, None], own, recorded)
 
-    def keep(self, last: Float[Tensor, "b 4 h w"]) -> None:
-        """Remember the pictures that the sequences ended with."""
+    def keep(self, last: Float[Tensor, "b 4 h w"], courses: Float[Tensor, "b 3 3"]) -> None:
+        """Remember the pictures and courses that the sequences ended with."""
         self.rgbd = last.detach().float().cpu()
+        self.courses = courses

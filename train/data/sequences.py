@@ -18,11 +18,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flythrough.errors import InputError
+from flythrough.scene.autopilot import Autopilot
 from flythrough.scene.clips import Clip
 from flythrough.scene.geometry import compose, flip_intrinsics, flip_pose, invert
 
 from .color_jitter import Tint
-from .replay import Flight, ReplaySchedule
+from .replay import Flight, ReplayMemory, ReplaySchedule
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Pick:
     stride: int
     flipped: bool
     age: int = 0  # steps flown before; over 0, the sequence goes on from the model's own picture
+    roams: bool = False  # the autopilot flies it, and the frames are of its start: real ones, and no truth
     tint: Tint | None = None
 
 
@@ -42,7 +44,8 @@ class Batch:
     """Sequences of T + 1 frames. Poses are relative to each sequence's first frame.
 
     ``takeoff`` is the recorded frame that each sequence's flight began with, and ``age`` the steps flown since; where
-    that is 0, ``takeoff`` is the sequence's first frame.
+    that is 0, ``takeoff`` is the sequence's first frame. Where ``roams`` is 1 the autopilot flies instead, on from
+    ``courses``, and the frames are no truth.
     """
 
     clips: tuple[str, ...]
@@ -52,6 +55,8 @@ class Batch:
     intrinsics: Float[Tensor, "b t 4"]
     takeoff: Float[Tensor, "b 4 h w"]
     age: Float[Tensor, "b"]
+    roams: Float[Tensor, "b"]
+    courses: Float[Tensor, "b 3 3"]
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -61,17 +66,28 @@ class Batch:
         parts = [slice(k, k + size) for k in range(0, len(self), size)]
         return [Batch(*(getattr(self, field.name)[part] for field in fields(self))) for part in parts]
 
-    def start_from(self, rgbd: Float[Tensor, "b 4 h w"]) -> Batch:
-        """The batch with other first pictures."""
-        return replace(self, rgbd=torch.cat([rgbd[:, None], self.rgbd[:, 1:]], 1))
+    def go_on(self, memory: ReplayMemory) -> Batch:
+        """The batch with the model's own last pictures and courses, where a flight goes on."""
+        first = memory.starts(self.rgbd[:, 0], self.age)
+        courses = torch.where((self.age > 0).cpu()[:, None, None], memory.courses, self.courses)
+        return replace(self, rgbd=torch.cat([first[:, None], self.rgbd[:, 1:]], 1), courses=courses)
 
     def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Batch:
         """The batch on a device."""
-        move = [
-            (x.pin_memory() if device.type == "cuda" else x).to(device, dtype, non_blocking=True)
-            for x in (self.rgbd, self.poses, self.intrinsics, self.takeoff, self.age)
-        ]
-        return Batch(self.clips, self.picks, *move)
+
+        def moved(x: Tensor) -> Tensor:
+            pinned = x.pin_memory() if device.type == "cuda" and x.device.type == "cpu" else x
+            return pinned.to(device, dtype, non_blocking=True)
+
+        return replace(
+            self,
+            rgbd=moved(self.rgbd),
+            poses=moved(self.poses),
+            intrinsics=moved(self.intrinsics),
+            takeoff=moved(self.takeoff),
+            age=moved(self.age),
+            roams=moved(self.roams),
+        )
 
 
 class Sequences:
@@ -138,19 +154,20 @@ class Sequences:
         number = int(random.integers(self._ends[-1]))
         clip = int(np.searchsorted(self._ends, number, side="right"))
         start = number - (int(self._ends[clip - 1]) if clip else 0)
-        last = len(self.clips[clip]) - 1
-        stride = max(1, min(self.strides[clip], last // flight.length))
-        start = min(start, last - stride * flight.length)
+        last, length = len(self.clips[clip]) - 1, self.unroll if flight.roams else flight.length
+        stride = max(1, min(self.strides[clip], last // length))
+        start = min(start, last - stride * length)
         flipped = bool(self.flip and random.random() < 0.5)
         tint = Tint.draw(random, self.color_jitter) if self.color_jitter else None
-        return Pick(clip, start + stride * flight.age, stride, flipped, flight.age, tint)
+        here = start if flight.roams else start + stride * flight.age
+        return Pick(clip, here, stride, flipped, flight.age, flight.roams, tint)
 
     def load(self, pick: Pick, unroll: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """RGBD ``[t, 4, h, w]``, poses ``[t, 3, 4]`` relative to the first, intrinsics ``[t, 4]``, and the RGBD
         ``[4, h, w]`` of the flight's first frame; float32."""
         clip = self.clips[pick.clip]
         indices = [pick.start + pick.stride * k for k in range(unroll + 1)]
-        takeoff = pick.start - pick.stride * pick.age
+        takeoff = pick.start if pick.roams else pick.start - pick.stride * pick.age
         rgbd = np.stack([self._frame(pick.clip, index) for index in (takeoff, *indices)]).astype(np.float32)
         if pick.tint is not None:
             rgbd[:, :3] = pick.tint.apply(rgbd[:, :3])
@@ -238,8 +255,9 @@ class Loader:
         columns = zip(*(job.result() for job in jobs), strict=True)
         rgbd, poses, intrinsics, takeoff = (torch.from_numpy(np.stack(column)) for column in columns)
         clips = tuple(self.sequences.clips[p.clip].id for p in picks)
-        age = torch.tensor([float(p.age) for p in picks])
-        return Batch(clips, tuple(picks), rgbd, poses, intrinsics, takeoff, age)
+        age, roams = torch.tensor([[float(p.age), float(p.roams)] for p in picks]).unbind(1)
+        courses = torch.from_numpy(Autopilot(intrinsics[0].numpy()[0]).course).expand(len(picks), 3, 3)
+        return Batch(clips, tuple(picks), rgbd, poses, intrinsics, takeoff, age, roams, courses)
 
 
 def check_cameras(clip: Clip) -> None:

@@ -8,7 +8,7 @@ VGG's: each counts about as much as the L1 distance of the pictures in grey leve
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from flythrough.errors import MissingWeights
 from flythrough.networks import lite0
 from flythrough.networks.weights import locate
+
+from ..model.network import full
 
 # conv1_2, 2_2, 3_2, 4_2, 5_2 after their ReLU, by torchvision's index.
 VGG_LAYERS = {3: 1 / 2.6, 8: 1 / 4.8, 13: 1 / 3.7, 22: 1 / 5.6, 31: 10 / 1.5}
@@ -47,16 +49,13 @@ class Vgg19Distance(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor([0.485, 0.456, 0.406], device=device).view(1, 3, 1, 1))
         self.register_buffer("deviation", 255 * torch.tensor([0.229, 0.224, 0.225], device=device).view(1, 3, 1, 1))
 
-    def forward(self, predicted: Float[Tensor, "b 3 h w"], truth: Float[Tensor, "b 3 h w"]) -> Tensor:
-        """Distance of RGB pictures in [0, 1]."""
-        return 255 * 0.226 * _weighted_l1(self._maps, tuple(VGG_LAYERS.values()), predicted, truth)
-
-    def _maps(self, images: Tensor) -> list[Tensor]:
-        x, found = (images - self.mean) / self.deviation, []
+    def maps(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """Feature maps of RGB pictures in [0, 1], each weighted."""
+        x, found = (255 * images - self.mean) / self.deviation, []
         for index, layer in enumerate(self.trunk):
             x = layer(x)
             if index in VGG_LAYERS:
-                found.append(x)
+                found.append(255 * 0.226 * VGG_LAYERS[index] * x)
         return found
 
 
@@ -69,12 +68,10 @@ class Lite0Distance(nn.Module):
         super().__init__()
         self.network = copy.deepcopy(lite0.load(str(device)))  # others share the one that is loaded
 
-    def forward(self, predicted: Float[Tensor, "b 3 h w"], truth: Float[Tensor, "b 3 h w"]) -> Tensor:
-        """Distance of RGB pictures in [0, 1], sides multiples of 32."""
-        return _weighted_l1(self._maps, LITE0_WEIGHTS, predicted, truth)
-
-    def _maps(self, images: Tensor) -> list[Tensor]:
-        return lite0.maps(self.network, images, len(LITE0_WEIGHTS))
+    def maps(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """Feature maps of RGB pictures in [0, 1], sides multiples of 32, each weighted."""
+        found = lite0.maps(self.network, 255 * images, len(LITE0_WEIGHTS))
+        return [weight * x for weight, x in zip(LITE0_WEIGHTS, found, strict=True)]
 
 
 def perceptual_distance(name: str, device: torch.device) -> Any:
@@ -93,13 +90,27 @@ def perceptual_distance(name: str, device: torch.device) -> Any:
         return Lite0Distance(device)
 
 
-def _weighted_l1(
-    maps: Callable[[Tensor], list[Tensor]], weights: tuple[float, ...], predicted: Tensor, truth: Tensor
-) -> Tensor:
-    with torch.no_grad():
-        wanted = maps(255 * truth)
-    terms = [w * (p - t).abs().mean() for w, p, t in zip(weights, maps(255 * predicted), wanted, strict=True)]
-    return torch.stack(terms).sum()
+def content_distance(predicted: Sequence[Tensor], truth: Sequence[Tensor]) -> Float[Tensor, "b"]:
+    """The perceptual distance of pictures by their feature maps."""
+    return torch.stack([(p - t).abs().mean((1, 2, 3)) for p, t in zip(predicted, truth, strict=True)]).sum(0)
+
+
+def texture_distance(predicted: Sequence[Tensor], truth: Sequence[Tensor], layers: int = 3) -> Float[Tensor, "b"]:
+    """How far the textures of pictures differ, wherever in the picture they are; 0 is alike.
+
+    The Gram matrices of the first ``layers`` maps (Gatys et al. 2016, arXiv 1508.06576), each difference relative to
+    the truth's, mean over the layers. Stripes and grain are far from every natural texture.
+    """
+    total = []
+    for p, t in zip(predicted[:layers], truth[:layers], strict=True):
+        wanted = _gram(t)
+        total.append((_gram(p) - wanted).norm(dim=(1, 2)) / wanted.norm(dim=(1, 2)).clamp_min(1e-6))
+    return torch.stack(total).mean(0)
+
+
+def _gram(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
+    flat = full(x).flatten(2)
+    return flat @ flat.mT / flat.shape[-1]
 
 
 def _below(key: str, layers: int) -> bool:

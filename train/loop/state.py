@@ -56,7 +56,7 @@ def save_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> No
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
     if state.replay is not None:
-        tensors["replay/rgbd"] = state.replay.rgbd
+        tensors |= {"replay/rgbd": state.replay.rgbd, "replay/courses": state.replay.courses}
     for name, module in state.modules().items():
         tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
     for name, optimiser in state.optimisers().items():
@@ -94,7 +94,7 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> No
             moments.setdefault(int(index), {})[moment] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     if state.replay is not None:
-        state.replay.rgbd = tensors["replay/rgbd"]
+        state.replay.rgbd, state.replay.courses = tensors["replay/rgbd"], tensors["replay/courses"]
     torch.set_rng_state(tensors["random/torch"])
     if "random/cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random/cuda"])

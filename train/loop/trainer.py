@@ -22,7 +22,7 @@ from ..model.network import InfiniteNature
 from .crew import Crew
 from .gradients import Leaves, PairwiseSum
 from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
-from .perceptual import perceptual_distance
+from .perceptual import content_distance, perceptual_distance, texture_distance
 from .state import TrainState
 from .unroll import Rollout, roll_out
 
@@ -73,7 +73,7 @@ class Trainer:
             self.state.replay = ReplayMemory(settings.batch, (4, settings.height, settings.width))
         self.generator, self.mean, self.discriminators = generator, mean, discriminators
         self.perceptual: Any = None
-        if settings.perceptual_weight:
+        if settings.perceptual_weight or settings.texture_weight:
             self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
         self._cores = torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
@@ -96,7 +96,7 @@ class Trainer:
 
     def _step(self, batch: Batch) -> Stepped:
         if self.state.replay is not None:
-            batch = batch.start_from(self.state.replay.starts(batch.takeoff, batch.age))
+            batch = batch.go_on(self.state.replay)
         generator, judges = Leaves(self.generator), Leaves(self.discriminators)
         size = self.settings.micro_batch or (1 if self.crew.device.type == "cpu" else len(batch))
         parts, noises = batch.split(size), self._noise(len(batch)).split(size)
@@ -113,7 +113,7 @@ class Trainer:
         judges.deliver(means[1 + len(generator.tensors) :])
         rollout = Rollout.join(rollouts)
         if self.state.replay is not None:
-            self.state.replay.keep(rollout.refined[:, -1])
+            self.state.replay.keep(rollout.refined[:, -1], rollout.courses)
         return Stepped(self._move(dict(zip(losses, means[0].tolist(), strict=True))), rollout)
 
     def _side_by_side(self, work: Callable[..., Any], *columns: Sequence[Any]) -> Iterable[Any]:
@@ -155,13 +155,13 @@ class Trainer:
         settings, truth = self.settings, batch.rgbd[:, 1:]
         fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
         # The further a flight has gone, the less the recording says of what is to be seen.
-        certainty = (1 / (1 + batch.age / settings.replay_decay)).repeat_interleave(truth.shape[1])
+        certainty = ((1 - batch.roams) / (1 + batch.age / settings.replay_decay)).repeat_interleave(truth.shape[1])
         losses = {"l1": (certainty * (fake - real).abs().flatten(1).mean(1)).mean()}
         if settings.gradient_weight:
             losses["gradient"] = (certainty * gradient_difference(fake[:, 3:], real[:, 3:])).mean()
         with self._autocast():
             if self.perceptual is not None:
-                losses["perceptual"] = self.perceptual(fade(fake[:, :3], certainty), real[:, :3])
+                losses |= self._features(fake[:, :3], real[:, :3], certainty)
             (fake_logits, fake_features), (real_logits, real_features) = split(
                 self.discriminators(torch.cat([fake, real]), judges.kernels), [len(fake), len(real)]
             )
@@ -171,14 +171,26 @@ class Trainer:
             if settings.balanced_sampling:
                 real_logits = self._balanced(real_logits, batch, judges)
             losses["discriminator"] = hinge_discriminator(real_logits, fake_logits)
+        nothing = frames.new_zeros(())
         generator_loss = (
             settings.l1_weight * losses["l1"]
-            + settings.perceptual_weight * losses.get("perceptual", frames.new_zeros(()))
-            + settings.gradient_weight * losses.get("gradient", frames.new_zeros(()))
+            + settings.perceptual_weight * losses.get("perceptual", nothing)
+            + settings.texture_weight * losses.get("texture", nothing)
+            + settings.gradient_weight * losses.get("gradient", nothing)
             + settings.feature_weight * losses["feature"]
             + settings.adversarial_weight * losses["adversarial"]
         )
         return losses, generator_loss, settings.adversarial_weight * losses["discriminator"]
+
+    def _features(self, fake: Tensor, real: Tensor, certainty: Tensor) -> dict[str, Tensor]:
+        """Distances by the perceptual network. What a place looks like fades with certainty, textures do not."""
+        with torch.no_grad():
+            truth = self.perceptual.maps(real)
+        maps = self.perceptual.maps(fake)
+        losses = {"perceptual": fade(content_distance(maps, truth), certainty).mean()}
+        if self.settings.texture_weight:
+            losses["texture"] = texture_distance(maps, truth).mean()
+        return losses
 
     def _balanced(self, real_logits: list[Tensor], batch: Batch, judges: Leaves) -> list[Tensor]:
         """InfiniteNature-Zero: the real picture beside a sequence's last frame is its own start picture."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from flythrough.scene.autopilot import Autopilot
+from flythrough.scene.geometry import compose, identity_pose, invert
 
 from ..data.sequences import Batch
 from ..model.layers import Kernels
@@ -21,10 +24,11 @@ class Rollout:
     rendered: Float[Tensor, "b t 4 h w"]  # what each step's render gave; no gradient
     seen: Float[Tensor, "b t 1 h w"]  # its mask; no gradient
     refined: Float[Tensor, "b t 4 h w"]
+    courses: Float[Tensor, "b 3 3"]  # the autopilot's, after the last step
 
     def detach(self) -> Rollout:
         """Without its graph."""
-        return Rollout(self.rendered, self.seen, self.refined.detach())
+        return replace(self, refined=self.refined.detach())
 
     @staticmethod
     def join(parts: Sequence[Rollout]) -> Rollout:
@@ -35,7 +39,9 @@ class Rollout:
 def roll_out(
     model: InfiniteNature, batch: Batch, style: Float[Tensor, "b n"], kernels: Kernels, *, bf16: bool = False
 ) -> Rollout:
-    """Fly the batch's recorded path from its first frames; gradients flow through all steps.
+    """Fly the batch's recorded paths, or where the autopilot goes, from its first frames.
+
+    Gradients flow through all steps.
 
     Args:
         model: what refines.
@@ -45,11 +51,49 @@ def roll_out(
         bf16: refine in bfloat16 where that is safe; rendering and grounding are not.
     """
     rgbd, steps = batch.rgbd[:, 0], []
-    poses, intrinsics = batch.poses.unbind(1), batch.intrinsics.unbind(1)
+    poses, intrinsics, pilots = batch.poses.unbind(1), batch.intrinsics.unbind(1), Pilots(batch)
     for k in range(len(poses) - 1):
-        rendered, seen = model.render(rgbd, poses[k], intrinsics[k], poses[k + 1], intrinsics[k + 1])
+        moves = pilots.steer(rgbd, poses[k], poses[k + 1])
+        rendered, seen = model.render(rgbd, moves[0], intrinsics[k], moves[1], intrinsics[k + 1])
         with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
             refined = model.refine(rendered, seen, style, kernels)
         rgbd = ground(refined.to(rgbd.dtype), rendered, seen)
         steps.append((rendered.detach(), seen.detach(), rgbd))
-    return Rollout(*(torch.stack(column, 1) for column in zip(*steps, strict=True)))
+    rendered, seen, refined = (torch.stack(column, 1) for column in zip(*steps, strict=True))
+    return Rollout(rendered, seen, refined, pilots.courses())
+
+
+class Pilots:
+    """The autopilots of those sequences of a batch that roam.
+
+    Args:
+        batch: whose ``courses`` they fly on from, in the axes of each flight's first camera.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._courses = batch.courses.clone()
+        self._pilots: dict[int, Autopilot] = {}
+        for row in torch.nonzero(batch.roams)[:, 0].tolist():
+            self._pilots[row] = Autopilot(batch.intrinsics[row, 0].double().cpu().numpy())
+            self._pilots[row].course = self._courses[row].numpy()
+
+    def steer(
+        self, rgbd: Float[Tensor, "b 4 h w"], here: Float[Tensor, "b 3 4"], there: Float[Tensor, "b 3 4"]
+    ) -> tuple[Float[Tensor, "b 3 4"], Float[Tensor, "b 3 4"]]:
+        """The poses of a step: the recorded ones, or where an autopilot goes from what it sees."""
+        if not self._pilots:
+            return here, there
+        here, there = here.clone(), there.clone()
+        rows = list(self._pilots)
+        for row, disparity in zip(rows, rgbd[rows, 3].detach().double().cpu().numpy(), strict=True):
+            pilot = self._pilots[row]
+            before = invert(pilot.pose)
+            here[row] = torch.from_numpy(identity_pose()).to(here)
+            there[row] = torch.from_numpy(compose(pilot.next_pose(disparity), before)).to(there)
+        return here, there
+
+    def courses(self) -> Float[Tensor, "b 3 3"]:
+        """Where all are now; those that do not roam, where they were."""
+        for row, pilot in self._pilots.items():
+            self._courses[row] = torch.from_numpy(pilot.course)
+        return self._courses

@@ -104,9 +104,11 @@ def _replay(settings: Settings, processes: int) -> ReplaySchedule | None:
         return None
     return ReplaySchedule(
         share=settings.replay,
+        roam=settings.roam,
         batch=settings.batch,
         processes=processes,
         max_age=settings.replay_age,
+        roam_age=settings.roam_age,
         start=settings.replay_from,
         unroll_at=settings.unroll_at,
         seed=settings.seed,

@@ -1,0 +1,127 @@
+"""Training on own flights: which sequences go on from own pictures, along the record or where the autopilot goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from flythrough.errors import ConfigError
+from flythrough.scene.clips import Clip, load_clips
+from flythrough.train.config import PRESETS, Settings, TrainConfig, resolve
+from flythrough.train.data.replay import ReplaySchedule
+from flythrough.train.data.sequences import Loader, Sequences
+from flythrough.train.loop.crew import Crew
+from flythrough.train.loop.state import load_state, save_state
+from flythrough.train.loop.trainer import Trainer
+from tests.clip_factory import make_workspace
+
+SIZE = {"height": 32, "width": 64}
+SMALL: dict[str, Any] = PRESETS["tiny"] | SIZE | {
+    "base_width": 2, "style_size": 8, "discriminator_width": 4, "unroll": 2, "unroll_start": 2, "batch": 4, "steps": 9,
+    "device": "cpu", "replay": 0.5, "roam": 0.25, "replay_age": 6, "roam_age": 10,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
+    return load_clips(make_workspace(tmp_path_factory.mktemp("clips"), clips=2, frames=9, **SIZE), "train")
+
+
+def schedule(**changes: Any) -> ReplaySchedule:
+    given: dict[str, Any] = {
+        "share": 0.5, "roam": 0.25, "batch": 4, "max_age": 6, "roam_age": 10, "start": 3,
+        "unroll_at": lambda step: 2, "seed": 0,
+    }  # fmt: skip
+    return ReplaySchedule(**(given | changes))
+
+
+def sequences(clips: list[Clip]) -> Sequences:
+    return Sequences(clips, unroll=2, seed=0, replay=schedule(start=0), **SIZE)
+
+
+def test_flights_go_on_at_their_places_only_and_never_longer_than_their_age() -> None:
+    plan = schedule()
+    ages = np.array([[plan.flight(step, place).age for place in range(4)] for step in range(300)])
+    assert not ages[:, :2].any()  # fresh places
+    assert not ages[:3].any()  # before its start
+    assert sorted(set(ages[:, 2])) == [0, 2, 4]
+    assert sorted(set(ages[:, 3])) == [0, 2, 4, 6, 8]
+    assert [plan.flight(9, place).roams for place in range(4)] == [False, False, False, True]
+    for place in (2, 3):  # a flight ages by T a step, and begins again at 0
+        grows = np.diff(ages[3:, place])
+        assert ((grows == 2) | (ages[4:, place] == 0)).all()
+
+
+def test_a_resumed_run_has_the_same_flights() -> None:
+    straight, resumed = schedule(), schedule()
+    flights = [straight.flight(step, place) for step in range(40) for place in range(4)]
+    assert [resumed.flight(step, place) for step in range(25, 40) for place in range(4)] == flights[100:]
+
+
+def test_a_recorded_flight_goes_on_along_the_record_and_a_roaming_one_keeps_its_start(clips: list[Clip]) -> None:
+    drawn = sequences(clips)
+    for step in range(1, 60):
+        for place in (2, 3):
+            before, now = drawn.pick(step - 1, place), drawn.pick(step, place)
+            if now.age:
+                moved = now.start - before.start
+                assert (now.clip, now.flipped) == (before.clip, before.flipped)
+                assert moved == (0 if now.roams else 2 * now.stride)
+                last = len(drawn.clips[now.clip]) - 1
+                assert now.start + 2 * now.stride <= last
+
+
+def batches(clips: list[Clip], first: int, last: int) -> Any:
+    return Loader(sequences(clips), batch=4, unroll_at=lambda step: 2, workers=1).batches(first, last)
+
+
+def test_the_autopilot_flies_on_from_the_last_picture_and_course(clips: list[Clip]) -> None:
+    trainer = Trainer(Settings(**SMALL), Crew("cpu"))
+    memory = trainer.state.replay
+    assert memory is not None
+    went_on = 0
+    for batch in batches(clips, 0, 12):
+        before, last = memory.courses.clone(), memory.rgbd.clone()
+        going = batch.go_on(memory)
+        trainer.step(batch)
+        roams = batch.picks[3]
+        if roams.age:
+            went_on += 1
+            assert torch.equal(going.courses[3], before[3])
+            assert torch.equal(going.rgbd[3, 0], last[3])
+        travelled = torch.linalg.norm(memory.courses[3, 0] - going.courses[3, 0])
+        assert travelled.item() == pytest.approx(2 * 0.2, rel=0.1)  # T steps of the autopilot's speed
+        assert not memory.courses[:3, 0].any()  # no other place has a pilot
+    assert went_on
+
+
+def test_what_roams_is_judged_by_the_discriminators_alone(clips: list[Clip]) -> None:
+    only = {"adversarial_weight": 0.0, "feature_weight": 1.0, "kl_weight": 0.0, "gradient_weight": 1.0}
+    trainer = Trainer(Settings(**(SMALL | only | {"replay": 1.0, "roam": 1.0, "batch": 4})), Crew("cpu"))
+    every = schedule(share=1.0, roam=1.0, start=0)
+    drawn = Sequences(clips, unroll=2, seed=0, replay=every, **SIZE)
+    batch = next(iter(Loader(drawn, batch=4, unroll_at=lambda step: 2, workers=1).batches(0, 1)))
+    assert batch.roams.all()
+    assert trainer.step(batch).scalars["generator_grad"] == 0
+
+
+def test_a_saved_state_holds_pictures_and_courses(clips: list[Clip], tmp_path: Path) -> None:
+    trainer, other = (Trainer(Settings(**SMALL), Crew("cpu")) for _ in range(2))
+    for batch in batches(clips, 0, 3):
+        trainer.step(batch)
+    save_state(tmp_path / "state", trainer.state, {})
+    load_state(tmp_path / "state", other.state, {})
+    results = [t.step(batch) for t in (trainer, other) for batch in batches(clips, 3, 4)]
+    assert torch.equal(results[0].rollout.refined, results[1].rollout.refined)
+    assert trainer.state.replay
+    assert other.state.replay
+    assert torch.equal(trainer.state.replay.courses, other.state.replay.courses)
+
+
+def test_roaming_is_a_part_of_replay() -> None:
+    with pytest.raises(ConfigError, match=r"roam is 0\.5, over replay = 0\.25"):
+        resolve(TrainConfig(preset="tiny", replay=0.25, roam=0.5))
