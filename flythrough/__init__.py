@@ -1,3 +1,46 @@
-"""Flythrough: from drone videos to scored endless flights (Infinite Nature, rebuilt)."""
+"""Flythrough: from drone videos to scored endless flights (Infinite Nature, rebuilt).
+
+As a library, ``import flythrough as ft`` offers five doors, each loaded when it is first used:
+
+- ``ft.open(path)``: a workspace's tables as data frames, and its clips;
+- ``ft.load_clip(folder)``: one clip's frames, poses and disparity;
+- ``ft.render(...)``: the picture warped to another camera;
+- ``ft.fly(photo, ...)``: the frames of a flight into a picture;
+- ``ft.evaluate(workspace, methods)``: scores of methods, as a data frame.
+
+See docs/library.md.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .evaluate.library import evaluate  # type: ignore[import-not-found]  # its folder lies beside this one
+    from .rendering.render import render
+    from .scene.library import load_clip
+    from .scene.library import open_workspace as open
+    from .train.fly.library import fly  # type: ignore[import-not-found]
+
+__all__ = ["__version__", "evaluate", "fly", "load_clip", "open", "render"]
+
+_DOORS = {
+    "fly": ("train.fly.library", "fly"),
+    "load_clip": ("scene.library", "load_clip"),
+    "open": ("scene.library", "open_workspace"),
+    "render": ("rendering.render", "render"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "evaluate":  # the stage's package, which can be called
+        return import_module(".evaluate", __name__)
+    if name not in _DOORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _DOORS[name]
+    return getattr(import_module(f".{module}", __name__), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,103 @@
+"""A workspace and its clips from Python: ``ft.open(path)``, ``ft.load_clip(folder)``."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..workspace.catalog import Workspace
+from .cameras import read_cameras
+from .clips import CAMERA_FILE, Clip
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Opened:
+    """A workspace to look at: a data frame a table, each read when it is first asked for.
+
+    Args:
+        workspace: an existing one.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    @cached_property
+    def videos(self) -> pd.DataFrame:
+        """A row a video that was acquired."""
+        return self.workspace.read("videos")
+
+    @cached_property
+    def shots(self) -> pd.DataFrame:
+        """A row a shot that was kept."""
+        return self.workspace.read("shots")
+
+    @cached_property
+    def clips(self) -> pd.DataFrame:
+        """A row a posed clip."""
+        return self.workspace.read("clips")
+
+    @cached_property
+    def checkpoints(self) -> pd.DataFrame:
+        """A row a trained model."""
+        return self.workspace.read("checkpoints")
+
+    @cached_property
+    def results(self) -> pd.DataFrame:
+        """A row a method, metric and set."""
+        return self.workspace.read("results")
+
+    @cached_property
+    def drops(self) -> pd.DataFrame:
+        """A row a thing that was dropped, with its stage and reason."""
+        return self.workspace.read("drops")
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """A row a task in error, with its stage, kind, message and remedy."""
+        return self.workspace.read("errors")
+
+    def clip(self, id: str) -> Clip:
+        """The clip called ``id``: its frames, poses and disparity.
+
+        Raises:
+            InputError: there is no such clip, or its files were not kept.
+        """
+        rows = [row for row in self.workspace.rows("clips") if row["id"] == id]
+        if not rows:
+            raise InputError(f"There is no clip {id!r}", remedy="Look for it in .clips.id, or in .drops")
+        if not rows[0]["folder"]:
+            raise InputError(f"Clip {id!r} has no folder", remedy="Run flythrough sfm again")
+        return Clip(self.workspace / rows[0]["folder"], rows[0])
+
+
+def open_workspace(path: Path | str) -> Opened:
+    """Open a workspace for reading.
+
+    Raises:
+        InputError: there is none at ``path``.
+    """
+    workspace = Workspace(path)
+    if not workspace.exists():
+        raise InputError(f"{path} is not a workspace", remedy="Give the folder that flythrough --workspace was given")
+    return Opened(workspace)
+
+
+def load_clip(folder: Path | str) -> Clip:
+    """A clip by its folder alone, at the speed of one frame a step; see :class:`.clips.Clip` for its layout.
+
+    Raises:
+        InputError: the folder is not a clip.
+    """
+    folder = Path(folder)
+    if not (folder / CAMERA_FILE).is_file():
+        raise InputError(f"{folder} is not a clip: it has no {CAMERA_FILE}", remedy="Give a folder that sfm wrote")
+    row = {"id": folder.name, "video_id": "", "split": "", "steps": 1, "height": 0, "width": 0}
+    clip = Clip(folder, row)
+    if not len(read_cameras(folder / CAMERA_FILE)):
+        raise InputError(f"{folder} is a clip of no frames", remedy="Give a folder that sfm wrote")
+    clip.height, clip.width = clip.frame(0).shape[:2]
+    return clip

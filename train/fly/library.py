@@ -1,0 +1,61 @@
+"""Flights from Python: ``for frame in ft.fly("photo.jpg", steps=100)``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+def fly(
+    start: Path | str,
+    *,
+    checkpoint: Path | str | None = None,
+    steps: int | None = None,
+    plan: str = "autopilot",
+    speed: float = 0.2,
+    size: str = "",
+    depth: str = "auto",
+    sky: bool = False,
+    device: str = "auto",
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """Fly into a picture: yields the start, then a frame a step.
+
+    Args:
+        start: a picture, or a ``.npz`` with ``rgbd`` ``[h, w, 4]`` in [0, 1] and ``intrinsics`` ``[4]``.
+        checkpoint: a checkpoint folder, or the prefix of the authors' TensorFlow one; by default the package's model.
+        steps: how many; ``None`` flies on for ever.
+        plan: autopilot, straight, orbit, or a camera file to follow.
+        speed: distance a step, in units of the near ground; below 0 is backwards.
+        size: such as "160x96", multiples of 32; by default the size the model was trained at.
+        depth: who gives a bare picture's disparity; see :func:`.depth.photo_disparity`.
+        sky: go on showing the start picture's sky; see :mod:`.sky`.
+        device: auto, cpu, cuda, mps.
+
+    Raises:
+        InputError: no such picture, checkpoint or plan.
+        ConfigError: a side of ``size`` is not a multiple of 32; the device is not here.
+    """
+    import torch
+
+    from flythrough.networks.device import pick
+
+    from .from_photo import at_size, load_model, plan_flight, read_start
+    from .rollout import fly as frames
+    from .rollout import to_image
+    from .shipped import shipped_checkpoint
+
+    chosen = Path(checkpoint) if checkpoint is not None else shipped_checkpoint()
+    model = at_size(load_model(chosen), size).to(pick(device))
+    begin = read_start(Path(start), model.config.height, model.config.width, depth)
+    flight = plan_flight(plan, begin.intrinsics, speed)
+    first = torch.from_numpy(begin.rgbd)
+
+    def film() -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        yield to_image(first)
+        for rgbd in frames(model, first, begin.intrinsics, flight, steps, sky=sky):
+            yield to_image(rgbd)
+
+    return film()
