@@ -17,7 +17,9 @@ ProtocolOption = Annotated[
     str, typer.Option("--protocol", "-p", help="workspace, acid-v1, sample-v1, or the path of a protocol's .toml file.")
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-TimeOption = Annotated[float, typer.Option("--time-limit", help="Seconds after which the method counts as hanging.")]
+TimeOption = Annotated[
+    float, typer.Option("--time-limit", help="Most seconds of processor time; ten times that by the clock.")
+]
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:

@@ -47,7 +47,9 @@ class EvaluateConfig(Section):
     replicates: int = Field(default=1000, ge=10, description="bootstrap draws for means over starts")
     set_replicates: int = Field(default=100, ge=10, description="bootstrap draws for distances between sets")
     time_limit_s: float = Field(
-        default=4 * 3600, gt=0, description="seconds for all flights of a method; then it hangs"
+        default=4 * 3600,
+        gt=0,
+        description="processor time for all flights of a method, seconds; by the clock, ten times",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, mps; for feature networks and methods")
     sfm_flights: int = Field(

@@ -107,7 +107,7 @@ def _processes(settings: Settings) -> int:
 
 def resources(config: Any) -> Resources:
     """What a run takes of a cluster's node."""
-    if config.preset in ("auto", "tiny"):
+    if config.preset in ("auto", "tiny", "tune"):
         return Resources(cpus=2, memory_gb=4)
     return Resources(cpus=8, gpus=max(1, config.processes or 1), memory_gb=32)
 

@@ -1,13 +1,19 @@
 """Where did the camera of a flight go? Structure from motion on its frames, held against the commanded path.
 
-COLMAP runs in a process of its own, because frames that no camera took can make it crash, or never end.
+COLMAP runs in a process of its own, because frames that no camera took can make it crash, or never end. What became
+of the path is then not known, which is not the same as that there is none.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +22,7 @@ from jaxtyping import Float, Int, UInt8
 
 from flythrough.media.image_files import write_image
 from flythrough.scene.geometry import Intrinsics, camera_center
+from flythrough.workspace.worker import WALL_CLOCK_FACTOR, end_with
 
 HEIGHT = 240  # smaller frames are enlarged to this height: SIFT finds little in them
 OVERLAP = 5  # frames that each frame is matched to
@@ -33,38 +40,55 @@ class Recovered:
     """A camera path that structure from motion found in a flight.
 
     Attributes:
-        registered: share of the flight's frames that have a place on it.
+        registered: share of the flight's frames that have a place on it; None where that was not measured.
         deviation: root mean square distance of the recovered camera from the commanded one, as a share of the
-            commanded path's length; None where fewer than three frames have a place.
+            commanded path's length; None where fewer than three frames have a place, or nothing was measured.
+        why_not: why nothing was measured.
     """
 
-    registered: float
+    registered: float | None
     deviation: float | None
+    why_not: str | None = None
 
 
-def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limit_s: float = 120) -> Recovered:
+def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limit_s: int = 120) -> Recovered:
     """Reconstruct a flight and compare its camera with the commanded one.
 
     Args:
         frames: the start frame, then one a step.
         poses: commanded cam_from_world of each.
         intrinsics: fx fy cx cy, normalised; taken as known.
-        time_limit_s: after which nothing counts as recovered, as where COLMAP crashes.
+        time_limit_s: seconds of processor time, after which the path counts as not measured, as where COLMAP crashes.
+
+    Raises:
+        OSError: the disk of temporary files is full.
     """
     with tempfile.TemporaryDirectory(prefix="flythrough-recover-") as scratch:
         folder = Path(scratch)
         _write_frames(folder / IMAGES, frames)
-        command = [sys.executable, "-m", "flythrough.evaluate.following.reconstruct", scratch, *map(str, intrinsics)]
-        try:
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=time_limit_s)
-        except subprocess.TimeoutExpired:
-            return Recovered(0.0, None)
-        if ended.returncode < 0:  # COLMAP itself crashed
-            return Recovered(0.0, None)
-        assert ended.returncode == 0, ended.stderr[-2000:]
+        if why_not := _run(folder, intrinsics, time_limit_s):
+            return Recovered(None, None, why_not)
         with np.load(folder / POSES) as found:
             placed, recovered = found["placed"], found["poses"]
     return Recovered(len(placed) / len(frames), deviation(recovered, poses[placed]))
+
+
+def _run(folder: Path, intrinsics: Intrinsics, time_limit_s: int) -> str | None:
+    """Reconstruct in a process of its own; returns why it did not come to an end, or None if it did."""
+    arguments = [str(folder), str(os.getpid()), str(time_limit_s), *map(str, intrinsics)]
+    command = [sys.executable, "-m", "flythrough.evaluate.following.reconstruct", *arguments]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=WALL_CLOCK_FACTOR * time_limit_s)
+    except subprocess.TimeoutExpired:
+        return f"structure from motion took over {WALL_CLOCK_FACTOR * time_limit_s} s"
+    if ended.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"structure from motion took over {time_limit_s} s of processor time, or too much memory"
+    if "No space left" in ended.stderr or "disk is full" in ended.stderr:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))
+    if ended.returncode != 0:
+        lines = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
+        return f"structure from motion crashed: {lines[-1][:200]}"
+    return None
 
 
 def _write_frames(folder: Path, frames: list[Frame]) -> None:
@@ -152,6 +176,14 @@ def _size(image: Path) -> tuple[int, int]:
     return cv2.imread(str(image)).shape[:2]  # type: ignore[union-attr]
 
 
+def main(folder: Path, parent: int, limit_s: int, intrinsics: list[float]) -> None:
+    """What the process of :func:`recover` does; it ends with its parent."""
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 5))
+    placed, poses = reconstruct(folder, intrinsics)
+    np.savez(folder / POSES, placed=placed, poses=poses)
+
+
 if __name__ == "__main__":
-    placed, poses = reconstruct(Path(sys.argv[1]), [float(value) for value in sys.argv[2:]])
-    np.savez(Path(sys.argv[1]) / POSES, placed=placed, poses=poses)
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), [float(value) for value in sys.argv[4:]])

@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import Field, ValidationError, model_validator
 
 from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace.stage import Section
+from flythrough.workspace.worker import WALL_CLOCK_FACTOR, processor_seconds
 
 from .supervise import NOT_STARTED
 
 GROUP = "flythrough.methods"
 REAL = "real"
 NEEDS_CHECKPOINT = "checkpoint"
+_CHECK_S = 0.2  # how often the limit is looked at
 
 
 class MethodFailure(FlythroughError):
@@ -116,7 +121,13 @@ def load_class(entry_point: str) -> Any:
 
 
 def run_command(spec: Spec, request: Path, frames: Path, time_limit_s: float) -> None:
-    """Run a method that is not ours on a request folder for so long at most; it ends with all its descendants.
+    """Run a method that is not ours on a request folder; it ends with all its descendants.
+
+    Args:
+        spec: the method.
+        request: folder of what is asked for.
+        frames: folder for its frames.
+        time_limit_s: processor time at most; by the clock, which other work shares, ten times that.
 
     Raises:
         MethodFailure: it would not start, ended with an error, or did not end.
@@ -146,13 +157,9 @@ def run_command(spec: Spec, request: Path, frames: Path, time_limit_s: float) ->
                 stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment,
                 start_new_session=True, pass_fds=(lifeline,),
             )  # fmt: skip
-        code = process.wait(time_limit_s)
+        code = _wait(process, time_limit_s)
     except OSError as error:
         raise MethodFailure(f"{command[0]} does not start: {error}", remedy="Check the spec's command") from error
-    except subprocess.TimeoutExpired:
-        raise MethodFailure(
-            f"did not end within {time_limit_s:g} s", remedy="Raise evaluate.time_limit_s, or mend the method"
-        ) from None
     finally:
         os.close(ours)
         os.close(lifeline)
@@ -165,3 +172,23 @@ def run_command(spec: Spec, request: Path, frames: Path, time_limit_s: float) ->
             raise MethodFailure(f"{command[0]} {said}", remedy="Check the spec's command")
         how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         raise MethodFailure(f"{how}: {said}", remedy="Run it on a request folder by hand: flythrough evaluate check")
+
+
+def _wait(process: subprocess.Popen[bytes], limit_s: float) -> int:
+    """Exit code of a process.
+
+    Raises:
+        MethodFailure: it is over its limit.
+    """
+    ends, observed = time.monotonic() + WALL_CLOCK_FACTOR * limit_s, psutil.Process(process.pid)
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_CHECK_S)
+        with suppress(psutil.Error):
+            if processor_seconds(observed) > limit_s:
+                what = f"{limit_s:g} s of processor time"
+                break
+        if time.monotonic() > ends:
+            what = f"{WALL_CLOCK_FACTOR * limit_s:g} s"
+            break
+    raise MethodFailure(f"did not end within {what}", remedy="Raise evaluate.time_limit_s, or mend the method")

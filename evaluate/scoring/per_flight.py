@@ -140,7 +140,11 @@ def recovered_paths(source: Source, flights: list[Load], tally: Tally) -> None:
     for id, _, path in found:
         tally.note_start(id, "follow_sfm_registered", path.registered)
         tally.note_start(id, "follow_sfm_deviation", path.deviation)
-    tally.add_mean("follow_sfm_registered", None, [path.registered for _, _, path in found], count)
+    if unmeasured := [path.why_not for _, _, path in found if path.why_not]:
+        why = f"{unmeasured[0]} ({len(unmeasured)} of {len(found)} flights)"
+        tally.not_measured |= dict.fromkeys(("follow_sfm_registered", "follow_sfm_deviation"), why)
+        return
+    tally.add_mean("follow_sfm_registered", None, [path.registered or 0.0 for _, _, path in found], count)
     deviations = [path.deviation for _, _, path in found]
     if lost := deviations.count(None):
         note = f"structure from motion finds no path in {lost} of {len(found)} flights"

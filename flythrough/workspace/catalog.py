@@ -109,7 +109,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "id": _ID,
         "path": Column(TEXT, "checkpoint folder, relative to the workspace"),
         "step": Column(INT, "optimiser steps taken"),
-        "preset": Column(TEXT, "paper, laptop, tiny or custom"),
+        "preset": Column(TEXT, "the preset's name, or custom"),
         "sha256": Column(TEXT, "of the checkpoint folder"),
         "measures": _MEASURES,
     },

@@ -130,7 +130,7 @@ def _serve(pipe: Connection, parent: int, threads: int, environment: dict[str, s
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.environ.update(environment)
     limit_threads(threads)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     with suppress(BrokenPipeError):  # the parent has ended
         while True:
             try:
@@ -152,7 +152,7 @@ def _failure(work: Work, call: tuple[Any, ...]) -> Failure | None:
     return None
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """End this process when the one that started it has ended, however that was: nobody is left to publish for."""
     if sys.platform == "linux":
         with suppress(OSError):  # also while a native library holds Python's lock

@@ -119,9 +119,54 @@ def test_a_recorded_path_is_recovered_twice_alike_and_a_still_gives_none(
     assert recover([frames[0]] * len(frames), poses, INTRINSICS) == Recovered(0.0, None)
 
 
-def test_looking_for_a_path_ends_in_time(flight: tuple[list[np.ndarray], np.ndarray, np.ndarray]) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        ("while True: pass", "processor time"),
+        ("os.abort()", "crashed"),
+        ("raise ValueError('no such camera')", "crashed: ValueError: no such camera"),
+    ],
+)
+def test_a_reconstruction_that_does_not_end_measures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str, why: str,
+    flight: tuple[list[np.ndarray], np.ndarray, np.ndarray],
+) -> None:  # fmt: skip
+    (tmp_path / "pycolmap.py").write_text(f"import os\n{trouble}\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     frames, poses, _ = flight
-    assert recover(frames, poses, INTRINSICS, time_limit_s=0.01) == Recovered(0.0, None)
+    found = recover(frames, poses, INTRINSICS, time_limit_s=3)
+    assert (found.registered, found.deviation) == (None, None)
+    assert why in (found.why_not or "")
+
+
+def test_a_full_disk_is_an_error_of_the_reconstruction_and_no_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flight: tuple[list[np.ndarray], np.ndarray, np.ndarray]
+) -> None:
+    (tmp_path / "pycolmap.py").write_text("raise RuntimeError('SQLite error: database or disk is full')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(OSError, match="No space left"):
+        recover(*flight[:2], INTRINSICS)
+
+
+def test_what_was_not_reconstructed_is_in_no_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two flights: one whose reconstruction crashed, one that was measured."""
+    from types import SimpleNamespace
+
+    from flythrough.evaluate.scoring import per_flight
+    from flythrough.evaluate.scoring.tally import Settings, Tally
+
+    found = iter([Recovered(1.0, 0.01), Recovered(None, None, "structure from motion crashed")])
+    monkeypatch.setattr(per_flight, "recover", lambda *_: next(found))
+    header = SimpleNamespace(generation=SimpleNamespace(sfm_flights=2))
+    source = SimpleNamespace(protocol=SimpleNamespace(header=header), intrinsics=lambda start: INTRINSICS)
+    flights = [
+        lambda id=id: SimpleNamespace(start=SimpleNamespace(id=id), frames=[0] * 3, poses=np.zeros(3)) for id in "ab"
+    ]
+    tally = Tally(Settings())
+    per_flight.recovered_paths(source, flights, tally)  # type: ignore[arg-type]
+    assert tally.values == []
+    assert set(tally.not_measured) == {"follow_sfm_registered", "follow_sfm_deviation"}
+    assert "1 of 2 flights" in tally.not_measured["follow_sfm_registered"]
 
 
 def test_deviation_knows_no_scale_or_origin_but_direction() -> None:

@@ -12,7 +12,7 @@ import torch
 from flythrough.errors import ConfigError, InputError
 from flythrough.scene.autopilot import straight
 from flythrough.scene.geometry import default_intrinsics
-from flythrough.train.config import Settings
+from flythrough.train.config import Settings, TrainConfig, resolve
 from flythrough.train.fly import shipped
 from flythrough.train.fly.from_photo import at_size, default_checkpoint
 from flythrough.train.fly.rollout import fly
@@ -119,3 +119,27 @@ def test_without_a_checkpoint_the_packages_model_is_flown(
     )
     assert default_checkpoint(workspace) == workspace / "train/a"
     assert np.isfinite(load_checkpoint(shipped.shipped_checkpoint()).config.max_sobel)
+
+
+def test_the_packages_model_is_small_and_flies_and_its_record_names_no_place() -> None:
+    folder = shipped.shipped_checkpoint()
+    assert (folder / WEIGHTS).stat().st_size <= 16_000_000
+    for name in ("model.json", "record.json", "trained_on.json"):
+        assert "/" + "work" not in (folder / name).read_text(encoding="utf-8")
+        assert "/" + "home" not in (folder / name).read_text(encoding="utf-8")
+    model = load_checkpoint(folder).at_size(64, 96)
+    lens, start = default_intrinsics(64, 96), smooth(64, 96)[0]
+    frames = torch.stack(list(fly(model, start, lens, straight(speed=0.1), 8)))
+    assert torch.isfinite(frames).all()
+    assert frames.min() >= 0
+    assert frames.max() <= 1
+    # It is no random network: what it paints after a step is near to what it was shown.
+    assert (frames[0, :3] - start[:3]).abs().mean() < 0.1
+
+
+def test_fine_tuning_starts_from_the_packages_model() -> None:
+    name, settings = resolve(TrainConfig(device="cpu", perceptual_weight=0.0, texture_weight=0.0))
+    trainer = Trainer(settings, Crew("cpu"))
+    assert name == "tune"
+    wanted = load_checkpoint(shipped.shipped_checkpoint()).state_dict()
+    assert all(torch.equal(value, wanted[key]) for key, value in trainer.mean.state_dict().items())

@@ -141,7 +141,7 @@ def test_presets_are_the_specifications_and_explicit_values_win() -> None:
         paper.kl_weight,
     )
     assert weights == (0.5, 0.01, 10, 1.5, 0.05)
-    assert resolve(TrainConfig(device="cpu"))[0] == "tiny"
+    assert resolve(TrainConfig(device="cpu"))[0] == "tune"
     assert resolve(TrainConfig(preset="laptop", batch=7))[1].batch == 7
     tiny = resolve(TrainConfig(preset="tiny", unroll=1))[1]
     assert (tiny.height, tiny.width, tiny.unroll, tiny.unroll_start) == (64, 96, 1, 1)
