@@ -225,7 +225,7 @@ def generate(spec: Spec, source: Source, folder: Path, setting: Setting, time_li
         run_command(spec, request, frames, time_limit_s)
     for flight in flights:
         cameras = frames / flight.id / CAMERAS_FILE
-        if flight.poses is not None and cameras.parent.is_dir() and not cameras.exists():
+        if flight.poses is not None and cameras.parent.is_dir():  # in place of any that the method wrote
             write_flown(cameras, flight, np.array(flight.poses).reshape(-1, 3, 4))
     shutil.rmtree(frames / ".partial", ignore_errors=True)
     shutil.rmtree(request / "starts")

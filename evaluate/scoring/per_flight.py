@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flythrough.errors import InputError
 from flythrough.results.schema import Value
-from flythrough.scene.cameras import read_cameras
 
 from ..following.follow import Follow, follow, warp_error
 from ..following.reconstruct import Recovered, recover
+from ..following.stated import NOT_STATED, Commanded, start_surface, stated_cameras
 from ..generation.frames import Frames
 from ..generation.generate import CAMERAS_FILE, FLIGHT
 from ..metrics.images import Image
@@ -29,11 +28,11 @@ from .tally import Tally
 
 @dataclass(frozen=True)
 class Flight:
-    """A flight with its start frame in front; poses are None where they are not known."""
+    """A flight with its start frame in front, and the camera it is judged by."""
 
     start: Start
     frames: list[Image]
-    poses: np.ndarray | None
+    commanded: Commanded
 
 
 Load = Callable[[], Flight]  # flights are read one at a time
@@ -45,20 +44,19 @@ def made_flights(source: Source, frames: dict[str, Frames], folder: Path) -> lis
     def load(start: Start) -> Flight:
         made = frames[f"{FLIGHT}/{start.id}"]
         first = np.round(source.rgbd(start)[:3].transpose(1, 2, 0) * 255).astype(np.uint8)
-        return Flight(start, [first, *(made[i] for i in range(len(made)))], _flown(folder, start, len(made)))
+        return Flight(start, [first, *(made[i] for i in range(len(made)))], _commanded(source, start, folder))
 
     return [partial(load, start) for start in source.protocol.generation_starts()]
 
 
-def _flown(folder: Path, start: Start, steps: int) -> np.ndarray | None:
-    """Where the camera was told to go: as handed in, else as the protocol plans it."""
+def _commanded(source: Source, start: Start, folder: Path) -> Commanded:
+    """Where the camera was told to go: as the protocol plans it; only where it does not, as the method states it."""
+    if start.plan is not None:
+        return Commanded(np.array(start.plan).reshape(-1, 3, 4))
+    header = source.protocol.header.generation
+    surface = start_surface(source.rgbd(start)[3], source.intrinsics(start))
     file = folder / FLIGHT / start.id / CAMERAS_FILE
-    if file.is_file():
-        poses = read_cameras(file).poses
-        if len(poses) != steps + 1:
-            raise InputError(f"{file} has {len(poses)} poses, not {steps + 1}", remedy="One for the start, one a step")
-        return poses
-    return None if start.plan is None else np.array(start.plan).reshape(-1, 3, 4)
+    return stated_cameras(file, header.steps, source.poses(start)[0], header.speed, surface)
 
 
 def real_flights(source: Source) -> list[Load]:
@@ -68,7 +66,8 @@ def real_flights(source: Source) -> list[Load]:
         clip = source.clip_of(start)
         assert start.frame is not None
         chosen = list(range(start.frame, len(clip), clip.steps))[: source.protocol.header.generation.steps + 1]
-        return Flight(start, [source.frame(RealFrame(start.clip, i)) for i in chosen], clip.cameras.poses[chosen])
+        frames = [source.frame(RealFrame(start.clip, i)) for i in chosen]
+        return Flight(start, frames, Commanded(clip.cameras.poses[chosen]))
 
     return [partial(load, start) for start in source.protocol.generation_starts()]
 
@@ -76,6 +75,7 @@ def real_flights(source: Source) -> list[Load]:
 def measure_flights(source: Source, flights: list[Load], tally: Tally) -> None:
     """Is each flight steady, does it keep its style, and does it follow its camera?"""
     found: list[Follow] = []
+    against: list[str | None] = []
     warps: list[float] = []
     styles: list[float] = []
     pairs = 0
@@ -91,19 +91,29 @@ def measure_flights(source: Source, flights: list[Load], tally: Tally) -> None:
             pairs += len(seen)
         styles.append(_style(flight, source.protocol.header.generation.style_steps))
         tally.note_start(id, "style_lite0", styles[-1])
-        if flight.poses is not None:
-            found.append(
-                follow(flight.frames, flight.poses, source.intrinsics(flight.start), source.rgbd(flight.start)[3])
-            )
+        poses, objection = flight.commanded.poses, flight.commanded.objection
+        if poses is not None:
+            found.append(follow(flight.frames, poses, source.intrinsics(flight.start), source.rgbd(flight.start)[3]))
             tally.note_start(id, "follow_correlation", found[-1].correlation)
             tally.note_start(id, "follow_gain", found[-1].gain)
+            objection = found[-1].reason or objection
+        against.append(objection)
     tally.add_mean("style_lite0", None, styles)
     tally.add_mean("warp_error", None, warps, pairs)
-    tally.follows_camera, tally.follow_note = verdict(found)
+    tally.follows_camera, tally.follow_note = verdict(against)
     count = sum(each.pairs for each in found)
-    tally.add_mean("follow_correlation", None, [each.correlation for each in found], count)
-    tally.add_mean("follow_gain", None, [each.gain for each in found], count)
+    if without := len(against) - len(found):
+        note = _without(without, len(against))
+        tally.values += [Value(metric=name, n=count, note=note) for name in ("follow_correlation", "follow_gain")]
+    else:
+        tally.add_mean("follow_correlation", None, [each.correlation for each in found], count)
+        tally.add_mean("follow_gain", None, [each.gain for each in found], count)
     recovered_paths(source, flights, tally)
+
+
+def _without(without: int, flights: int) -> str:
+    """Why no mean is taken: it would be one over those flights that a method chose to state cameras for."""
+    return f"{without} of {flights} flights have no camera to be judged by"
 
 
 def _style(flight: Flight, longest: int) -> float:
@@ -111,14 +121,18 @@ def _style(flight: Flight, longest: int) -> float:
     return float(style_distances(flight.frames[0], np.stack(chosen)).mean())
 
 
-def verdict(found: list[Follow]) -> tuple[bool | None, str | None]:
-    """Whether a method follows its camera, which it does if most of its flights do; else why not."""
-    if not found:
+def verdict(reasons: list[str | None]) -> tuple[bool | None, str | None]:
+    """Whether a method follows its camera, which it does if most of its flights do; else why not.
+
+    Args:
+        reasons: a flight: why it does not follow, or None. One without a camera counts as one that does not follow.
+    """
+    against = [reason for reason in reasons if reason is not None]
+    if all(reason == NOT_STATED for reason in reasons):
         return None, "no camera was handed in with the frames"
-    against = [each.reason for each in found if each.reason is not None]
-    if 2 * len(against) < len(found):
+    if 2 * len(against) < len(reasons):
         return True, None
-    return False, f"{len(against)} of {len(found)} flights: the first {against[0]}"
+    return False, f"{len(against)} of {len(reasons)} flights: the first {against[0]}"
 
 
 def recovered_paths(source: Source, flights: list[Load], tally: Tally) -> None:
@@ -126,9 +140,11 @@ def recovered_paths(source: Source, flights: list[Load], tally: Tally) -> None:
 
     def one(load: Load) -> tuple[str, int, Recovered] | None:
         flight = load()
-        if flight.poses is None or len(flight.frames) < 3:
+        if len(flight.frames) < 3:
             return None
-        path = recover(flight.frames, flight.poses, source.intrinsics(flight.start))
+        if flight.commanded.poses is None:
+            return flight.start.id, len(flight.frames), Recovered(None, None, "no camera to hold it against")
+        path = recover(flight.frames, flight.commanded.poses, source.intrinsics(flight.start))
         return flight.start.id, len(flight.frames), path
 
     chosen = flights[: source.protocol.header.generation.sfm_flights]

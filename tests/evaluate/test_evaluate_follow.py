@@ -159,8 +159,9 @@ def test_what_was_not_reconstructed_is_in_no_mean(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(per_flight, "recover", lambda *_: next(found))
     header = SimpleNamespace(generation=SimpleNamespace(sfm_flights=2))
     source = SimpleNamespace(protocol=SimpleNamespace(header=header), intrinsics=lambda start: INTRINSICS)
+    camera = SimpleNamespace(poses=np.zeros(3))
     flights = [
-        lambda id=id: SimpleNamespace(start=SimpleNamespace(id=id), frames=[0] * 3, poses=np.zeros(3)) for id in "ab"
+        lambda id=id: SimpleNamespace(start=SimpleNamespace(id=id), frames=[0] * 3, commanded=camera) for id in "ab"
     ]
     tally = Tally(Settings())
     per_flight.recovered_paths(source, flights, tally)  # type: ignore[arg-type]
