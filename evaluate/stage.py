@@ -181,7 +181,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Ou
 
 STAGE = Stage(
     name="evaluate",
-    version=2,
+    version=3,
     table="results",
     config=EvaluateConfig,
     tasks=tasks,
