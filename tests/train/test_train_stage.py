@@ -78,10 +78,10 @@ def test_a_checkpoint_records_what_it_and_its_start_were_trained_on(workspace: W
 
 
 def test_the_model_in_the_package_says_which_islands_it_has_seen() -> None:
-    settings = read_json(shipped_checkpoint() / "model.json")["settings"]
-    seeds = {take.seed for take in takes(settings["islands"], settings["height"], settings["width"])}
-    history = read_trained_on(shipped_checkpoint())
-    assert (settings["data"], history) == ("islands", TrainedOn({}, islands=frozenset(seeds)))
+    runs = read_json(shipped_checkpoint() / "record.json")["runs"]
+    width, height = map(int, runs[0]["size"].split("x"))
+    seeds = {take.seed for run in runs for take in takes(run["islands"], height, width)}
+    assert read_trained_on(shipped_checkpoint()) == TrainedOn({}, islands=frozenset(seeds))
 
 
 def test_the_same_run_elsewhere_gives_the_same_bytes(workspace: Workspace, tmp_path: Path) -> None:
