@@ -23,9 +23,9 @@ from flythrough.rules import MissingMeasure
 
 # Which measure each kind of bad footage is meant to fail.
 MEANT = {
-    "static": "speed_widths_s",
-    "rotation": "parallax",
-    "zoom": "parallax",
+    "static": "shift_widths",
+    "rotation": "translation",
+    "zoom": "translation",
     "sea": "land",
     "shaken": "shake_widths_s2",
     "film": "nature",

@@ -49,17 +49,19 @@ class Untracked(ShotRule):
     min_tracked: float = at_least(
         0.3, "tracked", "share", "points that can be followed, median", why="good footage 0.54 and more", ge=0, le=1
     )
+    min_firm: float = at_least(
+        0.25, "firm", "share", "points that look as they did half a second before", ge=0, le=1,
+        why="good footage 0.30 and more; waves up to 0.20",
+    )  # fmt: skip
 
 
 class Still(ShotRule):
     """The camera stands (a tripod, a hover, a title card)."""
 
-    min_travel_widths: float = at_least(
-        0.04, "travel_widths", "widths", "image motion over the whole shot", why="good footage 0.36 and more", ge=0
-    )
-    min_speed_widths_s: float = at_least(
-        0.006, "speed_widths_s", "widths/s", "median image motion", why="good footage 0.02 and more", ge=0
-    )
+    min_shift_widths: float = at_least(
+        0.014, "shift_widths", "widths", "way of the picture between two frames of the shot, of what keeps its look",
+        why="slow flights of 2-3 s 0.019 and more; hand-held surf 0.010", ge=0,
+    )  # fmt: skip
 
 
 class Lost(ShotRule):
@@ -89,11 +91,11 @@ class Shaky(ShotRule):
 
 
 class NoParallax(ShotRule):
-    """Pure rotation or zoom: no geometry can be had."""
+    """Pure rotation or zoom: no geometry can be had. What is flat, far or slow is left to sfm."""
 
-    min_parallax: float = at_least(
-        0.13, "parallax", "share", "points that no one homography carries along", ge=0, le=1,
-        why="good footage 0.35 and more; turns up to 0.02, zooms up to 0.07",
+    min_translation: float = at_least(
+        0.07, "translation", "share", "image motion that no rotation and zoom explains", ge=0, le=1,
+        why="flights 0.12 and more; turns and zooms up to 0.04, through a distorting lens too",
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flythrough.errors import InputError
+from flythrough.results.paired import replicates_by_key
 from flythrough.results.ranking import ProtocolBoards, build_boards
 from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Workspace
@@ -64,7 +65,9 @@ def gather(workspace: Workspace) -> Standing:
         claims.setdefault(found.protocol.hash, []).append(found)
         handed_in += claimed_rows(found)
     return Standing(
-        protocols=build_boards([*measured, *handed_in]),
+        protocols=build_boards(
+            [*measured, *handed_in], replicates_by_key(each for found in results.values() for each in found)
+        ),
         results=results,
         claims=claims,
         flights=flights,

@@ -66,7 +66,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
 
 STAGE = Stage(
     name="leaderboard",
-    version=2,
+    version=3,
     table=None,
     config=LeaderboardConfig,
     tasks=tasks,

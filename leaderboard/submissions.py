@@ -16,7 +16,7 @@ from typing import Any
 from flythrough.errors import InputError
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
-from flythrough.results.schema import Result, read_result
+from flythrough.results.schema import Result, read_result, results_behind
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import read_json, sha256_of, write_json
 
@@ -36,18 +36,13 @@ def add_submission(workspace: Workspace, path: Path, *, replace: bool = False) -
     """
     submission = read_result(path)
     rows = [row for row in workspace.rows("results") if row["source"] == "measured"]
-    if reason := reject(submission, rows, _references(workspace, rows)):
+    if reason := reject(submission, rows, results_behind(workspace, rows)):
         raise InputError(f"{path} is refused: {reason}", remedy="Score the frames again with flythrough evaluate")
     target = workspace / FOLDER / f"{submission.method.name}.{submission.protocol.hash[:8]}.json"
     if target.exists() and not replace and sha256_of(target) != sha256_of(path):
         raise InputError(f"{submission.method.name} is listed already", remedy="Use --replace, or another name")
     write_json(target, read_json(path))
     return target
-
-
-def _references(workspace: Workspace, rows: list[Row]) -> list[Result]:
-    files = sorted({row["results_file"] for row in rows if row["results_file"]})
-    return [read_result(workspace / file) for file in files if (workspace / file).is_file()]
 
 
 def reject(submission: Result, rows: list[Row], references: list[Result]) -> str | None:

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from flythrough.cli.options import WorkspaceOption
-from flythrough.errors import InputError
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
@@ -23,7 +22,9 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
 
 def fly(
     start: Annotated[Path, typer.Argument(metavar="IMAGE_OR_NPZ", help="A photo, or rgbd and intrinsics in a .npz.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The video to write (MP4).")] = Path("flight.mp4"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The video to write: .mp4, or a .gif or .webp loop.")
+    ] = Path("flight.mp4"),
     steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
     checkpoint: Annotated[
         Path | None,
@@ -44,6 +45,10 @@ def fly(
         str, typer.Option(help="Width x height to fly at, multiples of 32; by default the size it was trained at.")
     ] = "",
     sky: Annotated[bool, typer.Option("--sky", help="Go on showing the start picture's sky.")] = False,
+    disparity: Annotated[Path | None, typer.Option(help="Also film the disparity: .mp4, .gif or .webp.")] = None,
+    poses: Annotated[Path | None, typer.Option(help="Also write the poses flown, as RealEstate10K text.")] = None,
+    tum: Annotated[Path | None, typer.Option(help="Also write them as a TUM trajectory.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Also write the path with its points: .ply or .glb.")] = None,
 ) -> None:
     """Fly from one picture and film it: render, refine, repeat."""
     from flythrough.networks.device import pick
@@ -51,9 +56,10 @@ def fly(
     from flythrough.workspace.progress import bar
 
     from .fly.from_photo import at_size, default_checkpoint, film, load_model, plan_flight, read_start
+    from .fly.outputs import Outputs
 
-    if output.suffix.lower() not in (".mp4", ".m4v", ".mov"):
-        raise InputError(f"{output} is no MP4 file name", remedy="For example: -o flight.mp4")
+    outputs = Outputs(output, disparity, poses, tum, path)
+    outputs.check()
     model = at_size(load_model(checkpoint or default_checkpoint(Workspace(workspace))), size).to(pick(device))
     begin = read_start(start, model.config.height, model.config.width, depth)
     if begin.disparity_from != "the file":
@@ -70,7 +76,7 @@ def fly(
             advance(n)
 
         try:
-            film(model, begin, flight, output, steps=steps, fps=fps, advance=count, bf16=bf16, sky=sky)
+            film(model, begin, flight, outputs, steps=steps, fps=fps, advance=count, bf16=bf16, sky=sky)
         except KeyboardInterrupt:
             print(f"Interrupted after {flown} of {steps} steps; {output} plays up to there.", file=sys.stderr)
             raise typer.Exit(130) from None

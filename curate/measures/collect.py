@@ -9,8 +9,8 @@ from jaxtyping import UInt8
 
 from ..config import CurateConfig
 from ..decode import Glimpse
-from .motion import Step, Tracker, Window
 from .picture import Look, look
+from .tracker import Step, Tracker, Window
 
 PICTURES_EVERY_S = 0.2
 

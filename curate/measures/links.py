@@ -124,12 +124,12 @@ def carry(frames: Sequence[Gray], points: Points) -> Float[np.ndarray, "n"]:
         there, good = follow(before, after, here[alive])
         alive = alive[good]
         here[alive] = there[good]
-    first, last = _patches(frames[0], points[alive]), _patches(frames[-1], here[alive])
+    first, last = patches(frames[0], points[alive]), patches(frames[-1], here[alive])
     alike[alive] = (first * last).sum(1)
     return alike
 
 
-def _patches(gray: Gray, points: Points, size: int = 11) -> Float[np.ndarray, "n pixels"]:
+def patches(gray: Gray, points: Points, size: int = 11) -> Float[np.ndarray, "n pixels"]:
     """Surroundings of points, as vectors of mean 0 and length 1."""
     import cv2
 

@@ -14,7 +14,7 @@ from flythrough.workspace.files import content_key
 from ..protocols.protocol import Header
 from ..protocols.real_frames import RealFrame
 from ..protocols.source import Source
-from .bootstrap import Interval, centred_interval
+from .bootstrap import Drawn, Interval, centred_interval, set_replicates
 from .cache import Rows, cached_features
 from .features import Extractor, Image
 from .fid import Kernels, Reference, kid, mmd
@@ -56,23 +56,46 @@ def _reader(source: Source, frames: list[RealFrame]) -> Callable[[int], Image]:
     return lambda index: source.frame(frames[index])
 
 
-def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> list[Value]:
+@dataclass(frozen=True)
+class Distances:
+    """The distances of one method's frames to the real side.
+
+    Attributes:
+        values: Frechet and kernel distance.
+        frechet: name of the first, which ranks.
+        drawn: its replicates over flights; empty where there are too few flights.
+    """
+
+    values: list[Value]
+    frechet: str
+    drawn: Drawn
+
+
+def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> Distances:
     """Frechet and kernel distance of all frames to the real side, with floors and intervals over flights."""
     frechet, kernel = NAMES[real.extractor.name]
     flight = made.flight_of_row()
     value = real.reference.distance_of(made)  # type: ignore[arg-type]
-    interval = centred_interval(
-        value,
-        len(made.parts),
-        lambda draw: real.reference.distance_of(made, draw[flight].astype(np.float64)),  # type: ignore[arg-type]
-        replicates=replicates,
-        seed=header.seed,
-    )
+    drawn = frechet_replicates(real.reference, made, replicates, header.seed)
+    interval = centred_interval(value, drawn) if len(drawn) else None
     floor = real.reference.distance_of(real.floor_features)  # type: ignore[arg-type]
-    return [
+    values = [
         _value(frechet, value, interval, len(made), floor),
         _kernel(kernel, real, made, flight, header, replicates),
     ]
+    return Distances(values, frechet, drawn)
+
+
+def frechet_replicates(reference: Reference, made: Rows, replicates: int, seed: int) -> Drawn:
+    """The Frechet distance with flights drawn again, whole; none where there are fewer than two flights or draws."""
+    flights, flight = len(made.parts), made.flight_of_row()
+    if flights < 2 or replicates < 2:
+        return np.empty(0)
+
+    def replicate(draw: np.ndarray) -> float:
+        return reference.distance_of(made, draw[flight].astype(np.float64))  # type: ignore[arg-type]
+
+    return set_replicates(flights, replicate, replicates=replicates, seed=seed)
 
 
 def _kernel(
@@ -85,9 +108,12 @@ def _kernel(
     random = np.random.default_rng([header.seed, 5])
     some, others = (np.sort(random.permutation(len(rows))[:KERNEL_ROWS]) for rows in (made, real.features))
     kernels = Kernels.of(made[some], real.features[others])
-    interval = centred_interval(
-        value, len(made.parts), lambda draw: mmd(kernels, draw[flight[some]]), replicates=replicates, seed=header.seed
-    )
+    interval = None
+    if len(made.parts) >= 2 and replicates >= 2:
+        drawn = set_replicates(
+            len(made.parts), lambda draw: mmd(kernels, draw[flight[some]]), replicates=replicates, seed=header.seed
+        )
+        interval = centred_interval(value, drawn)
     return _value(metric, value, interval, len(made), floor)
 
 

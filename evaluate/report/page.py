@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from flythrough.cli import page
 from flythrough.errors import InputError
 from flythrough.results.metrics import in_order
+from flythrough.results.paired import TIED, replicates_by_key
 from flythrough.results.ranking import Cell, board, primary
 from flythrough.results.schema import Result, read_result, rows_of
 from flythrough.workspace.catalog import Row, Workspace
@@ -23,8 +24,8 @@ REPORT = "evaluate/report.html"
 STYLE = """<style>
 p.subtitle { overflow-wrap: anywhere; }
 table.scores td, table.scores small { white-space: nowrap; } table.scores td { text-align: right; }
-table.scores td:first-child { text-align: left; } table.scores th { text-align: right; vertical-align: bottom; }
-table.scores th:first-child { text-align: left; } table.scores small { display: block; color: var(--soft); }
+table.scores td:nth-child(-n+2) { text-align: left; } table.scores th { text-align: right; vertical-align: bottom; }
+table.scores th:nth-child(-n+2) { text-align: left; } table.scores small { display: block; color: var(--soft); }
 .unranked { opacity: .55; }
 </style>"""
 
@@ -32,7 +33,7 @@ table.scores th:first-child { text-align: left; } table.scores small { display: 
 def update_report(workspace: Workspace, rows: Iterable[Row]) -> Path:
     """Write the workspace's report, unless it already shows these results."""
     files = sorted({row["results_file"] for row in rows if row["results_file"]})
-    key = content_key("report 2", [(file, sha256_of(workspace / file)) for file in files])
+    key = content_key("report 3", [(file, sha256_of(workspace / file)) for file in files])
     path = workspace / REPORT
     if not (path.is_file() and f"<!-- {key} -->" in path.read_text(encoding="utf-8")[-200:]):
         found = [(read_result(workspace / file), (workspace / file).parent) for file in files]
@@ -82,7 +83,7 @@ def _table(results: list[Result], step: int | None) -> str:
     rows = [row for result in results for row in rows_of(result, None) if row["step"] == step]
     if all(row["value"] is None for row in rows):
         return "<p class='note'>No method has a value here.</p>"
-    found = board("", primary(rows), in_order({row["metric"] for row in rows}), rows)
+    found = board("", primary(rows), in_order({row["metric"] for row in rows}), rows, replicates_by_key(results))
     # What ranks stands first.
     metrics = [found.primary, *(metric for metric in found.columns if metric != found.primary)]
     methods = [*found.ranked, *found.unranked]
@@ -94,10 +95,15 @@ def _table(results: list[Result], step: int | None) -> str:
         for metric in metrics
     ]
     lines = [
-        [entry.method, *(_cell(entry.cells.get(metric)) for metric in metrics)]
+        [entry.place, entry.method, *(_cell(entry.cells.get(metric)) for metric in metrics)]
         for entry in (*methods, *([found.floor] if found.floor else []))
     ]
-    return page.table(["method", *heads], lines, css="scores")
+    notes = [f"{TIED.capitalize()}: the 95 % interval of the paired difference contains 0."] * any(
+        entry.tied for entry in found.ranked
+    )
+    notes += [f"{escape(found.pairing)}."] if found.pairing else []
+    below = f"<p class='note'>{' '.join(notes)}</p>" if notes else ""
+    return page.table(["rank", "method", *heads], lines, css="scores") + below
 
 
 def _basis(values: list[Cell]) -> str:

@@ -64,5 +64,6 @@ def score_loose(spec: Spec, source: Source, folder: Path, settings: Settings) ->
     for extractor in extractors_of(protocol, tally):
         features = cached_features(extractor, sha256, frames.__getitem__, len(frames))
         made = Rows(np.array_split(features, max(1, len(frames) // FLIGHT_FRAMES)))
-        tally.values += distances(RealSide.of(source, extractor), made, header, settings.set_replicates)
+        found = distances(RealSide.of(source, extractor), made, header, settings.set_replicates)
+        tally.values += found.values  # without flights of the protocol there is nothing to pair
     return result_of(spec, protocol, tally, {frames.id: frames})

@@ -74,6 +74,7 @@ def result_of(spec: Spec, protocol: Protocol, tally: Tally, frames: dict[str, Fr
         follow_note=tally.follow_note,
         values=tuple(_with_ranking(value, spec, protocol, tally) for value in tally.values),
         starts=tally.starts,
+        replicates=tally.replicates,
         curves=tally.curves,
         not_measured=tally.not_measured,
         settings={**settings, "seed": protocol.header.seed},
@@ -171,6 +172,7 @@ def _view_synthesis(source: Source, frames: dict[str, Frames], tally: Tally) -> 
     metrics = image_metrics(tally)
     for step in source.protocol.header.view_synthesis.steps:
         found: dict[str, list[float]] = {name: [] for name in metrics}
+        starts: list[str] = []
         for start in source.protocol.view_starts():
             recorded = source.recorded(start)
             if len(recorded) < step:
@@ -180,11 +182,12 @@ def _view_synthesis(source: Source, frames: dict[str, Frames], tally: Tally) -> 
             values = {name: measure(made, real) for name, measure in metrics.items()}
             if source.protocol.header.view_synthesis.seen:
                 values |= _over_seen(source, start, step, made, real)
+            starts.append(start.id)
             for name, value in values.items():
                 found.setdefault(name, []).append(value)
                 tally.note_start(start.id, f"{name}@{step}", value)
         for name, each in found.items():
-            tally.add_mean(name, step, each)
+            tally.add_mean(name, step, each, starts=starts)
 
 
 def _over_seen(source: Source, start: Start, step: int, made: Image, real: Image) -> dict[str, float]:
@@ -198,12 +201,12 @@ def _set_distances(source: Source, extractor: Extractor, frames: dict[str, Frame
     """All flights' frames against the real side; without frames, the real side against itself: the floor."""
     header = source.protocol.header
     real = RealSide.of(source, extractor)
-    flown = [each for id, each in frames.items() if id.startswith(f"{FLIGHT}/")]
-    made = Rows([cached_features(extractor, each.sha256(), each.__getitem__, len(each)) for each in flown])
+    flown = {id: each for id, each in frames.items() if id.startswith(f"{FLIGHT}/")}
+    made = Rows([cached_features(extractor, each.sha256(), each.__getitem__, len(each)) for each in flown.values()])
     if not flown:
-        tally.values += distances(real, real.floor_features, header, replicates=0)
+        tally.values += distances(real, real.floor_features, header, replicates=0).values
         return
-    tally.values += distances(real, made, header, tally.settings.set_replicates)
+    tally.add_distances(distances(real, made, header, tally.settings.set_replicates), list(flown), header.seed)
     name = f"{NAMES[extractor.name][0]}_sw"
     tally.curves[name] = tuple(over_steps(real, made, header.generation.window))
     mean = float(np.mean([value for _, value in tally.curves[name]]))

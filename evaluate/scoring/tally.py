@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flythrough.results.schema import Value
+from flythrough.results.metrics import METRICS
+from flythrough.results.schema import Replicates, Value
 
-from ..metrics.bootstrap import mean_interval
+from ..metrics.bootstrap import interval, kept, mean_replicates
+from ..metrics.sets import Distances
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Tally:
     settings: Settings
     values: list[Value] = field(default_factory=list)
     starts: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    replicates: dict[str, Replicates] = field(default_factory=dict)
     curves: dict[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
     not_measured: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
@@ -48,14 +51,34 @@ class Tally:
         finite = value is not None and np.isfinite(value)
         self.starts.setdefault(start, {})[name] = value if finite else None
 
-    def add_mean(self, metric: str, step: int | None, values: Sequence[float], n: int | None = None) -> None:
-        """Add the mean over starts, with its interval.
+    def add_distances(self, found: Distances, flights: Sequence[str], seed: int) -> None:
+        """Add distances between sets, and the replicates of the one that ranks.
+
+        Args:
+            found: see there.
+            flights: the starts that were drawn from, in order.
+            seed: of the draws.
+        """
+        self.values += found.values
+        if replicates := kept(found.drawn, flights, seed):
+            self.replicates[found.frechet] = replicates
+
+    def add_mean(
+        self,
+        metric: str,
+        step: int | None,
+        values: Sequence[float],
+        n: int | None = None,
+        starts: Sequence[str] = (),
+    ) -> None:
+        """Add the mean over starts, with its interval and, of a metric that ranks, its replicates.
 
         Args:
             metric: its name.
             step: flight step, or None for all.
             values: one a start.
             n: images or pairs behind them, if not one each.
+            starts: whose values they are; without them the mean cannot be compared in pairs.
         """
         count = len(values) if n is None else n
         if not values:
@@ -63,6 +86,11 @@ class Tally:
         elif not np.isfinite(values).all():
             value = Value(metric=metric, step=step, n=count, note="infinite: a frame equals the real one")
         else:
-            low, high = mean_interval(np.array(values), replicates=self.settings.replicates) or (None, None)
+            low, high = None, None
+            if len(values) > 1:
+                drawn = mean_replicates(np.array(values), replicates=self.settings.replicates)
+                low, high = interval(drawn)
+                if METRICS[metric].primary and len(starts) == len(values) and (held := kept(drawn, starts, 0)):
+                    self.replicates[metric if step is None else f"{metric}@{step}"] = held
             value = Value(metric=metric, step=step, value=float(np.mean(values)), low=low, high=high, n=count)
         self.values.append(value)

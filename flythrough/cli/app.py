@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigError, FlythroughError, InputError
-from ..results.standings import standings
 from . import tools as cli_tools
 from . import upkeep
 from .options import (
@@ -161,8 +160,13 @@ def _print_report(report: Report) -> None:
 def _print_results(workspace: Workspace, reports: list[Report]) -> None:
     stages = {report.stage for report in reports}
     if "evaluate" in stages or "leaderboard" in stages:
+        from ..results.paired import replicates_by_key
+        from ..results.schema import results_behind
+        from ..results.standings import standings
+
         print()
-        for line in standings(workspace.rows("results")):
+        rows = workspace.rows("results")
+        for line in standings(rows, replicates_by_key(results_behind(workspace, rows))):
             print(line)
     page = workspace / "leaderboard" / "index.html"
     if "leaderboard" in stages and page.is_file():

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from ..workspace.catalog import Row
 from .metrics import METRICS, higher_is_better, in_order, names, networks
+from .paired import TIED, Key, Score, below, pairing_note
+from .schema import Replicates
 
 FLOOR_METHOD = "real"  # recorded frames against recorded frames: a floor, not a method
 
@@ -33,7 +37,8 @@ class Entry:
         method: its name.
         source: who measured it: ``measured``, or a tier of the leaderboard.
         cells: by metric.
-        rank: best and worst place that the intervals allow; None where it is not ranked.
+        rank: best and worst place that the comparisons allow; None where it is not ranked.
+        tied: the methods that it is not distinguishable from.
         reason: why it is not ranked.
     """
 
@@ -41,7 +46,17 @@ class Entry:
     source: str
     cells: dict[str, Cell]
     rank: tuple[int, int] | None = None
+    tied: tuple[str, ...] = ()
     reason: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Its rank in words, the same in every table: ``1``, or ``1–2 tied``; empty where it is not ranked."""
+        if self.rank is None:
+            return ""
+        best, worst = self.rank
+        span = str(best) if best == worst else f"{best}–{worst}"
+        return f"{span} {TIED}" if self.tied else span
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,7 @@ class Board:
     ranked: list[Entry]
     unranked: list[Entry]
     floor: Entry | None
+    pairing: str | None = None  # which methods could not be compared in pairs
 
     @property
     def higher_is_better(self) -> bool:
@@ -69,19 +85,23 @@ class ProtocolBoards:
     boards: list[Board] = field(default_factory=list)
 
 
-def build_boards(rows: Iterable[Row]) -> list[ProtocolBoards]:
+def build_boards(rows: Iterable[Row], replicates: Mapping[Key, Replicates] | None = None) -> list[ProtocolBoards]:
     """Sort measured and submitted rows into boards, one list a protocol (name and hash), in order of first sight.
 
     Rows reported by papers must not be among them: those are never ranked with measured ones.
+
+    Args:
+        rows: of ``results``.
+        replicates: of the measured results, for paired comparisons (:func:`.paired.replicates_by_key`).
     """
     protocols: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         assert not row["source"].startswith("reported"), "reported values have a table of their own"
         protocols.setdefault((row["protocol"], row["protocol_hash"]), []).append(row)
-    return [ProtocolBoards(name, hash, _boards(found)) for (name, hash), found in protocols.items()]
+    return [ProtocolBoards(name, hash, _boards(found, replicates or {})) for (name, hash), found in protocols.items()]
 
 
-def _boards(rows: list[Row]) -> list[Board]:
+def _boards(rows: list[Row], replicates: Mapping[Key, Replicates]) -> list[Board]:
     ruling = [row for row in rows if row["source"] != "submitted"] or rows  # what is handed in makes no board
     measured = {row["metric"] for row in ruling if row["value"] is not None} or {row["metric"] for row in ruling}
     whole = [row for row in rows if row["step"] is None]
@@ -90,12 +110,13 @@ def _boards(rows: list[Row]) -> list[Board]:
     for network in networks():
         family = names("distance", network)
         if family[0] in measured:
-            found.append(board(f"View generation, by {network} features", family[0], [*family, *beside], whole))
+            title = f"View generation, by {network} features"
+            found.append(board(title, family[0], [*family, *beside], whole, replicates))
     view = names("view synthesis")
     for step in sorted({row["step"] for row in ruling if row["step"] is not None and row["metric"] in view}):
         here = [row for row in rows if row["step"] == step]
         ranks_by = primary(row for row in ruling if row["step"] == step)
-        found.append(board(f"View synthesis, step {step}", ranks_by, view, here))
+        found.append(board(f"View synthesis, step {step}", ranks_by, view, here, replicates))
     return found
 
 
@@ -111,7 +132,13 @@ def primary(rows: Iterable[Row]) -> str:
     return (complete or chosen[-1:] or in_order(having)[:1] or ["psnr"])[0]
 
 
-def board(title: str, primary: str, metrics: Sequence[str], rows: Iterable[Row]) -> Board:
+def board(
+    title: str,
+    primary: str,
+    metrics: Sequence[str],
+    rows: Iterable[Row],
+    replicates: Mapping[Key, Replicates] | None = None,
+) -> Board:
     """One table.
 
     Args:
@@ -119,18 +146,26 @@ def board(title: str, primary: str, metrics: Sequence[str], rows: Iterable[Row])
         primary: the metric that ranks.
         metrics: columns, in order; those that no method has a value of are left out.
         rows: of one protocol, and of one step or of all.
+        replicates: of the measured results, for paired comparisons.
     """
+    scores: dict[tuple[str, str], Score] = {}  # of what may be ranked
     entries: dict[tuple[str, str], Entry] = {}  # one name measured and handed in are two lines
     for row in rows:
         key = row["method"], row["source"]
         entry = entries.setdefault(key, Entry(*key, {}))
-        entry.cells[row["metric"]] = Cell(*(row[k] for k in ("value", "low", "high", "n", "floor", "ranked", "note")))
+        cell = Cell(*(row[k] for k in ("value", "low", "high", "n", "floor", "ranked", "note")))
+        entry.cells[row["metric"]] = cell
+        if row["metric"] == primary and cell.ranked and cell.value is not None:
+            drawn = (replicates or {}).get((row["protocol_hash"], row["method"], primary, row["step"]))
+            scores[key] = Score(cell.value, cell.low, cell.high, drawn)
     columns = tuple(m for m in metrics if any(m in e.cells and e.cells[m].value is not None for e in entries.values()))
     floor = next((entries.pop(key) for key in list(entries) if key[0] == FLOOR_METHOD), None)
-    good = [e for e in entries.values() if (cell := e.cells.get(primary)) and cell.ranked and cell.value is not None]
-    others = sorted((e for e in entries.values() if e not in good), key=lambda e: _unranked_order(e, primary))
-    unranked = [Entry(e.method, e.source, e.cells, None, _reason(e, primary)) for e in others]
-    return Board(title, primary, columns or (primary,), rank(good, primary), unranked, floor)
+    scores = {key: score for key, score in scores.items() if key in entries}
+    others = sorted((e for k, e in entries.items() if k not in scores), key=lambda e: _unranked_order(e, primary))
+    unranked = [replace(e, reason=_reason(e, primary)) for e in others]
+    ranked = rank([(entries[key], score) for key, score in scores.items()], higher_is_better(primary))
+    pairing = pairing_note({method: score for (method, _), score in scores.items()})
+    return Board(title, primary, columns or (primary,), ranked, unranked, floor, pairing)
 
 
 def _unranked_order(entry: Entry, primary: str) -> tuple[float, str]:
@@ -146,25 +181,18 @@ def _reason(entry: Entry, primary: str) -> str:
     return cell.note or ("no value" if cell.value is None else "not ranked by its protocol")
 
 
-def rank(entries: Iterable[Entry], metric: str) -> list[Entry]:
-    """Best first. Two entries whose intervals overlap are not told apart: each may hold either place."""
-    sign = -1.0 if higher_is_better(metric) else 1.0
-
-    def span(entry: Entry) -> tuple[float, float]:
-        cell = entry.cells[metric]
-        assert cell.value is not None
-        low = cell.value if cell.low is None else cell.low
-        high = cell.value if cell.high is None else cell.high
-        return min(sign * low, sign * high), max(sign * low, sign * high)
-
-    ordered = sorted(entries, key=lambda entry: (sign * (entry.cells[metric].value or 0.0), entry.method))
-    spans = [span(entry) for entry in ordered]
-    places = []
-    for low, high in spans:
-        better = sum(other_high < low for _, other_high in spans)
-        worse = sum(other_low > high for other_low, _ in spans)
-        places.append((better + 1, len(spans) - worse))
-    return [Entry(e.method, e.source, e.cells, place) for e, place in zip(ordered, places, strict=True)]
+def rank(entries: Iterable[tuple[Entry, Score]], higher_is_better: bool) -> list[Entry]:
+    """Best first. Two that are not told apart are tied: each may hold either place (:func:`.paired.below`)."""
+    sign = -1.0 if higher_is_better else 1.0
+    ordered = sorted(entries, key=lambda pair: (sign * pair[1].value, pair[0].method))
+    under = below([score for _, score in ordered])
+    better = under.T if higher_is_better else under  # [i, j]: i is surely better than j
+    tied = ~(better | better.T) & ~np.eye(len(ordered), dtype=bool)
+    found = []
+    for place, (entry, _) in enumerate(ordered):
+        span = int(better[:, place].sum()) + 1, len(ordered) - int(better[place].sum())
+        found.append(replace(entry, rank=span, tied=tuple(ordered[i][0].method for i in np.flatnonzero(tied[place]))))
+    return found
 
 
 def as_json(protocols: Iterable[ProtocolBoards], reported: dict[str, object]) -> dict[str, object]:
@@ -174,7 +202,7 @@ def as_json(protocols: Iterable[ProtocolBoards], reported: dict[str, object]) ->
         cells = {m: vars(entry.cells[m]) for m in board.columns if m in entry.cells}
         found: dict[str, object] = {"method": entry.method, "source": entry.source, "values": cells}
         if entry.rank:
-            found |= {"best_rank": entry.rank[0], "worst_rank": entry.rank[1]}
+            found |= {"best_rank": entry.rank[0], "worst_rank": entry.rank[1], "tied_with": list(entry.tied)}
         if entry.reason:
             found["not_ranked_because"] = entry.reason
         return found
@@ -190,6 +218,7 @@ def as_json(protocols: Iterable[ProtocolBoards], reported: dict[str, object]) ->
                         "title": board.title,
                         "ranked_by": board.primary,
                         "higher_is_better": board.higher_is_better,
+                        "pairing": board.pairing,
                         "ranked": [line(entry, board) for entry in board.ranked],
                         "not_ranked": [line(entry, board) for entry in board.unranked],
                         "floor": line(board.floor, board) if board.floor else None,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from .. import __version__
 from ..errors import InputError
-from ..workspace.catalog import Row
+from ..workspace.catalog import Row, Workspace
 from ..workspace.files import read_json, write_json
 from ..workspace.names import Name
 from ..workspace.stage import Section
@@ -43,6 +44,19 @@ class Value(Section):
     floor: float | None = Field(default=None, description="real frames against other real frames")
     ranked: bool = Field(default=False, description="may be ranked")
     note: str | None = Field(default=None, description="why it is missing or not ranked")
+
+
+class Replicates(Section):
+    """Bootstrap replicates of one value: what a paired comparison with another method needs of it.
+
+    Two results with one ``drawn`` have drawn the same starts in replicate i, for every i.
+    """
+
+    drawn: str = Field(description="hash over the starts in order, the seed and the number of replicates")
+    starts: int = Field(ge=2, description="starts that were drawn from")
+    values: tuple[FiniteFloat, ...] = Field(
+        min_length=2, description="the metric when the drawn starts are all there are"
+    )
 
 
 class _Record(BaseModel):
@@ -85,6 +99,9 @@ class Result(Section):
     follow_note: str | None = Field(default=None, description="why it does not follow, or was not measured")
     values: tuple[Value, ...] = Field(default=(), description="the numbers")
     starts: dict[str, dict[str, float | None]] = Field(default={}, description="raw values of each start")
+    replicates: dict[str, Replicates] = Field(
+        default={}, description="bootstrap over starts of the metrics that rank: METRIC or METRIC@STEP"
+    )
     curves: dict[str, tuple[tuple[int, float], ...]] = Field(default={}, description="(last step, value) of windows")
     not_measured: dict[str, str] = Field(default={}, description="metrics of the protocol left out, and why")
     settings: dict[str, Any] = Field(default={}, description="of the scoring: replicates, seeds, kernels")
@@ -115,6 +132,12 @@ def read_result(path: Path) -> Result:
         ) from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}", remedy="Check the path and that it is JSON") from error
+
+
+def results_behind(workspace: Workspace, rows: Iterable[Row]) -> list[Result]:
+    """The results files that rows of ``results`` come from; those that are gone are left out."""
+    files = dict.fromkeys(row["results_file"] for row in rows if row["results_file"])
+    return [read_result(workspace / file) for file in files if (workspace / file).is_file()]
 
 
 def rows_of(result: Result, results_file: str | None) -> list[Row]:

@@ -93,7 +93,8 @@ def _board(board: Board) -> dict[str, Any]:
         else f"N = {min(counts)} to {max(counts)}"
         if counts
         else "",
-        "tied": any(entry.rank and entry.rank[0] != entry.rank[1] for entry in board.ranked),
+        "tied": any(entry.tied for entry in board.ranked),
+        "pairing": board.pairing,
     }
 
 
@@ -113,10 +114,15 @@ def _line(entry: Entry, board: Board, best: dict[str, float]) -> dict[str, Any]:
         cell = entry.cells.get(metric, Cell(None, None, None, 0, None, False, None))
         tip = f"n = {cell.n}" + (f"; {cell.note}" if cell.note else "")
         cells.append({**vars(cell), "best": cell.value is not None and best.get(metric) == cell.value, "tip": tip})
-    rank = None
-    if entry.rank:
-        rank = str(entry.rank[0]) if entry.rank[0] == entry.rank[1] else f"{entry.rank[0]}–{entry.rank[1]}"
-    return {"method": entry.method, "source": entry.source, "rank": rank, "cells": cells, "reason": entry.reason}
+    with_whom = f"not distinguishable from {', '.join(entry.tied)}" if entry.tied else ""
+    return {
+        "method": entry.method,
+        "source": entry.source,
+        "rank": entry.place,
+        "tied": with_whom,
+        "cells": cells,
+        "reason": entry.reason,
+    }
 
 
 def _plots(each: ProtocolBoards, standing: Standing) -> Iterator[tuple[str, Markup]]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from flythrough.scene.turning import fit_turn
+
 _FOCALS = (0.45, 0.6, 0.8, 1.1, 1.6, 2.4)  # widths; 96 to 24 degrees across
 _TOLERANCE = 1.5 / 640  # widths
-_ROUNDS = 8
 
 Matched = tuple[Float[np.ndarray, "m 2"], Float[np.ndarray, "m 2"]]  # centred, in widths of the picture
 
@@ -51,41 +52,12 @@ def measure_motion(pairs: Sequence[Matched]) -> Motion:
 
 
 def _rotation_and_zoom(a: np.ndarray, b: np.ndarray, focal: float) -> tuple[float, float, float, float]:
-    """Best rotation and zoom by robust Gauss-Newton: share of matches explained, |log zoom|, angle, clipped error."""
+    """Best rotation and zoom: share of matches explained, |log zoom|, angle, clipped error."""
     if len(a) > 400:
         a, b = a[:: len(a) // 400], b[:: len(b) // 400]
-    rays = np.concatenate([a / focal, np.ones_like(a[:, :1])], -1)
-    rotation, zoom = np.eye(3), 0.0
-    for _ in range(_ROUNDS):
-        turned = rays @ rotation.T
-        if turned[:, 2].min() < 0.05:
-            return 0.0, 0.0, 0.0, 1.0  # it runs away: no rotation explains this
-        x, y = (turned[:, :2] / turned[:, 2:]).T
-        gain = focal * np.exp(zoom)
-        residual = (b - gain * np.stack([x, y], -1)).ravel()
-        jacobian = gain * np.stack(
-            [np.stack([-x * y, 1 + x * x, -y, x], -1), np.stack([-1 - y * y, x * y, x, y], -1)], 1
-        ).reshape(-1, 4)
-        scale = max(_TOLERANCE, float(np.median(np.abs(residual))))
-        weight = 1 / (1 + (residual / scale) ** 2)
-        weighted = jacobian * weight[:, None]
-        step = np.linalg.solve(weighted.T @ weighted + 1e-9 * np.eye(4), weighted.T @ (weight * residual))
-        step *= min(1.0, 0.2 / max(1e-12, float(np.linalg.norm(step))))
-        rotation = _small_rotation(step[:3]) @ rotation
-        zoom += float(step[3])
-    turned = rays @ rotation.T
-    if turned[:, 2].min() < 0.05:
-        return 0.0, 0.0, 0.0, 1.0
-    error = np.linalg.norm(b - focal * np.exp(zoom) * turned[:, :2] / turned[:, 2:], axis=-1)
-    angle = np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))
-    clipped = float(np.minimum(error / (10 * _TOLERANCE), 1).mean())
-    return float((error < _TOLERANCE).mean()), abs(zoom), float(angle), clipped
-
-
-def _small_rotation(vector: np.ndarray) -> np.ndarray:
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = vector / angle
-    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * skew + (1 - np.cos(angle)) * skew @ skew
+    turn = fit_turn(a, b, focal, _TOLERANCE)
+    if turn is None:
+        return 0.0, 0.0, 0.0, 1.0  # it runs away: no rotation explains this
+    angle = np.arccos(np.clip((np.trace(turn.rotation) - 1) / 2, -1, 1))
+    clipped = float(np.minimum(turn.errors / (10 * _TOLERANCE), 1).mean())
+    return float((turn.errors < _TOLERANCE).mean()), abs(turn.zoom), float(angle), clipped

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from flythrough.curate.measures import picture
-from flythrough.curate.measures.motion import Tracker, motion_measures
+from flythrough.curate.measures.motion import motion_measures
 from flythrough.curate.measures.overlays import overlay_mask
 from flythrough.curate.measures.picture import blur_effect, look
+from flythrough.curate.measures.tracker import Tracker
 from flythrough.media.sky import sky_and_water
 
 WIDTH, HEIGHT, HZ = 256, 144, 15.0
@@ -69,6 +70,8 @@ def test_depth_shows_as_parallax_and_turns_do_not() -> None:
     flown = measured([two_layers(i) for i in range(30)])
     assert flown["windows"] >= 3
     assert flown["parallax"] > 0.2
+    assert flown["translation"] > 0.1
+    assert flown["depth_gain"] > 0.5
     for turned in (
         measured([seen(ground, right=0.02 * i) for i in range(30)]),
         *(measured([seen(ground, zoom=rate**i) for i in range(30)]) for rate in (1.01, 1.03, 1.05, 1 / 1.03)),
@@ -76,7 +79,35 @@ def test_depth_shows_as_parallax_and_turns_do_not() -> None:
     ):
         assert turned["windows"] >= 1
         assert turned["parallax"] < 0.05
+        assert turned["translation"] < 0.02
+        assert turned["depth_gain"] < 0.3
         assert turned["moving_area"] < 0.1
+
+
+def test_a_slow_flight_shows_its_depth_over_its_whole_travel() -> None:
+    slow = measured([two_layers(i / 20) for i in range(45)])
+    assert 0.02 < slow["shift_widths"] < 0.05
+    assert slow["translation"] > 0.1
+    stands = measured([two_layers(0)] * 45)
+    assert stands["shift_widths"] < 0.002
+
+
+def test_what_changes_its_look_is_not_firm() -> None:
+    ground, waves = texture(12), [texture(20 + i) for i in range(2)]
+
+    def sea(i: int) -> np.ndarray:
+        """Crests that travel and turn into others within half a second, above a beach that stands."""
+        mixed = cv2.addWeighted(
+            seen(waves[0], right=0.01 * i), 1 - i % 10 / 10, seen(waves[1], right=0.01 * i), i % 10 / 10, 0
+        )
+        picture = seen(ground)
+        picture[:108] = mixed[:108]
+        return picture
+
+    found = measured([sea(i) for i in range(30)])
+    assert found["firm"] < 0.5
+    assert found["shift_widths"] < 0.01  # of the beach alone
+    assert measured([seen(ground, right=0.01 * i) for i in range(30)])["firm"] > 0.8
 
 
 def test_a_car_moves_alone() -> None:

@@ -19,7 +19,8 @@ from flythrough.workspace.stage import Outcome
 
 GOOD = {
     "length_s": 5.0, "frames": 150, "brightness": 0.45, "picture_area": 1.0, "tracked": 0.8, "speed_widths_s": 0.1,
-    "travel_widths": 0.5, "windows": 6.0, "blur": 0.3, "shake_widths_s2": 0.2, "parallax": 0.15, "moving_area": 0.1,
+    "travel_widths": 0.5, "windows": 6.0, "blur": 0.3, "shake_widths_s2": 0.2, "translation": 0.1, "parallax": 0.15,
+    "firm": 0.7, "shift_widths": 0.1, "moving_area": 0.1,
     "overlay_area": 0.01, "sky": 0.3, "water": 0.3, "land": 0.4, "small_movers": 1.0, "nature": 0.6, "hash": "1",
 }  # fmt: skip
 
@@ -33,12 +34,12 @@ GOOD = {
         ("brightness", 0.99, "bright"),
         ("picture_area", 0.2, "bars"),
         ("tracked", 0.05, "untracked"),
-        ("speed_widths_s", 0.0005, "still"),
-        ("travel_widths", 0.001, "still"),
+        ("firm", 0.1, "untracked"),
+        ("shift_widths", 0.001, "still"),
         ("windows", 0.0, "lost"),
         ("blur", 0.95, "blurred"),
         ("shake_widths_s2", 9.0, "shaky"),
-        ("parallax", 0.001, "no_parallax"),
+        ("translation", 0.001, "no_parallax"),
         ("moving_area", 0.9, "moving"),
         ("overlay_area", 0.5, "overlay"),
         ("nature", 0.001, "not_nature"),
@@ -57,14 +58,14 @@ def test_open_water_is_little_land_and_much_that_moves() -> None:
 
 
 def test_score_reports_and_off_is_silent() -> None:
-    slow = {**GOOD, "speed_widths_s": 0.0}
+    slow = {**GOOD, "shift_widths": 0.0}
     assert Rules.model_validate({"still": {"mode": "score"}}).judge(slow) == (None, ["still"])
     assert Rules.model_validate({"still": {"mode": "off"}}).judge(slow) == (None, [])
 
 
 def test_a_missing_measure_is_an_error_not_a_verdict() -> None:
-    partial = {k: v for k, v in GOOD.items() if k != "parallax"}
-    with pytest.raises(MissingMeasure, match="parallax"):
+    partial = {k: v for k, v in GOOD.items() if k != "translation"}
+    with pytest.raises(MissingMeasure, match="translation"):
         Rules().judge(partial)
 
 
@@ -91,7 +92,7 @@ def _row(id: str, **measures: object) -> dict[str, object]:
 
 
 def test_verdicts_outrank_rules_and_nothing_is_lost(tmp_path) -> None:
-    rows = [_row("good"), _row("still", speed_widths_s=0.0), _row("other"), _row("broken", parallax=None)]
+    rows = [_row("good"), _row("still", shift_widths=0.0), _row("other"), _row("broken", translation=None)]
     append_verdicts(tmp_path, [Verdict("still", "accept"), Verdict("good", "reject", "ugly")])
     found = decide(Outcome(rows=rows), Workspace(tmp_path), CurateConfig())
     assert [r["id"] for r in found.rows] == ["still", "other"]
@@ -101,7 +102,7 @@ def test_verdicts_outrank_rules_and_nothing_is_lost(tmp_path) -> None:
 
 
 def test_given_shots_are_kept_whatever_the_rules_say(tmp_path) -> None:
-    row = {**_row("given", speed_widths_s=0.0), "camera_file": "acquire/v/given.txt"}
+    row = {**_row("given", shift_widths=0.0), "camera_file": "acquire/v/given.txt"}
     found = decide(Outcome(rows=[row]), Workspace(tmp_path), CurateConfig())
     assert [r["id"] for r in found.rows] == ["given"]
     assert json.loads(found.rows[0]["measures"])["scored"] == ["still"]

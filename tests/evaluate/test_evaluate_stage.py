@@ -14,6 +14,7 @@ import pytest
 from flythrough.errors import InputError
 from flythrough.evaluate.generation.generate import generate
 from flythrough.evaluate.methods.registry import MethodFailure, Spec, find_specs, read_spec
+from flythrough.evaluate.metrics.bootstrap import mean_replicates
 from flythrough.evaluate.protocols.build import Choices, build_from_acid_index, build_from_workspace
 from flythrough.evaluate.protocols.protocol import load_protocol, save_protocol
 from flythrough.evaluate.protocols.source import Source
@@ -223,6 +224,10 @@ def test_zoom_and_layers_go_where_the_camera_goes_and_a_still_does_not(
     )
     assert moving.follows_camera is True
     assert still.follows_camera is False
+    pairs = [r.replicates["fd_lite0"] for r in (moving, still)]
+    assert pairs[0].drawn == pairs[1].drawn  # replicate i has the same flights for both
+    assert [(p.starts, len(p.values)) for p in pairs] == [(4, 10), (4, 10)]
+    assert pairs[0].drawn != moving.replicates["psnr@2"].drawn
     distance = {r.method.name: next(v for v in r.values if v.metric == "fd_lite0") for r in (moving, still)}
     assert distance["static"].value < distance["layered"].value  # type: ignore[operator]  # the trap
     assert not distance["static"].ranked
@@ -241,6 +246,10 @@ def test_psnr_is_the_mean_over_starts(source: Source, layered: Path) -> None:
     raw = [starts["psnr@2"] for starts in result.starts.values()]
     assert value.value == pytest.approx(np.mean(raw))  # type: ignore[arg-type]
     assert value.n == len(raw) == 4
+    expected = mean_replicates(np.array(raw), replicates=50)  # type: ignore[arg-type]
+    assert result.replicates["psnr@2"].values == pytest.approx(expected)
+    assert {"fd_lite0", "psnr@2", "psnr@4"} <= set(result.replicates)
+    assert "ssim@2" not in result.replicates  # only what ranks
 
 
 def test_seen_pixels_and_the_recovered_path_are_measured_where_the_protocol_asks(

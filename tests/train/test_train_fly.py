@@ -147,7 +147,7 @@ def test_a_flight_cut_short_is_a_film_that_plays(tmp_path: Path, checkpoint: Pat
     ("start", "options", "message"),
     [
         ("missing.png", {}, "is not a file"),
-        ("photo", {"output": "flight.gif"}, "MP4"),
+        ("photo", {"output": "flight.png"}, "MP4"),
         ("photo", {"plan": "loop"}, "flight plan"),
         ("photo", {"depth": "sonar"}, "depth provider"),
         ("text.jpg", {}, "picture that can be read"),

@@ -1,4 +1,4 @@
-"""``flythrough fly``: a video of an endless flight from one picture."""
+"""``flythrough fly``: an endless flight from one picture, filmed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flythrough.workspace.catalog import Workspace
 
 if TYPE_CHECKING:
     from ..model.network import InfiniteNature
+    from .outputs import Outputs
 
 PLANS = ("autopilot", "straight", "orbit")
 
@@ -135,7 +136,7 @@ def film(
     model: InfiniteNature,
     start: Start,
     flight: Flight,
-    out: Path,
+    outputs: Outputs,
     *,
     steps: int,
     fps: float,
@@ -143,13 +144,13 @@ def film(
     bf16: bool = False,
     sky: bool = False,
 ) -> int:
-    """Fly and film; returns the steps flown. The file plays up to its last frame whenever this is interrupted.
+    """Fly and film; returns the steps flown. All files are whole up to the last step whenever this is interrupted.
 
     Args:
         model: in evaluation mode, on its device.
         start: where from.
         flight: where to.
-        out: the MP4 to write.
+        outputs: the files to write.
         steps: how many.
         fps: of the video.
         advance: called after each step.
@@ -157,22 +158,19 @@ def film(
         sky: keep the start picture's sky; see :mod:`.sky`.
 
     Raises:
-        KeyboardInterrupt: after the file was closed in order.
+        KeyboardInterrupt: after the files were closed in order.
     """
     import torch
 
-    from flythrough.media.video_writer import VideoWriter
+    from .outputs import record
+    from .rollout import fly
 
-    from .rollout import fly, to_image
-
-    height, width = start.rgbd.shape[1:]
     first = torch.from_numpy(start.rgbd)
-    out.parent.mkdir(parents=True, exist_ok=True)
     flown = 0
-    with VideoWriter(out, width=width, height=height, fps=fps) as writer:
-        writer.write(to_image(first))
+    with record(outputs, start.intrinsics, fps, flight.pose) as recorder:
+        recorder.add(first, flight.pose)
         for rgbd in fly(model, first, start.intrinsics, flight, steps, bf16=bf16, sky=sky):
-            writer.write(to_image(rgbd))
+            recorder.add(rgbd, flight.pose)
             flown += 1
             advance(1)
     return flown

@@ -120,7 +120,7 @@ def test_the_plan_names_what_a_change_would_run_and_runs_nothing(tmp_path: Path)
     assert (found["acquire"], found["curate"]) == ([], [])
     (id,) = (row["id"] for row in Workspace(tmp_path / "w").rows("videos"))
     assert plan("curate.working_px=200")["curate"] == [id]
-    for setting in ("curate.rules.still.min_travel_widths=0.5", "curate.rules.short.mode=off", "curate.time_limit_s=9"):
+    for setting in ("curate.rules.still.min_shift_widths=0.5", "curate.rules.short.mode=off", "curate.time_limit_s=9"):
         assert plan(setting)["curate"] == []
     assert sorted(path for path in (tmp_path / "w").rglob("*") if path.is_file()) == files
     shown = flythrough("status", *place, "--set=curate.working_px=200").stdout

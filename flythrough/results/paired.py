@@ -1,0 +1,125 @@
+"""Which of two methods is better: a paired bootstrap of their difference, with flights as the unit.
+
+All methods fly the same starts, so a hard start is hard for each of them and drops out of the difference. Bootstrap
+replicate i draws the same starts for every method; the difference of two methods' replicates is therefore a replicate
+of their difference, also for a distance between sets, which has no value a flight. Its interval is
+
+    difference ± t * sqrt(n / (n - 1)) * (standard deviation of the replicates' difference)
+
+with Student's t of n - 1 degrees of freedom for n starts: the bootstrap's own spread is too small by
+sqrt((n - 1) / n), and the normal quantile too small for few starts (Hesterberg 2015). There is no correction for the
+number of pairs compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from .schema import Replicates, Result
+
+LEVEL = 0.95
+TIED = "tied"  # the one word, in every table, for methods that the data does not tell apart
+Key = tuple[str, str, str, int | None]  # protocol hash, method, metric, step
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one method has on one metric.
+
+    Attributes:
+        value: its score.
+        low: lower end of its own interval; None where it has none.
+        high: upper end.
+        replicates: of its bootstrap; None where the result does not carry them.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    replicates: Replicates | None = None
+
+    def pairs_with(self, other: Score) -> bool:
+        """Whether both were drawn with the same starts, replicate by replicate."""
+        mine, theirs = self.replicates, other.replicates
+        return mine is not None and theirs is not None and mine.drawn == theirs.drawn
+
+
+def replicates_by_key(results: Iterable[Result]) -> dict[Key, Replicates]:
+    """The bootstrap replicates of results files, as the ranking looks them up."""
+    found: dict[Key, Replicates] = {}
+    for result in results:
+        for name, replicates in result.replicates.items():
+            metric, _, step = name.partition("@")
+            found[result.protocol.hash, result.method.name, metric, int(step) if step else None] = replicates
+    return found
+
+
+def difference_interval(a: Score, b: Score, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of ``a - b`` from their paired replicates.
+
+    Raises:
+        ValueError: the two were not drawn with the same starts.
+    """
+    if not a.pairs_with(b):
+        raise ValueError("the replicates of the two are not of the same draws")
+    assert a.replicates is not None
+    assert b.replicates is not None
+    apart = np.subtract(a.replicates.values, b.replicates.values)
+    half = half_width(float(np.std(apart, ddof=1)), a.replicates.starts, level)
+    return a.value - b.value - half, a.value - b.value + half
+
+
+def half_width(spread: float, starts: int, level: float = LEVEL) -> float:
+    """Half an interval from the standard deviation of bootstrap replicates over ``starts`` starts."""
+    return quantile((1 + level) / 2, starts) * np.sqrt(starts / (starts - 1)) * spread
+
+
+def quantile(share: float, starts: int) -> float:
+    """Student's t of ``starts - 1`` degrees of freedom that ``share`` of all values lie below."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(starts - 1, share))
+
+
+def below(scores: Sequence[Score]) -> Bool[np.ndarray, "m m"]:
+    """Entry i, j: score i lies surely below score j.
+
+    Scores with replicates of the same draws are compared by their paired difference; others, such as a result of an
+    earlier version, only by whether their own intervals overlap, which tells fewer apart. One without an interval is
+    told apart from none.
+    """
+    values = np.array([score.value for score in scores])
+    low = np.array([-np.inf if score.low is None else score.low for score in scores])
+    high = np.array([np.inf if score.high is None else score.high for score in scores])
+    found = high[:, None] < low[None, :]
+    groups: dict[str, list[int]] = {}
+    for place, score in enumerate(scores):
+        if score.replicates is not None:
+            groups.setdefault(score.replicates.drawn, []).append(place)
+    for members in groups.values():
+        found[np.ix_(members, members)] = _paired_below(values[members], [scores[i].replicates for i in members])
+    return found
+
+
+def _paired_below(values: Float[np.ndarray, "m"], replicates: Sequence[Replicates | None]) -> Bool[np.ndarray, "m m"]:
+    known = [each for each in replicates if each is not None]
+    drawn = np.array([each.values for each in known])
+    drawn -= drawn.mean(1, keepdims=True)
+    covariance = np.atleast_2d(drawn @ drawn.T) / (drawn.shape[1] - 1)
+    own = np.diag(covariance)
+    spread = np.sqrt(np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0))
+    return values[None, :] - values[:, None] > half_width(1.0, known[0].starts) * spread
+
+
+def pairing_note(scores: Mapping[str, Score]) -> str | None:
+    """Which methods could be compared by their intervals only; None where all are compared in pairs."""
+    drawn = [score.replicates.drawn for score in scores.values() if score.replicates is not None]
+    common = max(set(drawn), key=drawn.count, default=None)
+    lone = [n for n, s in scores.items() if s.replicates is None or s.replicates.drawn != common]
+    if len(scores) < 2 or not lone:
+        return None
+    return f"Compared by their intervals only, for want of paired replicates: {', '.join(lone)}"
