@@ -25,7 +25,7 @@ MOST_ROWS = 160
 class EvaluateConfig(Section):
     """Scores of methods on a protocol."""
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"methods", "time_limit_s"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"methods", "protocol", "time_limit_s"})
 
     protocol: str = Field(
         default="workspace",
@@ -89,12 +89,16 @@ def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
 
 def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
     """One task a method."""
+    from .methods.code import code_hashes
     from .methods.registry import NEEDS_CHECKPOINT, find_specs
 
     protocol = make_protocol(workspace, config)
     checkpoint, metrics = newest_checkpoint(workspace), metric_weights()
     for spec in find_specs(config.methods):
-        inputs: dict[str, Any] = {"protocol": protocol.hash, "spec": spec.model_dump(mode="json"), "metrics": metrics}
+        described = spec.model_dump(mode="json", exclude={"folder"})  # its files count, not where they lie
+        inputs: dict[str, Any] = {"protocol": protocol.hash, "spec": described, "metrics": metrics}
+        if code := code_hashes(spec):
+            inputs["code"] = code
         if NEEDS_CHECKPOINT in spec.needs:
             inputs["checkpoint"] = checkpoint and checkpoint["sha256"]
         yield Task(id=spec.name, inputs=inputs)

@@ -15,13 +15,14 @@ FREE = frozenset(
     {"device", "processes", "workers", "cache_mb", "micro_batch"}
     | {"log_every", "strip_every", "video_every", "video_steps", "save_every"}
 )
+PATHS = frozenset({"shards", "init"})  # what they name is in the key by its content, however it is spelled
 PresetName = Literal["auto", "paper", "laptop", "tiny", "ship", "tune"]
 
 
 class Settings(Section):
     """One training run, fully spelled out. The defaults are the preset ``paper``."""
 
-    unkeyed: ClassVar[frozenset[str]] = FREE
+    unkeyed: ClassVar[frozenset[str]] = FREE | PATHS
 
     # The picture and the networks.
     height: int = Field(160, ge=32, multiple_of=32, description="Pixels of the training pictures; a multiple of 32")
@@ -269,7 +270,7 @@ def _optional(settings: type[Section]) -> dict[str, Any]:
 
 
 class _Preset(Section):
-    unkeyed: ClassVar[frozenset[str]] = FREE
+    unkeyed: ClassVar[frozenset[str]] = FREE | PATHS
 
     preset: PresetName = Field(
         "auto", description="Where unset values come from; auto is tune on a CPU, laptop on one GPU, paper on several"

@@ -8,7 +8,7 @@ from typing import Any
 
 from flythrough.errors import InputError, MissingWeights
 from flythrough.workspace.catalog import Workspace, to_json
-from flythrough.workspace.files import content_key, sha256_of_folder
+from flythrough.workspace.files import content_key, sha256_of, sha256_of_folder
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import FREE, Settings, TrainConfig, resolve
@@ -68,7 +68,7 @@ def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:
         return {take.id: "filmed" for take in takes(settings.islands, settings.height, settings.width)}
     if settings.data == "shards":
         found = [Path(settings.shards)] if Path(settings.shards).is_file() else workspace.root.glob(settings.shards)
-        return {str(path): f"{path.stat().st_size} bytes" for path in sorted(found)}
+        return {f"shard {index:06d}": sha256_of(path) for index, path in enumerate(sorted(found))}
     rows = [row for row in workspace.rows("clips") if row["folder"] and row["disparity"]]
     return {row["id"]: row["sha256"] for row in rows if row["split"] == "train" or len(rows) == 1}
 

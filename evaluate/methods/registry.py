@@ -109,7 +109,7 @@ def read_spec(path: Path) -> Spec:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         values.pop("trusted", None)
-        return Spec(**({"folder": str(path.parent.absolute())} | values))
+        return Spec(**({"folder": str(path.parent.resolve())} | values))
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
         text = " ".join(str(error).split())[:300]
         raise InputError(f"{path} is no method spec: {text}", remedy="See docs/evaluate.md, Bring a method") from error
