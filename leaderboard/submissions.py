@@ -24,6 +24,7 @@ log = logging.getLogger("flythrough.leaderboard")
 
 FOLDER = "leaderboard/submissions"
 METHOD_NAME = "[a-z0-9][a-z0-9._-]{0,79}"  # evaluate writes no other; it becomes a file's name
+INCEPTION = frozenset({"fid", "kid", "fid_sw", "kid_sw"})
 REL_TOLERANCE = 1e-6
 FLOOR_TOLERANCE = 1e-3  # a floor is measured anew on each machine
 
@@ -71,19 +72,33 @@ def reject(submission: Result, rows: list[Row], references: list[Result]) -> str
 
 
 def _other_ruler(submission: Result, references: list[Result]) -> str | None:
-    """Distances must rest on the same feature weights and the same real frames as ours."""
+    """Distances must rest on the same feature weights and the same real frames as ours, and say so."""
     for reference in references:
+        theirs = {value.metric for value in submission.values if value.value is not None}
+        for use in sorted(set(reference.weights) - set(submission.weights)):
+            if any(_rests_on(use, metric) for metric in theirs):
+                return f"it does not say what its weights for {use.removeprefix('metric:')} are"
         for use, sha256 in submission.weights.items():
             if use.startswith("metric:") and reference.weights.get(use, sha256) != sha256:
                 return f"its weights for {use.removeprefix('metric:')} are not ours"
         floors = {v.metric: v.floor for v in reference.values if v.floor is not None}
         for value in submission.values:
             ours = floors.get(value.metric)
-            if value.floor is None or ours is None:
+            if value.value is None or ours is None:
                 continue
+            if value.floor is None:
+                return f"it has no floor of {value.metric}"
             if not math.isclose(value.floor, ours, rel_tol=FLOOR_TOLERANCE, abs_tol=1e-9):
                 return f"its floor of {value.metric} is {value.floor:.6g}, ours {ours:.6g}"
     return None
+
+
+def _rests_on(use: str, metric: str) -> bool:
+    """Whether a metric is measured with the weights that results files list as ``use``."""
+    network = use.removeprefix("metric:")
+    if use == network:
+        return False  # a method's own weights
+    return metric == network or network in metric or (network == "inception" and metric in INCEPTION)
 
 
 def _other_starts(submission: Result, references: list[Result]) -> str | None:
@@ -95,6 +110,8 @@ def _other_starts(submission: Result, references: list[Result]) -> str | None:
         for name in v
     }
     theirs = {(start, name) for start, values in submission.starts.items() for name in values}
+    if ours and not theirs:
+        return "it has no raw values of the protocol's starts"
     names = {name for _, name in theirs} & {name for _, name in ours if "@" in name}
     missing = sorted(f"{name} of {start}" for start, name in ours - theirs if name in names)
     extra = sorted({start for start, _ in theirs} - {start for start, _ in ours}) if ours else []

@@ -1,0 +1,85 @@
+"""Submissions that leave out what they could be checked by: weights, floors, starts; and names that are paths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flythrough.errors import InputError
+from flythrough.leaderboard.submissions import FOLDER, add_submission
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import write_json
+
+HASH = "ab" * 32
+STARTS = ("c-000000", "c-000004")
+PSNR = (20.0, 22.0)
+
+
+def record(name: str) -> dict[str, Any]:
+    """A results file that holds together."""
+    values = [
+        {"metric": "fd_lite0", "value": 90.0, "low": 89.0, "high": 91.0, "n": 60, "floor": 9.0, "ranked": True},
+        {"metric": "psnr", "step": 5, "value": 21.0, "low": 19.0, "high": 23.0, "n": 2, "ranked": True},
+    ]
+    starts = {id: {"psnr@5": psnr, "follow_correlation": 0.9} for id, psnr in zip(STARTS, PSNR, strict=True)}
+    known = {"status": "scored", "protocol": {"name": "p-v1", "hash": HASH}, "method": {"name": name}}
+    return {**known, "weights": {"metric:lite0": "cd" * 32}, "follows_camera": True, "values": values, "starts": starts}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    found = Workspace(tmp_path / "w")
+    file = "evaluate/ours.0/results.json"
+    write_json(found / file, record("ours"))
+    common = {"protocol": "p-v1", "protocol_hash": HASH, "method": "ours", "source": "measured", "results_file": file}
+    found.write("results", [{**value, **common} for value in record("ours")["values"]])
+    return found
+
+
+def hand_in(workspace: Workspace, claim: dict[str, Any]) -> Path:
+    file = workspace.root.parent / "theirs.json"
+    file.write_text(json.dumps(claim), encoding="utf-8")
+    return add_submission(workspace, file)
+
+
+def test_one_that_holds_together_is_kept(workspace: Workspace) -> None:
+    assert hand_in(workspace, record("theirs")).parent == workspace / FOLDER
+
+
+def no_floor(claim: dict[str, Any]) -> None:
+    del claim["values"][0]["floor"]
+
+
+def no_psnr(claim: dict[str, Any]) -> None:
+    del claim["values"][1]
+    claim.update(starts={}, follows_camera=None)
+
+
+LEFT_OUT = {
+    "weights": (lambda claim: claim.pop("weights"), "does not say what its weights for lite0 are"),
+    "floors": (no_floor, "has no floor of fd_lite0"),
+    "starts": (lambda claim: claim.pop("starts"), "no raw values of the protocol's starts"),
+    "starts and all that rests on them": (no_psnr, "no raw values of the protocol's starts"),
+    "one start": (lambda claim: claim["starts"].pop(STARTS[1]), "it lacks psnr@5 of c-000004"),
+    "a camera": (lambda claim: [s.pop("follow_correlation") for s in claim["starts"].values()], "without measuring"),
+}
+
+
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_what_it_could_be_checked_by_cannot_be_left_out(workspace: Workspace, what: str) -> None:
+    leave_out, says = LEFT_OUT[what]
+    claim = record("theirs")
+    leave_out(claim)
+    with pytest.raises(InputError, match=says):
+        hand_in(workspace, claim)
+    assert not (workspace / FOLDER).exists()
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "..", ".hidden", "a/b", "a\\b", "a\nb", "x" * 300])
+def test_a_submission_cannot_name_a_path(workspace: Workspace, name: str) -> None:
+    with pytest.raises(InputError, match="cannot be a name"):
+        hand_in(workspace, record(name))
+    assert not (workspace / FOLDER).exists()
