@@ -104,7 +104,7 @@ def camera_entries(folder: Path, keys: AddressKeys) -> Iterator[Entry]:
 
 def _key(file: str) -> str:
     stem = Path(file).stem
-    return stem if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", stem) else slug(file)
+    return stem if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,149}", stem) else slug(file)
 
 
 def _read(folder: Path, keys: AddressKeys, file: str) -> GivenClip | FlythroughError:

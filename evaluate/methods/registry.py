@@ -17,6 +17,7 @@ import psutil
 from pydantic import Field, ValidationError, model_validator
 
 from flythrough.errors import FlythroughError, InputError
+from flythrough.workspace.names import Name
 from flythrough.workspace.stage import Section
 from flythrough.workspace.worker import WALL_CLOCK_FACTOR, processor_seconds
 
@@ -37,7 +38,7 @@ class MethodFailure(FlythroughError):
 class Spec(Section):
     """What a method is and how it is run; reading one imports nothing."""
 
-    name: str = Field(pattern="^[a-z0-9][a-z0-9._-]*$", description="lower case, as in tables")
+    name: Name = Field(pattern="^[a-z0-9][a-z0-9._-]*$", description="lower case, as in tables")
     about: str = Field(default="", description="one line")
     citation: str = Field(default="", description="paper or page")
     entry_point: str | None = Field(default=None, description="module:Class with setup and generate")
