@@ -31,6 +31,7 @@ test: .venv/ready  ## All tests, a process a room.
 test-faults: .venv/ready  ## Kills, full disks and a million shots; takes longer.
 	$(BIN)/python -m pytest -q tests/faults tests/hostile
 	$(BIN)/python benchmarks/fault_campaign.py --kills 60
+	$(BIN)/python benchmarks/full_disk.py
 	$(BIN)/python benchmarks/workspace_scale.py
 
 lint: .venv/ready  ## Style, types, and what each room may import.
