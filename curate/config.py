@@ -43,4 +43,5 @@ class CurateConfig(Section):
     track_hz: float = Field(default=15.0, gt=0, le=60, description="rate at which points are followed, frames a second")
     sample_every_s: float = Field(default=0.5, gt=0, description="seconds between frames measured at full size")
     nature_frames: int = Field(default=4, ge=1, le=32, description="frames of a shot that EfficientNet-Lite0 sees")
+    writing_frames: int = Field(default=3, ge=1, le=32, description="frames of a shot that the text detector sees")
     time_limit_s: float | None = Field(default=None, gt=0, description="a video that takes longer is an error, seconds")

@@ -113,6 +113,10 @@ class Overlay(ShotRule):
     max_overlay_area: float = at_most(
         0.06, "overlay_area", "share", "part of the picture burnt over", why="good footage up to 0.002", ge=0, le=1
     )
+    max_text_area: float = at_most(
+        0.012, "text_area", "share", "part of the picture under writing, median", ge=0, le=1,
+        why="good footage 0; a watermark 0.007, a word over the picture 0.020",
+    )  # fmt: skip
 
 
 class Sky(ShotRule):

@@ -18,6 +18,7 @@ from .measures.motion import motion_measures
 from .measures.overlays import LEAST_TRAVEL, overlay_mask
 from .measures.picture import box_of, picture_measures
 from .measures.semantics import nature_probability
+from .measures.writing import writing
 
 SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
 DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
@@ -64,7 +65,7 @@ def measure_shot(
         shot.rows = np.max([one.rows for one in seen.looks], axis=0)
         shot.columns = np.max([one.columns for one in seen.looks], axis=0)
         shot.set_box(box_of(shot.rows, shot.columns))
-        _overlay(shot)
+        _overlay(shot, config.writing_frames)
     if seen.pictures:
         measures["hash"] = shot_hash(seen.pictures)
         shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
@@ -85,29 +86,42 @@ def nature(views: list[np.ndarray]) -> float:
     return float(np.mean(found))
 
 
-def _overlay(shot: Shot) -> None:
-    """Look for what is burnt in; in a shot that hardly moves, nothing is proven to be."""
-    shot.measures["overlay_area"] = 0.0
-    if shot.measures.get("travel_widths", 0.0) < LEAST_TRAVEL:
+def _overlay(shot: Shot, writing_frames: int) -> None:
+    """Look for what is burnt in, and for writing; in a shot that hardly moves, only writing is proven to be."""
+    shot.measures["overlay_area"] = shot.measures["text_area"] = 0.0
+    if not shot.views:
         return
+    shape = shot.views[0].shape[:2]
+    lines = writing(_spread(shot.views, writing_frames))
     top, left, bottom, right = shot.box
     height, width = len(shot.rows), len(shot.columns)
-    mask = overlay_mask(shot.views, (top / height, left / width, bottom / height, right / width))
+    mask = np.zeros(shape, bool)
+    if shot.measures.get("travel_widths", 0.0) >= LEAST_TRAVEL:
+        mask = overlay_mask(shot.views, (top / height, left / width, bottom / height, right / width))
+    shot.measures["overlay_area"] = float(mask.mean()) / shot.measures["picture_area"]
+    # The median: a title that shows for a moment is masked, and does not cost the shot.
+    shot.measures["text_area"] = float(np.median(lines.mean((1, 2)))) / shot.measures["picture_area"]
+    mask |= lines.any(0)
     if mask.any():
         shot.overlay = mask
-        shot.measures["overlay_area"] = float(mask.mean()) / shot.measures["picture_area"]
 
 
 def _inside(shot: Shot, pictures: list[np.ndarray], count: int) -> list[np.ndarray]:
     """Pictures spread over the inside of a shot, without its bars."""
-    chosen = np.linspace(0, len(pictures) - 1, min(count, len(pictures)) + 2).round().astype(int)[1:-1]
+    chosen = _spread(pictures, count)
     height, width = pictures[0].shape[:2]
     if not len(shot.rows):
-        return [pictures[i] for i in chosen]
+        return chosen
     top, left, bottom, right = shot.box
     y, x = height / len(shot.rows), width / len(shot.columns)
     top, bottom, left, right = round(top * y), round(bottom * y), round(left * x), round(right * x)
-    return [pictures[i][top : max(bottom, top + 8), left : max(right, left + 8)] for i in chosen]
+    return [picture[top : max(bottom, top + 8), left : max(right, left + 8)] for picture in chosen]
+
+
+def _spread(pictures: list[np.ndarray], count: int) -> list[np.ndarray]:
+    """Some of them, evenly chosen, without the first and the last where there are enough."""
+    chosen = np.linspace(0, len(pictures) - 1, min(count, len(pictures)) + 2).round().astype(int)[1:-1]
+    return [pictures[i] for i in chosen]
 
 
 def set_boxes(shots: list[Shot], size: tuple[int, int]) -> None:

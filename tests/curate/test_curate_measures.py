@@ -11,6 +11,7 @@ from flythrough.curate.measures.motion import motion_measures
 from flythrough.curate.measures.overlays import overlay_mask
 from flythrough.curate.measures.picture import blur_effect, look
 from flythrough.curate.measures.tracker import Tracker
+from flythrough.curate.measures.writing import writing
 from flythrough.media.sky import sky_and_water
 
 WIDTH, HEIGHT, HZ = 256, 144, 15.0
@@ -167,6 +168,28 @@ def test_writing_that_stays_is_an_overlay_and_the_scene_is_not() -> None:
     assert 380 * scale < rows[0] < rows[-1] < 450 * scale
     assert 30 * scale < columns[0] < columns[-1] < 380 * scale
     assert 0.01 < mask.mean() < 0.06
+
+
+def test_writing_is_found_where_it_moves_and_where_it_shows_once() -> None:
+    ground = cv2.resize(texture(10), (2700, 2700))
+    pictures = []
+    for i in range(6):
+        picture = ground[300:780, 200 + 35 * i : 1054 + 35 * i].copy()
+        if i != 3:
+            cv2.putText(picture, "Welcome", (100 + 80 * i, 300), cv2.FONT_HERSHEY_DUPLEX, 3, 255, 8)
+        pictures.append(cv2.cvtColor(cv2.resize(picture, (398, 224), interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2RGB))
+    masks = writing(pictures)
+    assert masks.shape == (6, 224, 398)
+    assert not masks[3].any()
+    for i in (0, 1, 2, 4, 5):
+        rows, columns = np.flatnonzero(masks[i].any(1)), np.flatnonzero(masks[i].any(0))
+        assert 90 < rows[0] < rows[-1] < 160
+        assert abs(columns[0] - (100 + 80 * i) * 398 / 854) < 15
+
+
+def test_scenery_without_writing_has_none() -> None:
+    pictures = [cv2.cvtColor(texture(seed)[:180, :320], cv2.COLOR_GRAY2RGB) for seed in range(4)]
+    assert not writing(pictures).any()
 
 
 def test_sky_above_water_above_land() -> None:

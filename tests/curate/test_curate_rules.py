@@ -20,8 +20,8 @@ from flythrough.workspace.stage import Outcome
 GOOD = {
     "length_s": 5.0, "frames": 150, "brightness": 0.45, "picture_area": 1.0, "tracked": 0.8, "speed_widths_s": 0.1,
     "travel_widths": 0.5, "windows": 6.0, "blur": 0.3, "shake_widths_s2": 0.2, "translation": 0.1, "parallax": 0.15,
-    "firm": 0.7, "shift_widths": 0.1, "moving_area": 0.1,
-    "overlay_area": 0.01, "sky": 0.3, "water": 0.3, "land": 0.4, "small_movers": 1.0, "nature": 0.6, "hash": "1",
+    "firm": 0.7, "shift_widths": 0.1, "moving_area": 0.1, "overlay_area": 0.01, "text_area": 0.0,
+    "sky": 0.3, "water": 0.3, "land": 0.4, "small_movers": 1.0, "nature": 0.6, "hash": "1",
 }  # fmt: skip
 
 
@@ -42,6 +42,7 @@ GOOD = {
         ("translation", 0.001, "no_parallax"),
         ("moving_area", 0.9, "moving"),
         ("overlay_area", 0.5, "overlay"),
+        ("text_area", 0.05, "overlay"),
         ("nature", 0.001, "not_nature"),
     ],
 )
