@@ -21,8 +21,11 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from flythrough.media.image_files import write_image
-from flythrough.scene.geometry import Intrinsics, camera_center
+from flythrough.scene.geometry import Intrinsics
 from flythrough.workspace.worker import WALL_CLOCK_FACTOR, end_with
+
+from .figures import figures
+from .path import Path as CameraPath
 
 HEIGHT = 240  # smaller frames are enlarged to this height: SIFT finds little in them
 OVERLAP = 5  # frames that each frame is matched to
@@ -41,14 +44,19 @@ class Recovered:
 
     Attributes:
         registered: share of the flight's frames that have a place on it; None where that was not measured.
-        deviation: root mean square distance of the recovered camera from the commanded one, as a share of the
-            commanded path's length; None where fewer than three frames have a place, or nothing was measured.
+        figures: how far it is from the commanded one (:func:`.figures.figures`); None where fewer than three frames
+            have a place, or nothing was measured.
         why_not: why nothing was measured.
     """
 
     registered: float | None
-    deviation: float | None
+    figures: dict[str, float | None] | None
     why_not: str | None = None
+
+    @property
+    def deviation(self) -> float | None:
+        """See :func:`.figures.deviation`."""
+        return None if self.figures is None else self.figures["follow_sfm_deviation"]
 
 
 def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limit_s: int = 120) -> Recovered:
@@ -70,7 +78,8 @@ def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limi
             return Recovered(None, None, why_not)
         with np.load(folder / POSES) as found:
             placed, recovered = found["placed"], found["poses"]
-    return Recovered(len(placed) / len(frames), deviation(recovered, poses[placed]))
+    path = CameraPath.of(recovered, placed, poses)
+    return Recovered(len(placed) / len(frames), None if path is None else figures(path))
 
 
 def _run(folder: Path, intrinsics: Intrinsics, time_limit_s: int) -> str | None:
@@ -100,25 +109,6 @@ def _write_frames(folder: Path, frames: list[Frame]) -> None:
     for index, frame in enumerate(frames):
         large = frame if height >= HEIGHT else cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC)
         write_image(folder / f"{index:06d}.png", large)
-
-
-def deviation(recovered: Poses, commanded: Poses) -> float | None:
-    """RMS distance of the camera centres as a share of the commanded path's length, after alignment.
-
-    The rotation comes from the orientations, so that a straight flight backwards is not turned into one ahead; scale
-    (at least zero) and translation come from the centres by least squares.
-    """
-    if len(commanded) < 3:
-        return None
-    theirs, ours = camera_center(commanded), camera_center(recovered)
-    length = float(np.linalg.norm(np.diff(theirs, axis=0), axis=1).sum())
-    if length == 0:
-        return None
-    u, _, vt = np.linalg.svd(np.einsum("nji,njk->ik", commanded[:, :, :3], recovered[:, :, :3]))
-    turn = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
-    there, here = theirs - theirs.mean(0), (ours - ours.mean(0)) @ turn.T
-    scale = max((there * here).sum() / max((here**2).sum(), 1e-24), 0.0)
-    return float(np.sqrt(((scale * here - there) ** 2).sum(1).mean()) / length)
 
 
 def reconstruct(folder: Path, intrinsics: list[float]) -> tuple[Int[np.ndarray, "k"], Poses]:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from flythrough.results.metrics import CAMERA_FIGURES
 from flythrough.results.schema import Value
 
+from ..following.figures import fill_failures
 from ..following.follow import Follow, follow, warp_error
 from ..following.reconstruct import Recovered, recover
 from ..following.stated import NOT_STATED, Commanded, start_surface, stated_cameras
@@ -152,18 +154,27 @@ def recovered_paths(source: Source, flights: list[Load], tally: Tally) -> None:
         found = [each for each in pool.map(one, chosen) if each is not None]
     if not found:
         return
-    count = sum(frames for _, frames, _ in found)
     for id, _, path in found:
         tally.note_start(id, "follow_sfm_registered", path.registered)
-        tally.note_start(id, "follow_sfm_deviation", path.deviation)
+        for name in CAMERA_FIGURES:
+            tally.note_start(id, name, (path.figures or {}).get(name))
     if unmeasured := [path.why_not for _, _, path in found if path.why_not]:
         why = f"{unmeasured[0]} ({len(unmeasured)} of {len(found)} flights)"
-        tally.not_measured |= dict.fromkeys(("follow_sfm_registered", "follow_sfm_deviation"), why)
+        tally.not_measured |= dict.fromkeys(("follow_sfm_registered", *CAMERA_FIGURES), why)
         return
+    count = sum(frames for _, frames, _ in found)
     tally.add_mean("follow_sfm_registered", None, [path.registered or 0.0 for _, _, path in found], count)
-    deviations = [path.deviation for _, _, path in found]
-    if lost := deviations.count(None):
-        note = f"structure from motion finds no path in {lost} of {len(found)} flights"
-        tally.values.append(Value(metric="follow_sfm_deviation", n=count, note=note))
-    else:
-        tally.add_mean("follow_sfm_deviation", None, [d for d in deviations if d is not None], count)
+    for name in CAMERA_FIGURES:
+        _add_figure(tally, name, {id: (path.figures or {}).get(name) for id, _, path in found}, count)
+
+
+def _add_figure(tally: Tally, name: str, values: dict[str, float | None], count: int) -> None:
+    """The mean over flights of a camera figure; a flight without one counts as the worst, and is named."""
+    lost = [id for id, value in values.items() if value is None]
+    filled = fill_failures(list(values.values()))
+    if filled is None:
+        nowhere = f"structure from motion finds no path in {len(lost)} of {len(values)} flights"
+        tally.values.append(Value(metric=name, n=count, note=nowhere))
+        return
+    note = f"no path found, counted as the worst of the others: {', '.join(lost)}" if lost else None
+    tally.add_mean(name, None, filled, count, note=note)

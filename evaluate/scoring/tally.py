@@ -70,6 +70,7 @@ class Tally:
         values: Sequence[float],
         n: int | None = None,
         starts: Sequence[str] = (),
+        note: str | None = None,
     ) -> None:
         """Add the mean over starts, with its interval and, of a metric that ranks, its replicates.
 
@@ -79,6 +80,7 @@ class Tally:
             values: one a start.
             n: images or pairs behind them, if not one each.
             starts: whose values they are; without them the mean cannot be compared in pairs.
+            note: what the reader must know of it.
         """
         count = len(values) if n is None else n
         if not values:
@@ -92,5 +94,6 @@ class Tally:
                 low, high = interval(drawn)
                 if METRICS[metric].primary and len(starts) == len(values) and (held := kept(drawn, starts, 0)):
                     self.replicates[metric if step is None else f"{metric}@{step}"] = held
-            value = Value(metric=metric, step=step, value=float(np.mean(values)), low=low, high=high, n=count)
+            mean = float(np.mean(values))
+            value = Value(metric=metric, step=step, value=mean, low=low, high=high, n=count, note=note)
         self.values.append(value)

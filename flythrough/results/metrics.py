@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["lower", "higher", "one"]  # which values are better; "one": the nearer to 1
-Family = Literal["distance", "style", "steadiness", "following", "view synthesis"]
+Family = Literal["distance", "style", "steadiness", "following", "published", "view synthesis"]
 
 FAMILIES: dict[Family, str] = {
     "distance": "all generated frames against real frames",
     "style": "each frame against its start frame",
     "steadiness": "neighbouring frames",
     "following": "the camera flown against the one commanded",
+    "published": "the camera flown against the one commanded, as papers print it",
     "view synthesis": "frames on the recorded path against the recorded frames",
 }
 
@@ -54,7 +55,7 @@ class Metric:
     @property
     def qualifies(self) -> bool:
         """Whether it says if a flight counts, and never ranks: to optimise it, stand still or fly through nothing."""
-        return self.family in ("following", "steadiness")
+        return self.family in ("following", "published", "steadiness")
 
     @property
     def arrow(self) -> str:
@@ -69,6 +70,11 @@ def _distances(frechet: str, kernel: str, network: str, caveat: tuple[str, str])
     yield Metric(kernel, f"kernel distance {features}{caveat[1]}", "lower", "distance", network=network, brief=True)
     yield Metric(f"{frechet}_sw", f"{frechet} {window}", "lower", "distance", network=network, brief=True)
     yield Metric(f"{kernel}_sw", f"{kernel} {window}", "lower", "distance", network=network)
+
+
+def _camera(part: str, meaning: str, unit: str) -> Iterable[Metric]:
+    for name, reduction in (("", "mean over frames"), ("_median", "median over frames")):
+        yield Metric(f"follow_sfm_{part}{name}", f"{meaning}, {reduction}", "lower", "following", unit)
 
 
 # In the order of columns.
@@ -90,6 +96,16 @@ _ALL = (
         "RMS distance of the camera that structure from motion finds from the one commanded",
         "lower", "following", unit="path lengths", brief=True,
     ),
+    *_camera("rotation", "rotation error of the recovered camera", "degrees"),
+    *_camera("translation", "distance of the recovered camera from the commanded one", "path lengths"),
+    Metric("follow_sfm_step_rotation", "relative pose error a step: rotation", "lower", "following", "degrees"),
+    Metric("follow_sfm_step_translation", "relative pose error a step: translation", "lower", "following", "steps"),
+    Metric("rot_err_sum", "RotErr: rotation errors summed over frames", "lower", "published", "radians"),
+    Metric("trans_err_sum", "TransErr: distances of the cameras, each path scaled to reach 1, summed over frames",
+           "lower", "published"),
+    Metric("cam_mc_sum", "CamMC: differences of the camera matrices, summed over frames", "lower", "published"),
+    Metric("nate", "nATE: RMS distance of the cameras after alignment by centres", "lower", "published",
+           "path lengths"),
     Metric("lpips_alex", "learned perceptual distance, AlexNet", "lower", "view synthesis", primary=True),
     Metric("lpips_vgg", "learned perceptual distance, VGG", "lower", "view synthesis"),
     Metric("psnr", "peak signal-to-noise ratio, mean over images", "higher", "view synthesis", "dB", primary=True),
@@ -100,6 +116,10 @@ _ALL = (
     Metric("mse_seen", "mse of the pixels that the start frame shows", "lower", "view synthesis"),
 )  # fmt: skip
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+CAMERA_FIGURES = tuple(  # of a recovered camera; all but the share of frames posed
+    name for name, metric in METRICS.items()
+    if metric.family == "published" or (name.startswith("follow_sfm_") and metric.direction == "lower")
+)  # fmt: skip
 
 
 def higher_is_better(name: str) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from flythrough.evaluate.following.follow import Follow, compare_motion, expected_flow, follow, optical_flow, warp_error
-from flythrough.evaluate.following.reconstruct import Recovered, deviation, recover
+from flythrough.evaluate.following.reconstruct import Recovered, recover
+from flythrough.results.metrics import CAMERA_FIGURES
 from flythrough.scene.geometry import default_intrinsics, identity_pose
 from tests.clip_factory import SPEED, camera_path, make_world, view
 
@@ -148,46 +150,46 @@ def test_a_full_disk_is_an_error_of_the_reconstruction_and_no_score(
         recover(*flight[:2], INTRINSICS)
 
 
-def test_what_was_not_reconstructed_is_in_no_mean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two flights: one whose reconstruction crashed, one that was measured."""
+def measured(monkeypatch: pytest.MonkeyPatch, *paths: Recovered) -> Any:
+    """The tally of flights a, b, ... whose cameras were recovered so."""
     from types import SimpleNamespace
 
     from flythrough.evaluate.scoring import per_flight
     from flythrough.evaluate.scoring.tally import Settings, Tally
 
-    found = iter([Recovered(1.0, 0.01), Recovered(None, None, "structure from motion crashed")])
-    monkeypatch.setattr(per_flight, "recover", lambda *_: next(found))
-    header = SimpleNamespace(generation=SimpleNamespace(sfm_flights=2))
+    found = dict(zip("abcdef", paths, strict=False))
+    monkeypatch.setattr(per_flight, "recover", lambda frames, *_: found[frames[0]])
+    header = SimpleNamespace(generation=SimpleNamespace(sfm_flights=len(paths)))
     source = SimpleNamespace(protocol=SimpleNamespace(header=header), intrinsics=lambda start: INTRINSICS)
     camera = SimpleNamespace(poses=np.zeros(3))
     flights = [
-        lambda id=id: SimpleNamespace(start=SimpleNamespace(id=id), frames=[0] * 3, commanded=camera) for id in "ab"
+        lambda id=id: SimpleNamespace(start=SimpleNamespace(id=id), frames=[id] * 3, commanded=camera) for id in found
     ]
     tally = Tally(Settings())
     per_flight.recovered_paths(source, flights, tally)  # type: ignore[arg-type]
+    return tally
+
+
+def test_what_was_not_reconstructed_is_in_no_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two flights: one whose reconstruction crashed, one that was measured."""
+    figures = dict.fromkeys(CAMERA_FIGURES, 0.01)
+    tally = measured(monkeypatch, Recovered(1.0, figures), Recovered(None, None, "structure from motion crashed"))
     assert tally.values == []
-    assert set(tally.not_measured) == {"follow_sfm_registered", "follow_sfm_deviation"}
+    assert set(tally.not_measured) == {"follow_sfm_registered", *CAMERA_FIGURES}
     assert "1 of 2 flights" in tally.not_measured["follow_sfm_registered"]
 
 
-def test_deviation_knows_no_scale_or_origin_but_direction() -> None:
-    """A camera that flies 10 units ahead, in 10 steps, while it turns about its own axis."""
-    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
-    turn *= np.linalg.det(turn)
-    angles = 0.1 * np.arange(11)
-    rotations = np.array([[[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]] for a in angles])
-
-    def poses(ahead: np.ndarray, aside: float = 0.0) -> np.ndarray:
-        centers = np.stack([aside * np.sin(ahead * np.pi / 10), 0 * ahead, ahead], 1)
-        return np.concatenate([rotations, -rotations @ centers[:, :, None]], 2)
-
-    commanded = poses(np.arange(11.0))
-    elsewhere = np.concatenate([rotations @ turn, 7 * commanded[:, :, 3:] + rotations @ np.ones((3, 1))], 2)
-    assert deviation(elsewhere, commanded) == pytest.approx(0, abs=1e-9)
-    spread = np.sqrt(10.0) / 10  # RMS distance of 0 .. 10 from their middle, over the path of 10
-    assert deviation(poses(-np.arange(11.0)), commanded) == pytest.approx(spread)
-    assert 0.02 < (deviation(poses(np.arange(11.0), aside=1.0), commanded) or 0) < 0.05
-    assert deviation(commanded[:2], commanded[:2]) is None
+def test_a_flight_without_a_path_counts_as_the_worst_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = dict.fromkeys(CAMERA_FIGURES, 0.1), dict.fromkeys(CAMERA_FIGURES, 0.4)
+    tally = measured(monkeypatch, Recovered(1.0, good), Recovered(0.1, None), Recovered(0.5, bad), Recovered(0.0, None))
+    values = {value.metric: value for value in tally.values}
+    assert values["follow_sfm_registered"].value == pytest.approx(1.6 / 4)
+    for name in CAMERA_FIGURES:
+        assert values[name].value == pytest.approx((0.1 + 3 * 0.4) / 4)
+        assert values[name].note == "no path found, counted as the worst of the others: b, d"
+    none = measured(monkeypatch, Recovered(0.0, None))
+    assert {v.value for v in none.values if v.metric in CAMERA_FIGURES} == {None}
+    assert "no path in 1 of 1 flights" in none.values[-1].note
 
 
 def test_warp_error_forgives_motion_and_sees_flicker(flight: tuple[list[np.ndarray], np.ndarray, np.ndarray]) -> None:

@@ -1,0 +1,56 @@
+"""A flight's camera path as it was found, laid onto the one commanded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from flythrough.scene.geometry import camera_center
+
+from .similarity import Poses, by_orientations
+
+Errors = Float[np.ndarray, "n"]
+MIN_POSED = 3  # frames without which there is no path
+
+
+@dataclass(frozen=True)
+class Path:
+    """A flight's camera as found, laid onto the commanded one.
+
+    Attributes:
+        commanded: cam_from_world of every frame, ``[n, 3, 4]``.
+        placed: numbers of the frames that have a pose, ascending, ``[k]``.
+        aligned: their cam_from_world in the commanded world, ``[k, 3, 4]``.
+        recovered: the same as they were found.
+    """
+
+    commanded: Poses
+    placed: Int[np.ndarray, "k"]
+    aligned: Poses
+    recovered: Poses
+
+    @classmethod
+    def of(cls, recovered: Poses, placed: Int[np.ndarray, "k"], commanded: Poses) -> Path | None:
+        """None where there is no path: under ``MIN_POSED`` posed frames, or a commanded camera that stands still."""
+        placed = np.asarray(placed)
+        if len(placed) < MIN_POSED or path_length(commanded[placed]) == 0:
+            return None
+        aligned = by_orientations(recovered, commanded[placed]).of(recovered)
+        return cls(commanded, placed, aligned, recovered)
+
+    @property
+    def length(self) -> float:
+        return path_length(self.commanded)
+
+    def every_frame(self, errors: Errors) -> Errors:
+        """Errors of the posed frames as errors of all frames, those without a pose at the worst."""
+        found = np.full(len(self.commanded), errors.max())
+        found[self.placed] = errors
+        return found
+
+
+def path_length(poses: Poses) -> float:
+    """Length of the line through the camera centres, in the poses' units."""
+    return float(np.linalg.norm(np.diff(camera_center(poses), axis=0), axis=1).sum())
