@@ -8,16 +8,18 @@ import subprocess
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from .. import __version__
 from ..errors import InputError
 from ..workspace.catalog import Row, Workspace
-from ..workspace.files import read_json, write_json
+from ..workspace.files import write_json
 from ..workspace.names import Name
+from ..workspace.printing import one_line
 from ..workspace.stage import Section
+from .strict_json import read_strict_json
 
 SCHEMA_VERSION = 1
 LIBRARIES = (
@@ -99,7 +101,7 @@ class Result(Section):
     follow_note: str | None = Field(default=None, description="why it does not follow, or was not measured")
     values: tuple[Value, ...] = Field(default=(), description="the numbers")
     starts: dict[str, dict[str, float | None]] = Field(default={}, description="raw values of each start")
-    replicates: dict[str, Replicates] = Field(
+    replicates: dict[Annotated[str, Field(pattern=r"^[^@]+(@[0-9]{1,9})?$")], Replicates] = Field(
         default={}, description="bootstrap over starts of the metrics that rank: METRIC or METRIC@STEP"
     )
     curves: dict[str, tuple[tuple[int, float], ...]] = Field(default={}, description="(last step, value) of windows")
@@ -116,22 +118,21 @@ def write_result(result: Result, path: Path) -> None:
 
 
 def read_result(path: Path) -> Result:
-    """A ``results.json``, checked.
+    """A ``results.json``, checked. Types are not converted: a number in quotes is refused.
 
     Raises:
-        InputError: missing, of another version, or malformed.
+        InputError: missing, of another version, malformed, or against a limit of :mod:`.strict_json`.
     """
+    text, _ = read_strict_json(path)
     try:
-        return Result.model_validate(read_json(path))
+        return Result.model_validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        first = error.errors(include_input=False, include_context=False)[0]
+        what = one_line(": ".join((".".join(map(str, first["loc"])) or "the file", first["msg"])))
         raise InputError(
-            f"{path} is not a results file of version {SCHEMA_VERSION}: {where}: {first['msg']}",
+            f"{path} is not a results file of version {SCHEMA_VERSION}: {what}",
             remedy="Take the file that flythrough evaluate wrote, or score again",
         ) from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}", remedy="Check the path and that it is JSON") from error
 
 
 def results_behind(workspace: Workspace, rows: Iterable[Row]) -> list[Result]:

@@ -33,3 +33,9 @@ def table_lines(headers: list[str], rows: Iterable[Iterable[Any]]) -> Iterator[s
     widths = [max(len(row[i]) for row in text) for i in range(len(headers))]
     for row in text:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """Text from outside, safe to print: control and formatting characters escaped, cut after ``most`` characters."""
+    cut = text if len(text) <= most else text[: most - 3] + "..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)

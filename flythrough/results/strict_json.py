@@ -1,0 +1,114 @@
+"""JSON that others wrote, read with limits: size, nesting, repeated keys, and numbers that are no measurement."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import InputError
+from ..workspace.printing import one_line
+
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_REMEDY = "Send the file as the program wrote it, unedited"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may hold.
+
+    Attributes:
+        bytes: its size.
+        depth: how many arrays and objects may lie within one another.
+        magnitude: largest absolute value of a number. Sums and squares of such numbers stay finite.
+    """
+
+    bytes: int = 64 * 2**20
+    depth: int = 32
+    magnitude: float = 1e30
+
+
+class _Refused(ValueError):
+    """Why a text is not accepted; its message is a reason in one line."""
+
+
+def read_strict_json(path: Path, limits: Limits = Limits()) -> tuple[str, Any]:
+    """The text of a JSON file and its value.
+
+    Raises:
+        InputError: not a regular file, not UTF-8, not JSON, or against a limit; the reason is one line.
+    """
+    try:
+        return _checked(_text(path, limits), limits)
+    except _Refused as error:
+        raise InputError(f"{path} cannot be read: {error}", remedy=_REMEDY) from None
+    except OSError as error:
+        reason = one_line(error.strerror or str(error))
+        raise InputError(f"{path} cannot be read: {reason}", remedy="Check the path") from error
+
+
+def _text(path: Path, limits: Limits) -> str:
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise _Refused("it is not a file")
+    with open(path, "rb") as file:
+        content = file.read(limits.bytes + 1)
+    if len(content) > limits.bytes:
+        raise _Refused(f"it is larger than {limits.bytes / 2**20:.3g} MiB")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _Refused(f"byte {error.start} is not UTF-8") from error
+
+
+def _checked(text: str, limits: Limits) -> tuple[str, Any]:
+    _check_depth(text, limits.depth)
+
+    def number(kind: type) -> Any:
+        def parse(digits: str) -> Any:
+            if abs(float(digits)) > limits.magnitude:
+                raise _Refused(f"{one_line(digits, 30)} is larger than {limits.magnitude:g}")
+            return kind(digits)
+
+        return parse
+
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_without_repeats,
+            parse_constant=_not_a_number,
+            parse_float=number(float),
+            parse_int=number(int),
+        )
+        json.dumps(value, ensure_ascii=False).encode()  # half a character, written as an escape
+    except _Refused:
+        raise
+    except UnicodeEncodeError as error:
+        raise _Refused("a string has half a character (a lone surrogate)") from error
+    except ValueError as error:
+        raise _Refused(f"it is not JSON: {one_line(str(error))}") from error
+    return text, value
+
+
+def _check_depth(text: str, most: int) -> None:
+    depth = 0
+    for found in _STRING_OR_BRACKET.finditer(text):
+        first = text[found.start()]
+        depth += (first in "[{") - (first in "]}")
+        if depth > most:
+            raise _Refused(f"it is nested deeper than {most} levels")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Refused(f"the key {one_line(key, 60)!r} is there twice")
+        found[key] = value
+    return found
+
+
+def _not_a_number(constant: str) -> NoReturn:
+    raise _Refused(f"{constant} is not a number of JSON")

@@ -1,0 +1,148 @@
+"""Whether a results file holds together, and whether its frames are its own."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from flythrough.results.metrics import METRICS
+from flythrough.results.ranking import FLOOR_METHOD
+from flythrough.results.schema import Result, Value
+
+INCEPTION = frozenset({"fid", "kid", "fid_sw", "kid_sw"})
+REL_TOLERANCE = 1e-6
+FLOOR_TOLERANCE = 1e-3  # a floor is measured anew on each machine
+
+
+def inconsistency(submission: Result, references: list[Result]) -> str | None:
+    """What shows that the numbers were not made as ours were, or were changed; None where nothing does.
+
+    Args:
+        submission: what was handed in.
+        references: scored results of the same protocol, measured here.
+    """
+    return _other_ruler(submission, references) or _other_starts(submission, references) or _disagreement(submission)
+
+
+def reused_frames(submission: Result, others: list[Result]) -> str | None:
+    """Whose frames a submission hands in as its own, or what it leaves out to hide that; None where nothing shows.
+
+    Args:
+        submission: what was handed in.
+        others: results of other methods on the same protocol, measured here or handed in.
+    """
+    hashes = submission.frames_sha256
+    expected = {flight for each in others if each.method.name != FLOOR_METHOD for flight in each.frames_sha256}
+    if missing := sorted(expected - set(hashes)):
+        return f"it does not say which frames {missing[0]} has (frames_sha256)"
+    seen: dict[tuple[str, str], str] = {}  # one flight may be the beginning of the other kind's
+    for flight, sha256 in sorted(hashes.items()):
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            return f"the hash of its frames {flight} is not a SHA-256"
+        kind = flight.partition("/")[0] if "/" in flight else ""
+        if (earlier := seen.setdefault((kind, sha256), flight)) != flight:
+            return f"its flights {earlier} and {flight} have the same frames"
+    for other in others:
+        if shared := sorted(set(hashes.items()) & set(other.frames_sha256.items())):
+            return f"its frames of {shared[0][0]} are those of {other.method.name}"
+    return None
+
+
+def _other_ruler(submission: Result, references: list[Result]) -> str | None:
+    """Distances must rest on the same feature weights and the same real frames as ours, and say so."""
+    for reference in references:
+        theirs = {value.metric for value in submission.values if value.value is not None}
+        for use in sorted(set(reference.weights) - set(submission.weights)):
+            if any(_rests_on(use, metric) for metric in theirs):
+                return f"it does not say what its weights for {use.removeprefix('metric:')} are"
+        for use, sha256 in submission.weights.items():
+            if use.startswith("metric:") and reference.weights.get(use, sha256) != sha256:
+                return f"its weights for {use.removeprefix('metric:')} are not ours"
+        floors = {v.metric: v.floor for v in reference.values if v.floor is not None}
+        for value in submission.values:
+            ours = floors.get(value.metric)
+            if value.value is None or ours is None:
+                continue
+            if value.floor is None:
+                return f"it has no floor of {value.metric}"
+            if not math.isclose(value.floor, ours, rel_tol=FLOOR_TOLERANCE, abs_tol=1e-9):
+                return f"its floor of {value.metric} is {value.floor:.6g}, ours {ours:.6g}"
+    return None
+
+
+def _rests_on(use: str, metric: str) -> bool:
+    """Whether a metric is measured with the weights that results files list as ``use``."""
+    network = use.removeprefix("metric:")
+    if use == network:
+        return False  # a method's own weights
+    return metric == network or network in metric or (network == "inception" and metric in INCEPTION)
+
+
+def _other_starts(submission: Result, references: list[Result]) -> str | None:
+    ours = {
+        (start, name)
+        for each in references
+        if each.method.name != FLOOR_METHOD
+        for start, v in each.starts.items()
+        for name in v
+    }
+    theirs = {(start, name) for start, values in submission.starts.items() for name in values}
+    if ours and not theirs:
+        return "it has no raw values of the protocol's starts"
+    names = {name for _, name in theirs} & {name for _, name in ours if not _may_be_unknown(name)}
+    missing = sorted(f"{name} of {start}" for start, name in ours - theirs if name in names)
+    extra = sorted({start for start, _ in theirs} - {start for start, _ in ours}) if ours else []
+    if missing:
+        return f"it lacks {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+    return f"start {extra[0]} is not in the protocol" if extra else None
+
+
+def _may_be_unknown(name: str) -> bool:
+    """Whether a flight may have no value of a metric: its camera cannot always be told."""
+    metric = name.partition("@")[0]
+    return metric in METRICS and METRICS[metric].family == "following"
+
+
+def _disagreement(submission: Result) -> str | None:
+    """Means must be the means of the raw values, of all starts, and every value must lie in its interval."""
+    raw: dict[str, list[float]] = {}
+    null: dict[str, str] = {}  # a start without a value, by metric
+    for start, of_start in submission.starts.items():
+        for name, number in of_start.items():
+            if number is not None:
+                raw.setdefault(name, []).append(number)
+            elif not _may_be_unknown(name):
+                null.setdefault(name, start)
+    seen: set[str] = set()
+    for value in submission.values:
+        name = value.metric if value.step is None else f"{value.metric}@{value.step}"
+        if name in seen:
+            return f"it has two values of {name}"
+        seen.add(name)
+        if reason := _mismatch(value, name, raw.get(name), null.get(name)):
+            return reason
+    if submission.follows_camera and "follow_correlation" not in raw:
+        return "it claims to follow its camera without measuring it"
+    return None
+
+
+def _mismatch(value: Value, name: str, raw: Iterable[float] | None, null: str | None) -> str | None:
+    if value.value is None:
+        return None
+    if raw is not None or value.step is not None:
+        numbers = list(raw or ())
+        if not numbers:
+            return f"{name} has no raw values"
+        if null is not None:
+            return f"{name} has a value, but its start {null} has none"
+        mean = math.fsum(numbers) / len(numbers)
+        if not math.isclose(value.value, mean, rel_tol=REL_TOLERANCE, abs_tol=1e-12):
+            return f"{name} is {value.value:.6g}, but its raw values mean {mean:.6g}"
+        if value.step is not None and value.n != len(numbers):
+            return f"{name} says n = {value.n}, but has {len(numbers)} raw values"
+    if (value.low is None) != (value.high is None):
+        return f"{name} has an interval with one end"
+    slack = REL_TOLERANCE * abs(value.value) + 1e-12
+    low, high = (-math.inf, math.inf) if value.low is None or value.high is None else (value.low, value.high)
+    return None if low - slack <= value.value <= high + slack else f"{name} lies outside its own interval"
