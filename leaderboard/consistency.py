@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
@@ -90,7 +89,7 @@ def _other_starts(submission: Result, references: list[Result]) -> str | None:
     theirs = {(start, name) for start, values in submission.starts.items() for name in values}
     if ours and not theirs:
         return "it has no raw values of the protocol's starts"
-    names = {name for _, name in theirs} & {name for _, name in ours if not _may_be_unknown(name)}
+    names = {name for _, name in theirs} & {name for _, name in ours if not _may_be_left_out(name)}
     missing = sorted(f"{name} of {start}" for start, name in ours - theirs if name in names)
     extra = sorted({start for start, _ in theirs} - {start for start, _ in ours}) if ours else []
     if missing:
@@ -98,51 +97,62 @@ def _other_starts(submission: Result, references: list[Result]) -> str | None:
     return f"start {extra[0]} is not in the protocol" if extra else None
 
 
-def _may_be_unknown(name: str) -> bool:
-    """Whether a flight may have no value of a metric: its camera cannot always be told."""
-    metric = name.partition("@")[0]
-    return metric in METRICS and METRICS[metric].family == "following"
+def _may_be_left_out(name: str) -> bool:
+    """Whether a flight may be without an entry of a metric: a camera that was not stated cannot be compared."""
+    return name in ("follow_correlation", "follow_gain")
 
 
 def _disagreement(submission: Result) -> str | None:
     """Means must be the means of the raw values, of all starts, and every value must lie in its interval."""
-    raw: dict[str, list[float]] = {}
-    null: dict[str, str] = {}  # a start without a value, by metric
+    raw: dict[str, dict[str, float | None]] = {}
     for start, of_start in submission.starts.items():
         for name, number in of_start.items():
-            if number is not None:
-                raw.setdefault(name, []).append(number)
-            elif not _may_be_unknown(name):
-                null.setdefault(name, start)
+            raw.setdefault(name, {})[start] = number
     seen: set[str] = set()
     for value in submission.values:
         name = value.metric if value.step is None else f"{value.metric}@{value.step}"
         if name in seen:
             return f"it has two values of {name}"
         seen.add(name)
-        if reason := _mismatch(value, name, raw.get(name), null.get(name)):
+        if value.value is None:
+            continue
+        has_raw = name in raw or value.step is not None
+        reason = _other_mean(value, value.value, name, raw.get(name, {})) if has_raw else None
+        if reason := reason or _other_interval(value, value.value, name):
             return reason
-    if submission.follows_camera and "follow_correlation" not in raw:
+    known = any(number is not None for number in raw.get("follow_correlation", {}).values())
+    if submission.follows_camera and not known:
         return "it claims to follow its camera without measuring it"
     return None
 
 
-def _mismatch(value: Value, name: str, raw: Iterable[float] | None, null: str | None) -> str | None:
-    if value.value is None:
+def _other_mean(value: Value, claimed: float, name: str, raw: dict[str, float | None]) -> str | None:
+    numbers = [number for number in raw.values() if number is not None]
+    if not numbers:
+        return f"{name} has no raw values"
+    if lost := [start for start, number in raw.items() if number is None]:
+        worst = _worst(value.metric, numbers)
+        if worst is None:
+            return f"{name} has a value, but its start {lost[0]} has none"
+        numbers += [worst] * len(lost)
+    mean = math.fsum(numbers) / len(numbers)
+    if not math.isclose(claimed, mean, rel_tol=REL_TOLERANCE, abs_tol=1e-12):
+        return f"{name} is {claimed:.6g}, but its raw values mean {mean:.6g}"
+    if value.step is not None and value.n != len(numbers):
+        return f"{name} says n = {value.n}, but has {len(numbers)} raw values"
+    return None
+
+
+def _worst(metric: str, numbers: list[float]) -> float | None:
+    """What a flight without a value counts as; None where evaluate leaves no flight without one."""
+    if metric not in METRICS or METRICS[metric].family not in ("following", "published"):
         return None
-    if raw is not None or value.step is not None:
-        numbers = list(raw or ())
-        if not numbers:
-            return f"{name} has no raw values"
-        if null is not None:
-            return f"{name} has a value, but its start {null} has none"
-        mean = math.fsum(numbers) / len(numbers)
-        if not math.isclose(value.value, mean, rel_tol=REL_TOLERANCE, abs_tol=1e-12):
-            return f"{name} is {value.value:.6g}, but its raw values mean {mean:.6g}"
-        if value.step is not None and value.n != len(numbers):
-            return f"{name} says n = {value.n}, but has {len(numbers)} raw values"
+    return 0.0 if METRICS[metric].direction != "lower" else max(numbers)
+
+
+def _other_interval(value: Value, claimed: float, name: str) -> str | None:
     if (value.low is None) != (value.high is None):
         return f"{name} has an interval with one end"
-    slack = REL_TOLERANCE * abs(value.value) + 1e-12
+    slack = REL_TOLERANCE * abs(claimed) + 1e-12
     low, high = (-math.inf, math.inf) if value.low is None or value.high is None else (value.low, value.high)
-    return None if low - slack <= value.value <= high + slack else f"{name} lies outside its own interval"
+    return None if low - slack <= claimed <= high + slack else f"{name} lies outside its own interval"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
 
 from flythrough.errors import InputError
 from flythrough.results.paired import replicates_by_key
 from flythrough.results.ranking import ProtocolBoards, build_boards
 from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Workspace
-from flythrough.workspace.files import read_json
 
+from .reported import ReportedTable, reported_tables
 from .submissions import submissions
 from .tiers import claimed_rows, measured_rows
 
@@ -26,7 +24,7 @@ class Standing:
         protocols: boards by protocol.
         results: results files measured here, by protocol hash.
         flights: folder with a folder of frames a start, by protocol hash and method; measured here only.
-        reported: published values, which are never mixed with the boards.
+        reported: tables of papers, which are never mixed with the boards.
         report: whether evaluate's report stands at ``evaluate/report.html``.
         claims: results files handed in, by protocol hash; never ranked.
     """
@@ -34,7 +32,7 @@ class Standing:
     protocols: list[ProtocolBoards]
     results: dict[str, list[Result]]
     flights: dict[str, dict[str, Path]]
-    reported: dict[str, Any]
+    reported: tuple[ReportedTable, ...]
     report: bool
     claims: dict[str, list[Result]] = field(default_factory=dict)
 
@@ -71,13 +69,6 @@ def gather(workspace: Workspace) -> Standing:
         results=results,
         claims=claims,
         flights=flights,
-        reported=reported_values(),
+        reported=reported_tables(),
         report=(workspace / "evaluate" / "report.html").is_file(),
     )
-
-
-def reported_values() -> dict[str, Any]:
-    """Values from papers, as shipped."""
-    found = read_json(Path(str(package_files("flythrough.leaderboard"))) / "reported.json")
-    assert isinstance(found, dict)
-    return found

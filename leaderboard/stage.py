@@ -45,11 +45,12 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
     from flythrough.workspace.files import write_json, write_text
 
     from .gather import gather
+    from .reported import reported_json
     from .site.page import leaderboard_page
 
     standing = gather(Workspace(job.workspace))
     write_text(job.folder / PAGE, leaderboard_page(standing, config))
-    write_json(job.folder / DATA, as_json(standing.protocols, standing.reported))
+    write_json(job.folder / DATA, as_json(standing.protocols, reported_json(standing.reported)))
     return Outcome(rows=[{"id": job.task.id, "folder": job.published}])
 
 
@@ -66,7 +67,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
 
 STAGE = Stage(
     name="leaderboard",
-    version=3,
+    version=4,
     table=None,
     config=LeaderboardConfig,
     tasks=tasks,

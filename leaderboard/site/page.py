@@ -15,6 +15,7 @@ from flythrough.results.schema import Result
 
 from ..config import LeaderboardConfig
 from ..gather import Standing
+from ..reported import DAGGER
 
 
 def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
@@ -22,6 +23,7 @@ def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
     body = _template("board.html").render(
         protocols=[_protocol(each, standing, config) for each in standing.protocols],
         reported=standing.reported,
+        dagger=DAGGER,
         report=standing.report,
         meanings={name: metric.meaning for name, metric in METRICS.items()},
         number=number,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flythrough.errors import InputError
 from flythrough.leaderboard.gather import gather
+from flythrough.leaderboard.reported import reported_json
 from flythrough.leaderboard.submissions import FOLDER, add_submission
 from flythrough.results.ranking import as_json
 from flythrough.results.schema import Result, read_result
@@ -79,7 +80,7 @@ def check_accepted_or_refused(workspace: Workspace, content: bytes) -> None:
         assert not (workspace / FOLDER).exists()
         return
     standing = gather(workspace)
-    json.dumps(as_json(standing.protocols, standing.reported), allow_nan=False).encode()
+    json.dumps(as_json(standing.protocols, reported_json(standing.reported)), allow_nan=False).encode()
     assert [each.name for each in standing.protocols] == ["p-v1"]
     assert {e.method for board in standing.protocols[0].boards for e in board.ranked} == {"ours"}
 

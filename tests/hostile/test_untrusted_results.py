@@ -226,6 +226,23 @@ def test_claims_that_do_not_follow_from_what_is_in_the_file(workspace: Workspace
     check_refused(workspace, claim, says)
 
 
+def test_a_flight_that_cannot_be_posed_counts_as_the_worst(workspace: Workspace) -> None:
+    """As evaluate counts it: a lost flight has the error of the worst other, and none of its frames posed."""
+    claim = record("theirs")
+    raw = {"c-000000": 0.1, "c-000004": None}
+    for start, number in raw.items():
+        claim["starts"][start] |= {"follow_sfm_deviation": number, "nate": number, "follow_sfm_registered": number}
+    good = {"follow_sfm_deviation": 0.1, "nate": 0.1, "follow_sfm_registered": 0.05}
+    claim["values"] += [{"metric": metric, "value": value, "n": 60} for metric, value in good.items()]
+    assert hand_in(workspace, claim)
+    for place, value in ((-3, 0.05), (-2, 0.09), (-1, 0.1)):
+        changed = json.loads(json.dumps(claim))
+        changed["method"]["name"] = "changed"
+        changed["frames_sha256"] = record("changed", frames="c")["frames_sha256"]
+        changed["values"][place]["value"] = value
+        check_refused(workspace, changed, "but its raw values mean")
+
+
 def test_one_method_may_replace_its_own_frames(workspace: Workspace) -> None:
     claim = record("earlier", frames="b") | {"seconds": {"score": 1.0}}
     with pytest.raises(InputError, match="listed already"):

@@ -9,7 +9,7 @@ import pytest
 
 from flythrough.evaluate.report.page import build_report
 from flythrough.leaderboard.config import LeaderboardConfig
-from flythrough.leaderboard.gather import Standing, reported_values
+from flythrough.leaderboard.gather import Standing
 from flythrough.leaderboard.site.page import leaderboard_page
 from flythrough.results.metrics import METRICS, Metric, higher_is_better, in_order, markdown_table, needs_following
 from flythrough.results.ranking import build_boards
@@ -61,6 +61,6 @@ def test_a_new_metric_is_one_declaration(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "glitter of the sea (glints)" in markdown_table()
     assert "sparkle" in list(standings(rows))[1]
     assert "sparkle" in build_report([(result, Path("nowhere")) for result in results])
-    standing = Standing(build_boards(rows), {}, {}, reported_values(), False)
+    standing = Standing(build_boards(rows), {}, {}, (), False)
     page = leaderboard_page(standing, LeaderboardConfig())
     assert "glitter of the sea; higher is better" in page
