@@ -7,10 +7,9 @@ import io
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from flythrough.workspace.catalog import Row
-from flythrough.workspace.files import write_json, write_text
+from flythrough.workspace.files import JsonObject, write_json, write_text
 from flythrough.workspace.printing import csv_cell
 from flythrough.workspace.stage import Outcome
 
@@ -65,8 +64,8 @@ def write_coverage(outcome: Outcome, index: Index, folder: Path) -> None:
     write_json(folder / "coverage.json", {"splits": splits, "malformed": faults, "notes": notes})
 
 
-def _coverage(clip: GivenClip, row: Row | None, why: str) -> dict[str, Any]:
-    line: dict[str, Any] = {
+def _coverage(clip: GivenClip, row: Row | None, why: str) -> JsonObject:
+    line: JsonObject = {
         "clip": clip.key, "file": clip.file, "split": clip.split, "video": clip.video_id, "url": clip.address.public,
         "listed": clip.lines + len(clip.faults), "frames": 0, "state": "missing", "why": why,
     }  # fmt: skip

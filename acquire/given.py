@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -15,7 +14,7 @@ from flythrough.media.video_reader import decode_times, frame_times
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.workspace.addresses import public_url
 from flythrough.workspace.catalog import Row, to_json
-from flythrough.workspace.files import sha256_of
+from flythrough.workspace.files import JsonObject, sha256_of
 from flythrough.workspace.stage import Job, Outcome
 
 from .config import Frames
@@ -153,7 +152,7 @@ def _camera_file(job: Job, clip: Found) -> Path:
 def _clip_row(job: Job, clip: Found, width: int, height: int) -> Row:
     file = _camera_file(job, clip)
     times = clip.cameras.timestamps_us
-    measures: dict[str, Any] = {
+    measures: JsonObject = {
         "listed": len(times) + clip.faults,
         "malformed_lines": clip.faults,
         "missing_us": times[~clip.here].tolist(),

@@ -7,11 +7,10 @@ import io
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Row, Workspace
-from flythrough.workspace.files import read_json, write_text
+from flythrough.workspace.files import JsonObject, read_json, write_text
 from flythrough.workspace.printing import csv_cell, from_csv_cell
 
 from .sources.entries import Entry
@@ -31,7 +30,7 @@ def write_entries(workspace: Workspace, entries: Iterable[Entry]) -> None:
     write_text(entries_file(workspace), _csv(_ENTRIES, lines))
 
 
-def report(workspace: Workspace) -> tuple[list[dict[str, str]], dict[str, Any]]:
+def report(workspace: Workspace) -> tuple[list[dict[str, str]], JsonObject]:
     """A line for every entry, and the counts.
 
     Returns:
@@ -51,7 +50,7 @@ def report(workspace: Workspace) -> tuple[list[dict[str, str]], dict[str, Any]]:
     with open(file, encoding="utf-8", newline="") as text:
         lines = [{**entry, **outcomes[from_csv_cell(entry["id"])]} for entry in csv.DictReader(text)]
     coverage = workspace / "acquire" / "coverage.json"
-    counts: dict[str, Any] = {
+    counts: JsonObject = {
         "entries": len(lines),
         "videos": sum(line["outcome"] == "video" for line in lines),
         "drops": _counted(line["reason"] for line in lines if line["outcome"] == "drop"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from flythrough.rules import Measures, MissingMeasure, Rule, RuleSection, at_least, at_most, number
+from flythrough.workspace.files import JsonObject
 
 MUST_WORDS = ("drone", "aerial", "dji", "fpv", "uav", "mavic", "quadcopter", "from above", "bird's eye")
 SKIP_WORDS = (
@@ -147,7 +148,7 @@ class Rejected(Exception):
         values: the figures it saw.
     """
 
-    def __init__(self, reason: str, values: dict[str, Any]) -> None:
+    def __init__(self, reason: str, values: JsonObject) -> None:
         super().__init__(reason)
         self.reason = reason
         self.values = values

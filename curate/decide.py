@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from flythrough.rules import MissingMeasure, Verdict
 from flythrough.workspace.catalog import Row, Workspace, to_json
+from flythrough.workspace.files import JsonObject
 from flythrough.workspace.stage import Outcome
 
 from .config import CurateConfig
@@ -43,7 +43,7 @@ def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outc
 Failure = dict[str, str]
 
 
-def _by_rules(rows: list[Row], rules: Rules) -> dict[str, tuple[dict[str, Any], Verdict, Failure | None]]:
+def _by_rules(rows: list[Row], rules: Rules) -> dict[str, tuple[JsonObject, Verdict, Failure | None]]:
     """For each shot: its measures, what the rules say, and why they cannot tell."""
     found = {row["id"]: _judge(json.loads(row["measures"]), rules) for row in rows}
     if rules[Duplicate].mode != "off":
@@ -55,7 +55,7 @@ def _by_rules(rows: list[Row], rules: Rules) -> dict[str, tuple[dict[str, Any], 
     return found
 
 
-def _judge(measures: dict[str, Any], rules: Rules) -> tuple[dict[str, Any], Verdict, Failure | None]:
+def _judge(measures: JsonObject, rules: Rules) -> tuple[JsonObject, Verdict, Failure | None]:
     try:
         return measures, rules.judge(measures), None
     except MissingMeasure as error:

@@ -6,14 +6,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from flythrough.errors import InputError
-from flythrough.media.video_reader import Upright, displayed_size, microseconds, open_video, timed
+from flythrough.media.video_reader import Upright, displayed_size, microseconds, open_video, time_base, timed
 
 DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
 AHEAD_BYTES = 32 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought
@@ -76,7 +75,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
         stream.codec_context.thread_count = DECODE_THREADS
         # Deblocking frames that no other builds upon: a tenth of decoding, and nothing that small pictures show.
         stream.codec_context.options = {"skip_loop_filter": "noref"}
-        base = Fraction(stream.time_base)
+        base = time_base(stream)
         usual = max(1, round(1 / (stream.average_rate or 25) / base))  # ticks
         index, first_us, next_sample_us, first_size = -1, None, None, None
         for index, (pts, time_us, frame) in enumerate(timed(path, container, stream, whole=True)):

@@ -6,7 +6,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -14,7 +13,7 @@ from markupsafe import Markup, escape
 from flythrough.cli.page import file_uri, page, table
 from flythrough.rules.histogram import NOTE, STYLE, histograms
 from flythrough.workspace.catalog import Workspace
-from flythrough.workspace.files import write_text
+from flythrough.workspace.files import JsonObject, write_text
 from flythrough.workspace.stage import Outcome
 
 from .config import CurateConfig
@@ -34,7 +33,7 @@ def write_report(outcome: Outcome, workspace: Workspace, config: CurateConfig) -
     """Write the report on what :func:`decide` decided; returns its path."""
     shots = [(r["id"], "kept", json.loads(r["measures"])) for r in outcome.rows]
     shots += [(d["id"], d["reason"], d["values"]) for d in outcome.drops]
-    groups: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    groups: dict[str, list[tuple[str, JsonObject]]] = defaultdict(list)
     for id, reason, measures in shots:
         groups[reason].append((id, measures))
     order = sorted(groups, key=lambda reason: (reason != "kept", -len(groups[reason]), reason))
@@ -56,7 +55,7 @@ def write_report(outcome: Outcome, workspace: Workspace, config: CurateConfig) -
     return path
 
 
-def _funnel(groups: Sequence[tuple[str, Sequence[tuple[str, dict[str, Any]]]]], total: int) -> str:
+def _funnel(groups: Sequence[tuple[str, Sequence[tuple[str, JsonObject]]]], total: int) -> str:
     rows = []
     for reason, members in groups:
         seconds = sum(m.get("length_s", 0.0) for _, m in members)
@@ -66,7 +65,7 @@ def _funnel(groups: Sequence[tuple[str, Sequence[tuple[str, dict[str, Any]]]]], 
     return table(["outcome", "shots", "%", "seconds", ""], rows)
 
 
-def _scored(shots: Sequence[tuple[str, str, dict[str, Any]]]) -> str:
+def _scored(shots: Sequence[tuple[str, str, JsonObject]]) -> str:
     """Rules that only score, and how many kept shots they would drop."""
     counts = Counter(reason for _, outcome, m in shots if outcome == "kept" for reason in m.get("scored", []))
     if not counts:
@@ -75,9 +74,7 @@ def _scored(shots: Sequence[tuple[str, str, dict[str, Any]]]) -> str:
     return "<h3>Rules that only score</h3>" + table(["rule", "kept shots it would drop"], rows)
 
 
-def _sheet(
-    reason: str, members: Sequence[tuple[str, dict[str, Any]]], workspace: Workspace, config: CurateConfig
-) -> str:
+def _sheet(reason: str, members: Sequence[tuple[str, JsonObject]], workspace: Workspace, config: CurateConfig) -> str:
     """First, middle and last frame of shots of one outcome, spread evenly over them."""
     chosen = [members[i] for i in sorted(set(np.linspace(0, len(members) - 1, SHOWN).round().astype(int).tolist()))]
     shown = f" ({len(chosen)} of {len(members)} shown)" if len(chosen) < len(members) else f" ({len(members)})"
@@ -95,7 +92,7 @@ def _sheet(
     return f'<h2>{escape(reason)}{shown}</h2><div class="sheet">{"".join(figures)}</div>'
 
 
-def _figures(measures: dict[str, Any], config: CurateConfig) -> str:
+def _figures(measures: JsonObject, config: CurateConfig) -> str:
     named = {limit.measure: measures.get(limit.measure) for limit in config.rules.limits()}
     said = [f"{name} {value:.3g}" for name, value in named.items() if value is not None]
     verdict = f"; reviewer: {measures['verdict']}" if "verdict" in measures else ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from flythrough.media.sky import sky_and_water
+from flythrough.workspace.files import JsonObject
 
 from .boundaries.segment import Span
 from .config import CurateConfig
@@ -36,7 +36,7 @@ class Shot:
     start_us: int
     end_us: int
     size: tuple[int, int]  # height and width of the displayed frame
-    measures: dict[str, Any]
+    measures: JsonObject
     pictures: list[UInt8[np.ndarray, "h w 3"]]
     views: list[UInt8[np.ndarray, "h w 3"]] = field(default_factory=list)  # larger, a few a second
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))  # as picture.Look, over the shot
@@ -57,7 +57,7 @@ def measure_shot(
     span: Span, start_us: int, end_us: int, size: tuple[int, int], seen: Seen, config: CurateConfig
 ) -> Shot:
     """All measures of a shot, from what was seen of its frames."""
-    measures: dict[str, Any] = {"length_s": (end_us - start_us) / 1e6, "frames": span.end - span.start}
+    measures: JsonObject = {"length_s": (end_us - start_us) / 1e6, "frames": span.end - span.start}
     measures |= motion_measures(seen.steps, seen.windows)
     shot = Shot(span.start, span.end, start_us, end_us, size, measures, seen.pictures, seen.views)
     if seen.looks:

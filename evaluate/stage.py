@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from flythrough.workspace.catalog import Row, Workspace
-from flythrough.workspace.files import read_json
+from flythrough.workspace.files import JsonObject, read_json
 from flythrough.workspace.stage import Job, Outcome, Resources, Section, Stage, Task
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
     if config.protocol != "workspace":
         return load_protocol(config.protocol)
     names = ("steps", "view_steps", "starts_per_clip", "speed", "real_frames", "sfm_flights", "seed")
-    chosen: dict[str, Any] = {name: getattr(config, name) for name in names}
+    chosen: JsonObject = {name: getattr(config, name) for name in names}
     height, width = default_size(workspace)
     chosen |= {"height": config.height or height, "width": config.width or width}
     return build_from_workspace(workspace, Choices(**chosen))
@@ -96,7 +96,7 @@ def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
     checkpoint, metrics = newest_checkpoint(workspace), metric_weights()
     for spec in find_specs(config.methods):
         described = spec.model_dump(mode="json", exclude={"folder"})  # its files count, not where they lie
-        inputs: dict[str, Any] = {"protocol": protocol.hash, "spec": described, "metrics": metrics}
+        inputs: JsonObject = {"protocol": protocol.hash, "spec": described, "metrics": metrics}
         if code := code_hashes(spec):
             inputs["code"] = code
         if NEEDS_CHECKPOINT in spec.needs:

@@ -11,13 +11,13 @@ import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from flythrough.errors import InputError
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result, read_result, results_behind, write_result
 from flythrough.workspace.catalog import Row, Workspace
+from flythrough.workspace.files import JsonObject
 from flythrough.workspace.printing import one_line
 
 from .consistency import inconsistency, reused_frames
@@ -110,7 +110,7 @@ def submission_files(workspace: Workspace) -> list[Path]:
     return sorted((workspace / FOLDER).glob("*.json"))
 
 
-def describe(submission: Result) -> dict[str, Any]:
+def describe(submission: Result) -> JsonObject:
     """What the command line prints of an accepted submission."""
     primary = [v for v in submission.values if v.step is None and v.metric in METRICS and METRICS[v.metric].primary]
     return {"method": submission.method.name, "protocol": submission.protocol.name} | {

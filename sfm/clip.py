@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float
 
 from flythrough.scene.geometry import camera_center
 from flythrough.workspace.catalog import Row
-from flythrough.workspace.files import sha256_of_folder
+from flythrough.workspace.files import JsonObject, sha256_of_folder
 from flythrough.workspace.stage import Job
 
 from .config import SfmConfig
@@ -50,7 +48,7 @@ def publish_clip(
         },
     )
     motion = np.linalg.norm(np.diff(camera_center(posed.poses), axis=0), axis=-1)
-    measures: dict[str, Any] = {
+    measures: JsonObject = {
         "path_length": round(float(motion.sum()), 4),
         "speed": round(float(np.median(motion)), 6),
         **consistency.figures(),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -47,7 +46,7 @@ def write_disparities(folder: Path, maps: Iterable[Float[np.ndarray, "h w"]]) ->
             _add(archive, f"{i:06d}", disparity.astype(np.float16))
 
 
-def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, object]) -> None:
     """An ``.npz`` whose bytes follow from its content alone."""
     with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in sorted(arrays.items()):

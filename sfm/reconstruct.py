@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from .poses.footage import Footage, read_shot
 from .poses.scene import Scene
 from .rules import FewPoints
 from .shot import Context, drop, too_poor
+
+if TYPE_CHECKING:
+    import pycolmap
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +78,9 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
     return shot.publish(pose_all(footage, best.models, keyframes, config), config)
 
 
-def pose_all(footage: Footage, models: list[Any], keyframes: np.ndarray, config: SfmConfig) -> list[Scene]:
+def pose_all(
+    footage: Footage, models: list[pycolmap.Reconstruction], keyframes: np.ndarray, config: SfmConfig
+) -> list[Scene]:
     """Every model with all the frames it can carry, refined; a frame belongs to the first model that poses it."""
     from .disparity.provider import MIN_POINTS
     from .poses.register import register_frames

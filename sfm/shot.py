@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 from flythrough.workspace.catalog import Row, to_json
 from flythrough.workspace.stage import Job, Outcome
@@ -16,7 +15,7 @@ from .poses.scene import Scene
 logger = logging.getLogger(__name__)
 
 
-def drop(job: Job, reason: str, **values: Any) -> Outcome:
+def drop(job: Job, reason: str, **values: object) -> Outcome:
     """The shot yields nothing, and why."""
     logger.info("dropped: %s %s", reason, values)
     return Outcome(drops=[{"id": job.task.id, "reason": reason, "values": values}])

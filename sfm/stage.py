@@ -6,10 +6,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from flythrough.workspace.catalog import TABLES, Workspace
-from flythrough.workspace.files import content_key, sha256_of
+from flythrough.workspace.files import JsonObject, content_key, sha256_of
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import SfmConfig
@@ -22,7 +21,7 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
     videos = {row["id"]: row for row in workspace.scan("videos", ("id", "path", "sha256", "url", "width", "height"))}
     clips = [row["id"] for row in workspace.scan("clips", ("id",))]
     for shot in workspace.scan("shots", [name for name in TABLES["shots"] if name != "measures"]):
-        inputs: dict[str, Any] = {"shot": shot, "video": videos[shot["video_id"]]}
+        inputs: JsonObject = {"shot": shot, "video": videos[shot["video_id"]]}
         for name in ("overlay_file", "camera_file"):
             if shot[name]:
                 inputs[f"{name}_sha256"] = sha256_of(workspace / shot[name])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
 from flythrough.errors import ConfigError
+from flythrough.workspace.files import JsonObject
 from flythrough.workspace.stage import Section
 
 # Settings that change what one sees of a run, or how fast it is, and not what comes of it.
@@ -159,7 +160,7 @@ class Settings(Section):
         return 1.0 - 0.9 * (step - start) / (self.steps - start)
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, JsonObject] = {
     "paper": {},
     "laptop": {
         "steps": 100_000,
@@ -258,9 +259,9 @@ PRESETS["tune"] = PRESETS["ship"] | {
 }
 
 
-def _optional(settings: type[Section]) -> dict[str, Any]:
+def _optional(settings: type[Section]) -> JsonObject:
     """The fields of ``settings``, each of which may be left unset."""
-    fields: dict[str, Any] = {}
+    fields: JsonObject = {}
     for name, field in settings.model_fields.items():
         twin = copy(field)
         twin.default = None
@@ -269,7 +270,9 @@ def _optional(settings: type[Section]) -> dict[str, Any]:
     return fields
 
 
-class _Preset(Section):
+class TrainConfig(create_model("_Unset", __base__=Section, **_optional(Settings))):  # type: ignore[misc]
+    """Section ``[train]``: a preset, and what to change in it."""
+
     unkeyed: ClassVar[frozenset[str]] = FREE | PATHS
 
     preset: PresetName = Field(
@@ -277,11 +280,7 @@ class _Preset(Section):
     )
 
 
-TrainConfig: Any = create_model("TrainConfig", __base__=_Preset, **_optional(Settings))
-TrainConfig.__doc__ = "Section ``[train]``: a preset, and what to change in it."
-
-
-def choose_preset(config: Any) -> str:
+def choose_preset(config: TrainConfig) -> str:
     """The preset's name, with ``auto`` decided by the machine."""
     if config.preset != "auto":
         return str(config.preset)
@@ -292,7 +291,7 @@ def choose_preset(config: Any) -> str:
     return "paper" if torch.cuda.device_count() > 1 else "laptop"
 
 
-def resolve(config: Any) -> tuple[str, Settings]:
+def resolve(config: TrainConfig) -> tuple[str, Settings]:
     """The preset's name and the complete settings: the preset's values with the explicit ones on top.
 
     Raises:

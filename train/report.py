@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -15,6 +15,9 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import write_text
 
 from .loop.watch import FLIGHTS, SCALARS, STRIPS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STRIP_ROWS = "input, render, mask, refined, truth, refined disparity, true disparity"
 PANELS = (
@@ -77,7 +80,7 @@ def _body(run: Path) -> str:
     return Markup("\n").join(Markup(part) for part in parts)
 
 
-def _curves(scalars: dict[str, np.ndarray]) -> Any:
+def _curves(scalars: dict[str, np.ndarray]) -> Figure:
     from matplotlib.figure import Figure
 
     panels = [(title, [n for n in names if n in scalars]) for title, names in PANELS]

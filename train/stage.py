@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from flythrough.errors import InputError, MissingWeights
 from flythrough.workspace.catalog import Workspace, to_json
@@ -16,7 +15,7 @@ from .config import FREE, Settings, TrainConfig, resolve
 TASK = "infinite-nature"
 
 
-def tasks(workspace: Workspace, config: Any) -> Iterable[Task]:
+def tasks(workspace: Workspace, config: TrainConfig) -> Iterable[Task]:
     """The one run that the config asks for, on the clips as they are now.
 
     Raises:
@@ -33,7 +32,7 @@ def tasks(workspace: Workspace, config: Any) -> Iterable[Task]:
     yield Task(TASK, {"preset": preset, "settings": chosen, "clips": clips})
 
 
-def run(job: Job, config: Any) -> Outcome:
+def run(job: Job, config: TrainConfig) -> Outcome:
     """Train, and account for the checkpoint."""
     from .loop.worker import CHECKPOINT, train, train_on_all
 
@@ -105,7 +104,7 @@ def _processes(settings: Settings) -> int:
     return max(1, torch.cuda.device_count())
 
 
-def resources(config: Any) -> Resources:
+def resources(config: TrainConfig) -> Resources:
     """What a run takes of a cluster's node."""
     if config.preset in ("auto", "tiny", "tune"):
         return Resources(cpus=2, memory_gb=4)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from flythrough.workspace.files import disk_errors, read_json, write_json
 
@@ -18,6 +18,9 @@ from .hosts import Host
 from .retry import persist
 from .watch import Watch
 from .web import Web, content_length, plain, range_start, range_total, retry_after_s
+
+if TYPE_CHECKING:
+    from urllib3.response import BaseHTTPResponse
 
 _CHUNK = 1 << 18
 _ROOM = 1 << 20  # bytes given back on a full disk
@@ -91,7 +94,7 @@ class Fetcher:
                 response.close()  # of an unread body, the connection goes with it
 
     def _receive(
-        self, url: str, response: Any, part: Path, state: Path, known: _Known, have: int, watch: Watch
+        self, url: str, response: BaseHTTPResponse, part: Path, state: Path, known: _Known, have: int, watch: Watch
     ) -> None:
         status, headers = response.status, response.headers
         if status == 416 and have:
@@ -120,7 +123,9 @@ class Fetcher:
             file.seek(begin)
             self._copy(url, response, file, begin, length, watch)
 
-    def _copy(self, url: str, response: Any, file: BinaryIO, size: int, length: int | None, watch: Watch) -> None:
+    def _copy(
+        self, url: str, response: BaseHTTPResponse, file: BinaryIO, size: int, length: int | None, watch: Watch
+    ) -> None:
         """The body into the file, unbuffered: a kill loses nothing that was received."""
         import urllib3
 
@@ -160,7 +165,7 @@ def _read_state(state: Path) -> _Known | None:
         return None
 
 
-def _refuse_page(url: str, headers: Any) -> None:
+def _refuse_page(url: str, headers: Mapping[str, str]) -> None:
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml", "application/json"):
         raise FetchError(f"{url} is a page ({kind}), no video file", kind="format")

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 _METADATA = frozenset({"168.63.129.16"})  # Azure's, the only one that is a public address
@@ -89,7 +88,7 @@ def _install() -> None:
     sys.addaudithook(_check)
 
 
-def _check(event: str, arguments: tuple[Any, ...]) -> None:
+def _check(event: str, arguments: tuple[object, ...]) -> None:
     if event != "socket.connect" or (allowed := _allowed.get()) is None:
         return
     if not isinstance(arguments[1], tuple):  # a socket in the file system

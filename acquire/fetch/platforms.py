@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flythrough.errors import FlythroughError
+from flythrough.workspace.files import JsonObject
 
 from ..config import Download
 from ..failures import FetchError
@@ -24,9 +25,12 @@ from .platform_failures import UPDATE, failure_of
 from .store import Provenance, tools
 from .web import cookie_jar, named_hosts
 
+if TYPE_CHECKING:
+    import yt_dlp
+
 NO_FFMPEG = os.devnull + "/no-ffmpeg"
 log = logging.getLogger("flythrough.acquire")
-Info = dict[str, Any]  # yt-dlp's
+Info = JsonObject  # yt-dlp's
 _MOST_TABS = 20  # of a channel; also the end of lists that list each other
 
 
@@ -123,7 +127,7 @@ def _lists(entry: Info, url: str) -> bool:
     return key in ("YoutubeTab", "YoutubePlaylist") or (not key and "/playlist" in urlsplit(url).path)
 
 
-def _extract(session: Any, url: str) -> Info:
+def _extract(session: yt_dlp.YoutubeDL, url: str) -> Info:
     info = session.extract_info(url, download=False)
     if not info:
         raise FetchError(f"{url} holds nothing", kind="removed")
@@ -131,7 +135,7 @@ def _extract(session: Any, url: str) -> Info:
 
 
 @contextmanager
-def _session(options: Info, url: str, settings: Download) -> Iterator[Any]:
+def _session(options: Info, url: str, settings: Download) -> Iterator[yt_dlp.YoutubeDL]:
     import yt_dlp
     from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from flythrough.workspace.files import disk_errors, read_json, write_json
+from flythrough.workspace.files import JsonObject, disk_errors, read_json, write_json
 
 _TARGET, _RECORD = "video", "fetched.json"
 
@@ -36,7 +35,7 @@ class Provenance:
     duration_s: float | None = None  # as the platform states it
     suffix: str = ".mp4"
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> JsonObject:
         """As columns of the table ``videos``."""
         names = ("url", "title", "channel", "platform", "platform_id", "license", "uploaded", "fetched")
         tools = json.dumps(self.tools, sort_keys=True) if self.tools else None

@@ -6,10 +6,11 @@ import re
 import time
 import urllib.request
 import warnings
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http.cookiejar import LoadError, MozillaCookieJar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from flythrough import __version__
@@ -19,6 +20,10 @@ from ..config import Download
 from ..failures import FetchError, private_host
 from ..urls import checked_url
 from .guard import private_address, public_only, refused_address
+
+if TYPE_CHECKING:
+    import urllib3
+    from urllib3.response import BaseHTTPResponse
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 10
@@ -40,10 +45,12 @@ class Web:
 
         self._settings = settings
         self._timeout = urllib3.Timeout(connect=settings.connect_timeout_s, read=settings.stall_timeout_s)
-        self._managers: dict[str | None, Any] = {None: urllib3.PoolManager(timeout=self._timeout)}  # by proxy
+        self._managers: dict[str | None, urllib3.PoolManager] = {
+            None: urllib3.PoolManager(timeout=self._timeout)
+        }  # by proxy
         self._cookies = cookie_jar(settings.cookies) if settings.cookies else None
 
-    def open(self, url: str, headers: dict[str, str]) -> Any:
+    def open(self, url: str, headers: dict[str, str]) -> BaseHTTPResponse:
         """The answer (urllib3's, its body unread) of the place that ``url`` finally redirects to.
 
         Raises:
@@ -94,14 +101,14 @@ class Web:
             proxy = urllib.request.getproxies().get(parts.scheme)
         return proxy or None
 
-    def _manager(self, proxy: str | None) -> Any:
+    def _manager(self, proxy: str | None) -> urllib3.PoolManager:
         """Connections, direct ones or a proxy's."""
         if proxy not in self._managers:
             self._managers[proxy] = _proxy_manager(str(proxy), self._timeout)
         return self._managers[proxy]
 
 
-def _proxy_manager(proxy: str, timeout: Any) -> Any:
+def _proxy_manager(proxy: str, timeout: urllib3.Timeout) -> urllib3.PoolManager:
     import urllib3
 
     if not proxy.startswith("socks"):
@@ -133,7 +140,7 @@ def cookie_jar(path: Path) -> MozillaCookieJar:
     return jar
 
 
-def retry_after_s(headers: Any) -> float | None:
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """How long a server asks to wait (``Retry-After``, seconds or a date), or None."""
     text = headers.get("Retry-After", "").strip()
     if not text:
@@ -146,7 +153,7 @@ def retry_after_s(headers: Any) -> float | None:
         return None
 
 
-def _now(headers: Any) -> float:
+def _now(headers: Mapping[str, str]) -> float:
     """The server's time, else ours: a date that it gives is by its own clock."""
     try:
         return parsedate_to_datetime(headers.get("Date", "")).timestamp()
@@ -160,17 +167,17 @@ def named_hosts(settings: Download) -> tuple[str, ...]:
     return (*settings.private_hosts, *(urlsplit(proxy).hostname or "" for proxy in proxies))
 
 
-def range_start(headers: Any) -> int | None:
+def range_start(headers: Mapping[str, str]) -> int | None:
     """Where the bytes sent begin in the file (``Content-Range``), or None."""
     return _whole_number(headers.get("Content-Range", "").removeprefix("bytes").strip().partition("-")[0])
 
 
-def range_total(headers: Any) -> int | None:
+def range_total(headers: Mapping[str, str]) -> int | None:
     """The length of the whole file as ``Content-Range`` says, or None."""
     return _whole_number(headers.get("Content-Range", "").rpartition("/")[2])
 
 
-def content_length(headers: Any) -> int | None:
+def content_length(headers: Mapping[str, str]) -> int | None:
     """The length of the body, or None where the server does not say."""
     return _whole_number(headers.get("Content-Length"))
 

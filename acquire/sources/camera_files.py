@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace.addresses import AddressKeys
+from flythrough.workspace.files import JsonObject
 
 from ..urls import Address, address_of, slug
 from .camera_text import read_camera_text
@@ -93,7 +93,7 @@ def camera_entries(folder: Path, keys: AddressKeys) -> Iterator[Entry]:
         videos.setdefault(clip.video_id, []).append(clip)
     for id, clips in videos.items():
         stored, secret = address_parts(clips[0].address)
-        inputs: dict[str, Any] = {**stored, "clips": [[clip.key, clip.split, clip.sha256] for clip in clips]}
+        inputs: JsonObject = {**stored, "clips": [[clip.key, clip.split, clip.sha256] for clip in clips]}
         hints = {**secret, "folder": str(folder), "files": {clip.key: clip.file for clip in clips}}
         yield Entry("cameras", id, f"{folder}", inputs, hints)
     for key, file, problem in index.refused:

@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace.addresses import AddressKeys, redact
+from flythrough.workspace.files import JsonObject
 from flythrough.workspace.stage import Task
 
 from ..urls import VIDEO_SUFFIXES, Address, address_of, digest, slug
@@ -34,8 +34,8 @@ class Entry:
     kind: str
     id: str
     where: str
-    inputs: dict[str, Any] = field(default_factory=dict)
-    hints: dict[str, Any] = field(default_factory=dict)
+    inputs: JsonObject = field(default_factory=dict)
+    hints: JsonObject = field(default_factory=dict)
 
     @property
     def source(self) -> str:

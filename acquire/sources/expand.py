@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace.addresses import AddressKeys, redact
 from flythrough.workspace.catalog import Workspace
-from flythrough.workspace.files import content_key, read_json, write_json, write_text
+from flythrough.workspace.files import JsonObject, content_key, read_json, write_json, write_text
 
 from ..config import AcquireConfig, Source
 from ..urls import checked_url, host_name, slug, youtube_key
@@ -128,7 +127,7 @@ def lists_folder(workspace: Workspace) -> Path:
     return workspace / "acquire" / ".lists"
 
 
-def _ask(query: str, count: int | None, workspace: Workspace, config: AcquireConfig) -> list[dict[str, Any]]:
+def _ask(query: str, count: int | None, workspace: Workspace, config: AcquireConfig) -> list[JsonObject]:
     from ..fetch.hosts import Host
     from ..fetch.platforms import listing
     from ..fetch.retry import persist
@@ -137,7 +136,7 @@ def _ask(query: str, count: int | None, workspace: Workspace, config: AcquireCon
     search = query.startswith("ytsearch")
     query = query if search else checked_url(query, "acquire.sources")
     host = Host(workspace / "acquire" / ".hosts", "youtube.com" if search else host_name(query), config.download)
-    answer: list[dict[str, Any]] = []
+    answer: list[JsonObject] = []
 
     def attempt() -> None:
         with host.connection():

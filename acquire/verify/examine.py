@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from flythrough.media.video_reader import HDR_TRANSFERS
+from flythrough.workspace.files import JsonObject
 
 from ..config import Verify
 from ..fetch.store import Provenance
@@ -18,7 +18,7 @@ from .likeness import perceptual_hash
 
 def examine(
     video: Path, name: str, provenance: Provenance, config: Verify, rules: Rules | None
-) -> tuple[dict[str, Any], Provenance, list[str]]:
+) -> tuple[JsonObject, Provenance, list[str]]:
     """Find out all that the table ``videos`` says of a file.
 
     Args:

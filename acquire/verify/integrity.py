@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from flythrough.errors import FlythroughError, InputError
 from flythrough.media.video_reader import VideoInfo, check_damage, open_video, probe
-from flythrough.workspace.files import sha256_of
+from flythrough.workspace.files import JsonObject, sha256_of
 
 from ..config import Verify
 from ..failures import FetchError
@@ -34,7 +34,7 @@ class Facts:
     corrupt_frames: int
     fully_decoded: bool
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> JsonObject:
         """As columns of the table ``videos``."""
         info = self.info
         fps = info.fps or Fraction(self.frame_count * 10**6, max(1, self.duration_us)).limit_denominator(10**6)
@@ -127,6 +127,7 @@ def _scan(path: Path, *, full: bool) -> _Scan:
                 scan.corrupt += 1
                 continue
             for frame in frames:
+                assert isinstance(frame, av.VideoFrame)
                 scan.decoded += 1
                 scan.corrupt += bool(frame.is_corrupt)
                 if full:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import SupportsFloat
 
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import JsonObject
 from flythrough.workspace.printing import csv_cell, from_csv_cell
 
 from ..config import CurateConfig
@@ -31,7 +32,7 @@ class Item:
     video_id: str
     rule: str | None
     margin: float  # how far the figure that decides is from its threshold: 0 unsure, 1 a factor of e
-    measures: Mapping[str, Any]
+    measures: Mapping[str, object]
     pictures: str  # workspace-relative stem of the picture files
 
 
@@ -95,7 +96,7 @@ class Review:
             return isinstance(value, (int, float)) and query.low <= value <= query.high
         return True
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         """Progress, and how rules and reviewer agree."""
         table = Counter(
             (self.items[v.id].rule or "kept", v.verdict) for v in self.verdicts.values() if v.id in self.items
@@ -169,18 +170,18 @@ def load_items(workspace: Workspace, config: CurateConfig) -> list[Item]:
     return sorted(found, key=lambda item: item.id)
 
 
-def _item(id: str, reason: str | None, measures: dict[str, Any], config: CurateConfig) -> Item:
+def _item(id: str, reason: str | None, measures: JsonObject, config: CurateConfig) -> Item:
     rule = measures.get("rule") if "verdict" in measures else reason
     shown = {k: v for k, v in measures.items() if k not in ("hash", "pictures", "box")}
     return Item(id, id.rsplit("-", 2)[0], rule, margin(measures, config), shown, measures.get("pictures", ""))
 
 
-def margin(measures: Mapping[str, Any], config: CurateConfig) -> float:
+def margin(measures: Mapping[str, object], config: CurateConfig) -> float:
     """Distance of the figure that decides from its threshold, as the logarithm of their ratio."""
     room = math.inf
     for limit in config.rules.limits():
         value = measures.get(limit.measure)
-        if getattr(config.rules, limit.rule).mode == "off" or value is None:
+        if getattr(config.rules, limit.rule).mode == "off" or not isinstance(value, SupportsFloat):
             continue
         threshold = config.rules.threshold(limit)
         ratio = math.log((abs(float(value)) + 1e-6) / (threshold + 1e-6))
@@ -188,5 +189,5 @@ def margin(measures: Mapping[str, Any], config: CurateConfig) -> float:
     return round(abs(room), 4) if math.isfinite(room) else 99.0
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -6,8 +6,8 @@ import csv
 import math
 import secrets
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flythrough.errors import FlythroughError
+from flythrough.workspace.files import JsonObject
 
 from .listing import Item, Query, Review
 
@@ -132,7 +133,7 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token, port)
 
 
-def serve(review: Review, port: int, announce: Any) -> None:
+def serve(review: Review, port: int, announce: Callable[[str], None]) -> None:
     """Serve until interrupted; calls ``announce(url)`` once the port is open."""
     import uvicorn
 
@@ -156,7 +157,7 @@ def _filled(name: str, token: str) -> Response:
     return Response(text, media_type="text/html; charset=utf-8")
 
 
-def _as_json(item: Item, review: Review) -> dict[str, Any]:
+def _as_json(item: Item, review: Review) -> JsonObject:
     verdict = review.verdicts.get(item.id)
     return {
         "id": item.id,
@@ -186,7 +187,7 @@ def _number(request: Request, name: str, default: float) -> float:
     return float(text) if text else default
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def _json(request: Request) -> JsonObject:
     import json
 
     value = json.loads(await _body(request))

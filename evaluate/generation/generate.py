@@ -7,15 +7,16 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from flythrough.errors import InputError
 from flythrough.media.image_files import write_image
 from flythrough.results.methods import Method, Setting
 from flythrough.scene.autopilot import Autopilot, FixedFlight, Flight
 from flythrough.scene.cameras import Cameras, write_cameras
+from flythrough.scene.geometry import Pose
 from flythrough.workspace.files import publish_folder, read_json, write_json
 from flythrough.workspace.progress import bar
 
@@ -71,7 +72,7 @@ class Recorder:
         self.pose = flight.pose
         self.poses = [np.array(flight.pose)]
 
-    def next_pose(self, disparity: Any = None, steer: tuple[float, float] = (0.0, 0.0)) -> Any:
+    def next_pose(self, disparity: object = None, steer: tuple[float, float] = (0.0, 0.0)) -> Pose:
         if len(self.poses) > self._steps:
             raise InputError(f"The flight has {self._steps} steps, and one more was asked for", remedy="Stop there")
         self.pose = self._flight.next_pose(disparity)  # steering is not the method's to do
@@ -158,7 +159,9 @@ def _fly(method: Method, flight: FlightRequest, rgbd: np.ndarray, frames: Path, 
     publish_folder(scratch, frames / flight.id)
 
 
-def _frames(method: Method, flight: FlightRequest, rgbd: np.ndarray, recorder: Recorder) -> Iterator[Any]:
+def _frames(
+    method: Method, flight: FlightRequest, rgbd: np.ndarray, recorder: Recorder
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """The method's frames, as many as asked for; whatever it raises becomes a :class:`MethodFailure`."""
     frames = iter(method.generate(rgbd.copy(), np.array(flight.intrinsics), recorder, flight.seed))
     for step in range(1, flight.steps + 1):
@@ -178,7 +181,7 @@ def _frames(method: Method, flight: FlightRequest, rgbd: np.ndarray, recorder: R
         yield frame
 
 
-def check_frame(frame: Any, height: int, width: int, where: str) -> None:
+def check_frame(frame: object, height: int, width: int, where: str) -> None:
     """Refuse a frame that is not uint8 ``[h, w, 3]``.
 
     Raises:

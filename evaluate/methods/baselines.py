@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from flythrough.results.methods import Setting
 from flythrough.scene.autopilot import Flight
-from flythrough.scene.geometry import compose, invert
+from flythrough.scene.geometry import Intrinsics, Pose, compose, invert
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Rgbd = Float[np.ndarray, "4 h w"]
 Frame = UInt8[np.ndarray, "h w 3"]
@@ -33,7 +36,7 @@ class Baseline:
 class RenderOnly(Baseline):
     """Warp the last frame on and on, as the model does, but never refine: what is not seen stays black."""
 
-    def generate(self, start_rgbd: Rgbd, intrinsics: Any, flight: Flight, seed: int) -> Iterator[Frame]:
+    def generate(self, start_rgbd: Rgbd, intrinsics: Intrinsics, flight: Flight, seed: int) -> Iterator[Frame]:
         import torch
 
         from flythrough.rendering.projection import max_sobel_at
@@ -51,7 +54,7 @@ class RenderOnly(Baseline):
                 rgbd = self.complete(rgbd, seen)
                 yield to_frame(rgbd[0, :3].numpy())
 
-    def complete(self, rgbd: Any, seen: Any) -> Any:
+    def complete(self, rgbd: Float[Tensor, "b 4 h w"], seen: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 4 h w"]:
         """What to make of a warped frame ``[1, 4, h, w]`` and its coverage ``[1, 1, h, w]``."""
         return rgbd
 
@@ -63,7 +66,7 @@ class RenderInpaint(RenderOnly):
     rims would darken from step to step: a baseline is to be as good as it can be.
     """
 
-    def complete(self, rgbd: Any, seen: Any) -> Any:
+    def complete(self, rgbd: Float[Tensor, "b 4 h w"], seen: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 4 h w"]:
         import torch
 
         holes = seen < UNSEEN
@@ -88,7 +91,7 @@ def inpaint(rgbd: Rgbd, holes: Bool[np.ndarray, "h w"], radius: float = 3) -> Rg
 class Static(Baseline):
     """The start frame, again and again. It wins feature distances and flies nowhere."""
 
-    def generate(self, start_rgbd: Rgbd, intrinsics: Any, flight: Flight, seed: int) -> Iterator[Frame]:
+    def generate(self, start_rgbd: Rgbd, intrinsics: Intrinsics, flight: Flight, seed: int) -> Iterator[Frame]:
         frame = to_frame(start_rgbd[:3])
         while True:
             flight.next_pose(start_rgbd[3])
@@ -98,7 +101,7 @@ class Static(Baseline):
 class Planes(Baseline):
     """Flat pictures that face the start camera, each at one depth, drawn over each other from far to near."""
 
-    def generate(self, start_rgbd: Rgbd, intrinsics: Any, flight: Flight, seed: int) -> Iterator[Frame]:
+    def generate(self, start_rgbd: Rgbd, intrinsics: Intrinsics, flight: Flight, seed: int) -> Iterator[Frame]:
         planes = self.planes(np.asarray(start_rgbd, dtype=np.float32))
         start, seen = flight.pose, start_rgbd[3]
         while True:
@@ -146,7 +149,7 @@ class Layered(Planes):
 
 
 def draw_planes(
-    planes: list[tuple[float, Float[np.ndarray, "h w 4"]]], there_from_start: Any, intrinsics: Float[np.ndarray, 4]
+    planes: list[tuple[float, Float[np.ndarray, "h w 4"]]], there_from_start: Pose, intrinsics: Float[np.ndarray, 4]
 ) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
     """The planes seen from another camera: RGB and disparity; black and 0 where there is none."""
     import cv2

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -95,12 +95,15 @@ def _batches(load: Callable[[int], Image], count: int, batch_size: int) -> Itera
         yield np.stack([load(index) for index in range(first, min(first + batch_size, count))])
 
 
-def prefetch(items: Iterator[Any], ahead: int = 2) -> Iterator[Any]:
+T = TypeVar("T")
+
+
+def prefetch(items: Iterator[T], ahead: int = 2) -> Iterator[T]:
     """The same items, made in a thread that stays up to ``ahead`` of them in front; its errors are raised here."""
     ready: queue.Queue[tuple[str, Any]] = queue.Queue(ahead)
     stop = threading.Event()
 
-    def put(kind: str, value: Any) -> bool:
+    def put(kind: str, value: object) -> bool:
         while not stop.is_set():
             try:
                 ready.put((kind, value), timeout=0.1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, UInt8
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 EVERY = 5  # steps: style changes slowly, and maps are dear
 
@@ -30,13 +33,13 @@ def style_distances(start: UInt8[np.ndarray, "h w 3"], frames: UInt8[np.ndarray,
     return found[1:].numpy()
 
 
-def gram_matrices(features: Any) -> Any:
+def gram_matrices(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
     """``[b, c, h, w]`` to ``[b, c, c]``."""
     flat = features.flatten(2)
     return flat @ flat.mT / (flat.shape[1] * flat.shape[2])
 
 
-def _to_multiple(images: Any, of: int = 32) -> Any:
+def _to_multiple(images: Float[Tensor, "b 3 h w"], of: int = 32) -> Float[Tensor, "b 3 h2 w2"]:
     from torch.nn.functional import interpolate
 
     height, width = (max(of, round(side / of) * of) for side in images.shape[-2:])

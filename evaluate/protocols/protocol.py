@@ -6,7 +6,7 @@ import tomllib
 from functools import cached_property
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -154,7 +154,7 @@ class Protocol(Section):
         return int(content_key(self.header.seed, start.id)[:8], 16) % 2**31
 
 
-def as_pose(values: Any) -> np.ndarray:
+def as_pose(values: object) -> np.ndarray:
     """Twelve numbers of the index as ``[3, 4]``."""
     return np.array(values, dtype=np.float64).reshape(3, 4)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -47,7 +46,7 @@ def flights(flown: list[tuple[str, Path]]) -> list[str]:
 
 def cases(results: list[Result], folders: dict[str, Path], source: Source | None) -> list[str]:
     """The start where each method's picture is nearest to the recorded one, and the one where it is farthest."""
-    rows: list[list[Any]] = []
+    rows: list[list[object]] = []
     for result in results:
         folder = folders.get(result.method.name)
         steps = [v.step for v in result.values if v.metric == "psnr" and v.value is not None and v.step]

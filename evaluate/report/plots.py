@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flythrough.results.schema import Result
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def over_steps(results: list[Result], metric: str) -> Any:
+
+def over_steps(results: list[Result], metric: str) -> Figure | None:
     """A distance over the last step of its window, a line a method; None where no method has it."""
     import matplotlib.pyplot as plt
 
@@ -28,7 +31,7 @@ def over_steps(results: list[Result], metric: str) -> Any:
     return figure
 
 
-def per_start(results: list[Result], metric: str) -> Any:
+def per_start(results: list[Result], metric: str) -> Figure | None:
     """Every start's value, a column a method; None where no method has it."""
     import matplotlib.pyplot as plt
 

@@ -7,15 +7,19 @@ import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
 from markupsafe import Markup, escape
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
+
 
 @lru_cache
-def _environment() -> Any:
+def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(loader=PackageLoader("flythrough.cli", "templates"), autoescape=True, undefined=StrictUndefined)
@@ -27,7 +31,7 @@ def page(title: str, body: str, *, subtitle: str = "") -> str:
     return str(template.render(title=title, subtitle=subtitle, body=Markup(body)))
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, css: str = "") -> str:
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, css: str = "") -> str:
     """An HTML table; cells are escaped unless they are ``Markup``; numbers are set flush right."""
     head = "".join(f"<th>{escape(h)}</th>" for h in headers)
     body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
@@ -35,7 +39,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, css: str = "
     return f'<div class="scroll">{whole}</div>'
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         return f"<td>{'' if value is None else escape(value)}</td>"
     return f'<td class="number">{value if isinstance(value, (int, np.integer)) else format(value, ".4g")}</td>'
@@ -67,7 +71,7 @@ def file_uri(path: Path, mime: str) -> str:
     return data_uri(Path(path).read_bytes(), mime)
 
 
-def svg(figure: Any) -> str:
+def svg(figure: Figure) -> str:
     """A matplotlib figure as inline SVG, text as text; the figure is closed."""
     import matplotlib.pyplot as plt
 

@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,y4m,yuv4mpegpipe,gif,wav,mp3"
 MAX_CORRUPT_FRACTION = 0.001  # of a video's frames that may be damaged; acquire and curate hold it to the same
@@ -57,7 +62,7 @@ class Frame:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a local file for reading; yields PyAV's (container, picture stream).
 
     Raises:
@@ -103,15 +108,15 @@ def probe(path: Path) -> VideoInfo:
             raise InputError(f"{path} does not decode ({error})", remedy="Fetch it again") from error
         if first is None:
             raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")
-        rotation = _rotation(first)
+        rotation, base = _rotation(first), time_base(stream)
         turned = rotation in (90, 270)
-        duration = stream.duration * stream.time_base if stream.duration else Fraction(container.duration or 0, 10**6)
+        duration = stream.duration * base if stream.duration else Fraction(container.duration or 0, 10**6)
         transfer = getattr(stream.codec_context, "color_trc", None)
         return VideoInfo(
             width=first.height if turned else first.width,
             height=first.width if turned else first.height,
             fps=Fraction(stream.average_rate or 0),
-            time_base=Fraction(stream.time_base),
+            time_base=base,
             duration_us=round(duration * 10**6),
             rotation=rotation,
             pixel_format=first.format.name,
@@ -151,7 +156,9 @@ def frames(
                 yield Frame(pts, time_us, upright(frame, width, height))
 
 
-def timed(path: Path, container: Any, stream: Any, *, whole: bool = False) -> Iterator[tuple[int, int, Any]]:
+def timed(
+    path: Path, container: InputContainer, stream: VideoStream, *, whole: bool = False
+) -> Iterator[tuple[int, int, VideoFrame]]:
     """Decode an open video from where it stands: presentation time in ticks and in microseconds, and libav's frame.
 
     Packets that do not decode are left out, up to ``MAX_CORRUPT_FRACTION`` of the frames.
@@ -167,7 +174,7 @@ def timed(path: Path, container: Any, stream: Any, *, whole: bool = False) -> It
     """
     import av
 
-    base, previous, count, damaged = Fraction(stream.time_base), -1, 0, 0
+    base, previous, count, damaged = time_base(stream), -1, 0, 0
     for packet in container.demux(stream):
         try:
             found = packet.decode()
@@ -201,7 +208,7 @@ def microseconds(ticks: int, base: Fraction) -> int:
     return whole + (2 * rest > base.denominator or (2 * rest == base.denominator and whole % 2))
 
 
-def _from(stack: ExitStack, path: Path, time_us: int | None) -> Iterator[tuple[int, int, Any]]:
+def _from(stack: ExitStack, path: Path, time_us: int | None) -> Iterator[tuple[int, int, VideoFrame]]:
     """As :func:`timed`, from a key frame at or before a time on; from the beginning where no seek leads to one."""
     import av
 
@@ -211,7 +218,7 @@ def _from(stack: ExitStack, path: Path, time_us: int | None) -> Iterator[tuple[i
     for back_us in _BACK_US:
         decoded = timed(path, container, stream)
         try:
-            wanted = Fraction(time_us - back_us, 10**6) / stream.time_base
+            wanted = Fraction(time_us - back_us, 10**6) / time_base(stream)
             container.seek(int(wanted), stream=stream, backward=True)
             # Frames before the first key frame lack what they refer to; some decoders make them up.
             first = next((found for found in decoded if found[2].key_frame), None)
@@ -231,7 +238,7 @@ def frame_times(path: Path) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "
     with open_video(path) as (container, stream):
         packets = (p for p in container.demux(stream) if p.pts is not None and not p.is_discard)
         ticks = np.unique(np.array([packet.pts for packet in packets], dtype=np.int64))
-        base = Fraction(stream.time_base)
+        base = time_base(stream)
     if not len(ticks):
         raise InputError(f"{path} has no frames with times", remedy="Fetch it again, or remove it from the input")
     return ticks, np.array([microseconds(int(tick), base) for tick in ticks], dtype=np.int64)
@@ -295,7 +302,7 @@ class Upright:
 
         self._kind, self._scaler = kind, VideoReformatter()
 
-    def __call__(self, frame: Any, width: int | None = None, height: int | None = None) -> np.ndarray:
+    def __call__(self, frame: VideoFrame, width: int | None = None, height: int | None = None) -> np.ndarray:
         """A frame at a displayed size, or at its own."""
         rotation = _rotation(frame)
         if rotation in (90, 270):
@@ -306,16 +313,21 @@ class Upright:
         return np.ascontiguousarray(np.rot90(image, -rotation // 90)) if rotation else image
 
 
-def displayed_size(frame: Any) -> tuple[int, int]:
+def time_base(stream: VideoStream) -> Fraction:
+    """Seconds a tick of the stream's timestamps; FFmpeg counts in microseconds where a file says nothing."""
+    return Fraction(stream.time_base or Fraction(1, 10**6))
+
+
+def displayed_size(frame: VideoFrame) -> tuple[int, int]:
     """Width and height of a libav frame, as displayed."""
     return (frame.height, frame.width) if _rotation(frame) in (90, 270) else (frame.width, frame.height)
 
 
-def _rotation(frame: Any) -> int:
+def _rotation(frame: VideoFrame) -> int:
     return round(-frame.rotation / 90) * 90 % 360  # libav turns counterclockwise
 
 
-def _is_cover(stream: Any) -> bool:
+def _is_cover(stream: VideoStream) -> bool:
     return bool(int(stream.disposition) & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 import pickle
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float
+
+if TYPE_CHECKING:
+    import onnx
 
 BLOCKS, STRIDED = 16, (1, 3, 5, 11)  # blocks that halve the resolution
 EPSILON = 1e-3  # of batch normalisation
@@ -45,7 +48,9 @@ class _Storage:
 
 
 class _Tensor:
-    def __init__(self, storage: _Storage, offset: int, shape: tuple[int, ...], steps: tuple[int, ...], *_: Any) -> None:
+    def __init__(
+        self, storage: _Storage, offset: int, shape: tuple[int, ...], steps: tuple[int, ...], *_: object
+    ) -> None:
         self._storage, self._offset, self._shape, self._steps = storage, offset, shape, steps
 
     def array(self) -> np.ndarray:
@@ -81,8 +86,8 @@ class _Graph:
         from onnx import helper
 
         self._weights, self._helper = weights, helper
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         name = f"{kind}{len(self.nodes)}"

@@ -6,7 +6,6 @@ No fast math: the order and rounding of operations decide which of two near surf
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -20,7 +19,14 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 @compiled
 def project(
-    disparity: Any, intrinsics: Any, matrix: Any, start: int, end: int, clip: Any, reliable: Any, flat: Any
+    disparity: np.ndarray,
+    intrinsics: np.ndarray,
+    matrix: np.ndarray,
+    start: int,
+    end: int,
+    clip: np.ndarray,
+    reliable: np.ndarray,
+    flat: float,
 ) -> None:
     """Vertices of pixel rows ``start`` to ``end``: clip-space position ``[hw, 4]`` and reliability ``[hw]``."""
     height, width = disparity.shape
@@ -43,7 +49,7 @@ def project(
 
 
 @compiled
-def _sobel(disparity: Any, row: int, column: int) -> Any:
+def _sobel(disparity: np.ndarray, row: int, column: int) -> float:
     height, width = disparity.shape
     real = disparity.dtype.type
     low, high, two = real(1e-6), real(1e5), real(2)
@@ -61,7 +67,9 @@ def _sobel(disparity: Any, row: int, column: int) -> Any:
 
 
 @compiled
-def _cofactors(x0: Any, x1: Any, x2: Any, y0: Any, y1: Any, y2: Any, w0: Any, w1: Any, w2: Any) -> Any:
+def _cofactors(
+    x0: float, x1: float, x2: float, y0: float, y1: float, y2: float, w0: float, w1: float, w2: float
+) -> tuple[float, ...]:
     """The inverse of [x; y; w], row by row, times its determinant; and the determinant."""
     a0, b0, c0 = y1 * w2 - w1 * y2, x2 * w1 - w2 * x1, x1 * y2 - y1 * x2
     a1, b1, c1 = y2 * w0 - w2 * y0, x0 * w2 - w0 * x2, x2 * y0 - y2 * x0
@@ -70,7 +78,19 @@ def _cofactors(x0: Any, x1: Any, x2: Any, y0: Any, y1: Any, y2: Any, w0: Any, w1
 
 
 @compiled
-def _weights(x0: Any, x1: Any, x2: Any, y0: Any, y1: Any, y2: Any, w0: Any, w1: Any, w2: Any, px: Any, py: Any) -> Any:
+def _weights(
+    x0: float,
+    x1: float,
+    x2: float,
+    y0: float,
+    y1: float,
+    y2: float,
+    w0: float,
+    w1: float,
+    w2: float,
+    px: float,
+    py: float,
+) -> tuple[float, float, float]:
     """How much each corner counts at a pixel (perspective-correct barycentric coordinates)."""
     a0, b0, c0, a1, b1, c1, a2, b2, c2, _ = _cofactors(x0, x1, x2, y0, y1, y2, w0, w1, w2)
     u0, u1, u2 = a0 * px + b0 * py + c0, a1 * px + b1 * py + c1, a2 * px + b2 * py + c2
@@ -88,7 +108,7 @@ def _corners(triangle: int, width: int) -> tuple[int, int, int]:
 
 
 @compiled
-def _box(a: Any, b: Any, c: Any, size: int) -> tuple[int, int]:
+def _box(a: float, b: float, c: float, size: int) -> tuple[int, int]:
     """First and last-but-one pixel that three places (in pixels) span; NaN spans nothing."""
     low, high = math.floor(min(a, b, c)), math.ceil(max(a, b, c))
     first = int(low) if 0 < low < size else (0 if low <= 0 else size)
@@ -97,7 +117,9 @@ def _box(a: Any, b: Any, c: Any, size: int) -> tuple[int, int]:
 
 
 @compiled
-def _narrow(a: Any, b: Any, c: Any, py: Any, tolerance: float, first: int, last: int, width: int) -> tuple[int, int]:
+def _narrow(
+    a: float, b: float, c: float, py: float, tolerance: float, first: int, last: int, width: int
+) -> tuple[int, int]:
     """Columns of a row where an edge function may be positive: never too few, at times some too many."""
     slope = np.float64(a)
     slack = tolerance * (abs(slope) + abs(np.float64(b)) + abs(np.float64(c)))
@@ -114,7 +136,10 @@ def _narrow(a: Any, b: Any, c: Any, py: Any, tolerance: float, first: int, last:
 
 
 @compiled
-def rasterise(clip: Any, columns: Any, rows: Any, start: int, end: int, nearest: Any, winner: Any) -> None:
+def rasterise(
+    clip: np.ndarray, columns: np.ndarray, rows: np.ndarray,
+    start: int, end: int, nearest: np.ndarray, winner: np.ndarray,
+) -> None:  # fmt: skip
     """Draw the triangles of quad rows ``start`` to ``end`` into a depth buffer and triangle numbers ``[h, w]``."""
     height, width = winner.shape
     real = clip.dtype.type
@@ -128,11 +153,9 @@ def rasterise(clip: Any, columns: Any, rows: Any, start: int, end: int, nearest:
         x0, y0, w0 = clip[v0, 0], clip[v0, 1], clip[v0, 3]
         x1, y1, w1 = clip[v1, 0], clip[v1, 1], clip[v1, 3]
         x2, y2, w2 = clip[v2, 0], clip[v2, 1], clip[v2, 3]
-        if (
-            (w0 <= zero and w1 <= zero and w2 <= zero)
-            or _beyond(x0, x1, x2, w0, w1, w2)
-            or _beyond(y0, y1, y2, w0, w1, w2)
-        ):
+        if w0 <= zero and w1 <= zero and w2 <= zero:
+            continue
+        if _beyond(x0, x1, x2, w0, w1, w2) or _beyond(y0, y1, y2, w0, w1, w2):
             continue
         left, right, top, bottom = 0, width, 0, height
         if w0 > zero and w1 > zero and w2 > zero:
@@ -172,12 +195,12 @@ def rasterise(clip: Any, columns: Any, rows: Any, start: int, end: int, nearest:
 
 
 @compiled
-def _beyond(a0: Any, a1: Any, a2: Any, w0: Any, w1: Any, w2: Any) -> bool:
+def _beyond(a0: float, a1: float, a2: float, w0: float, w1: float, w2: float) -> bool:
     return (a0 > w0 and a1 > w1 and a2 > w2) or (a0 < -w0 and a1 < -w1 and a2 < -w2)
 
 
 @compiled
-def _hidden(clip: Any, later: int, earlier: int, px: Any, py: Any, width: int) -> bool:
+def _hidden(clip: np.ndarray, later: int, earlier: int, px: float, py: float, width: int) -> bool:
     """Whether, of two triangles of equal rounded depth, the later is really the farther one, by over an epsilon."""
     if earlier < 0:
         return False
@@ -186,7 +209,7 @@ def _hidden(clip: Any, later: int, earlier: int, px: Any, py: Any, width: int) -
 
 
 @compiled
-def _depth(clip: Any, triangle: int, px: Any, py: Any, width: int) -> float:
+def _depth(clip: np.ndarray, triangle: int, px: float, py: float, width: int) -> float:
     v0, v1, v2 = _corners(triangle, width)
     x0, y0, z0, w0 = np.float64(clip[v0, 0]), np.float64(clip[v0, 1]), np.float64(clip[v0, 2]), np.float64(clip[v0, 3])
     x1, y1, z1, w1 = np.float64(clip[v1, 0]), np.float64(clip[v1, 1]), np.float64(clip[v1, 2]), np.float64(clip[v1, 3])
@@ -196,7 +219,15 @@ def _depth(clip: Any, triangle: int, px: Any, py: Any, width: int) -> float:
 
 
 @compiled
-def merge(clip: Any, columns: Any, rows: Any, nearest: Any, winner: Any, start: int, end: int) -> None:
+def merge(
+    clip: np.ndarray,
+    columns: np.ndarray,
+    rows: np.ndarray,
+    nearest: np.ndarray,
+    winner: np.ndarray,
+    start: int,
+    end: int,
+) -> None:
     """Join the buffers ``[part, h, w]`` of consecutive parts into the first, for rows ``start`` to ``end``."""
     width = winner.shape[2]
     for part in range(1, len(winner)):
@@ -215,16 +246,16 @@ def merge(clip: Any, columns: Any, rows: Any, nearest: Any, winner: Any, start: 
 
 @compiled
 def shade(
-    image: Any,
-    clip: Any,
-    reliable: Any,
-    columns: Any,
-    rows: Any,
-    winner: Any,
+    image: np.ndarray,
+    clip: np.ndarray,
+    reliable: np.ndarray,
+    columns: np.ndarray,
+    rows: np.ndarray,
+    winner: np.ndarray,
     start: int,
     end: int,
-    out: Any,
-    mask: Any,
+    out: np.ndarray,
+    mask: np.ndarray,
 ) -> None:
     """Interpolate what is seen in rows ``start`` to ``end``: image ``[4, h, w]``, squared coverage ``[h, w]``."""
     width = winner.shape[1]
@@ -254,17 +285,17 @@ def shade(
 
 @compiled
 def shade_backward(
-    image: Any,
-    clip: Any,
-    reliable: Any,
-    columns: Any,
-    rows: Any,
-    winner: Any,
-    grad_out: Any,
-    grad_mask: Any,
+    image: np.ndarray,
+    clip: np.ndarray,
+    reliable: np.ndarray,
+    columns: np.ndarray,
+    rows: np.ndarray,
+    winner: np.ndarray,
+    grad_out: np.ndarray,
+    grad_mask: np.ndarray,
     start: int,
     end: int,
-    grad: Any,
+    grad: np.ndarray,
 ) -> None:
     """Add to ``grad [hw, 6]`` what rows ``start`` to ``end`` say of each vertex: r g b, and x y w in clip space."""
     width = winner.shape[1]
@@ -313,9 +344,9 @@ def shade_backward(
 
 @compiled
 def _weights_backward(
-    x0: Any, x1: Any, x2: Any, y0: Any, y1: Any, y2: Any, w0: Any, w1: Any, w2: Any, px: Any, py: Any,
-    to_t0: Any, to_t1: Any, to_t2: Any,
-) -> Any:  # fmt: skip
+    x0: float, x1: float, x2: float, y0: float, y1: float, y2: float, w0: float, w1: float, w2: float,
+    px: float, py: float, to_t0: float, to_t1: float, to_t2: float,
+) -> tuple[float, float, float, float, float, float]:  # fmt: skip
     """The gradient of :func:`_weights`: (x, y, w), of which each corner gets its share; and the shares.
 
     With M = [x; y; w], weights t = u / sum(u), u = adj(M) (px, py, 1), and h = d loss / d t, the gradient of
@@ -339,7 +370,15 @@ def _weights_backward(
 
 
 @compiled
-def project_backward(disparity: Any, intrinsics: Any, matrix: Any, grads: Any, start: int, end: int, out: Any) -> None:
+def project_backward(
+    disparity: np.ndarray,
+    intrinsics: np.ndarray,
+    matrix: np.ndarray,
+    grads: np.ndarray,
+    start: int,
+    end: int,
+    out: np.ndarray,
+) -> None:
     """From vertex gradients ``[part, hw, 6]`` to the image's ``[4, h, w]``, for rows ``start`` to ``end``."""
     height, width = disparity.shape
     real = disparity.dtype.type

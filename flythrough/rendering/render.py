@@ -11,7 +11,7 @@ Two paths give the same picture: :mod:`.numba_mesh`, compiled for CPU, and :mod:
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -72,7 +72,7 @@ def render(
         return render_mesh(rgbd, intrinsics[0], clip_from_camera, max_sobel)
 
 
-def _check_image(rgbd: Any) -> None:
+def _check_image(rgbd: object) -> None:
     if not isinstance(rgbd, Tensor) or rgbd.dtype not in (torch.float32, torch.float64):
         kind = rgbd.dtype if isinstance(rgbd, Tensor) else type(rgbd).__name__
         raise InputError(f"rgbd is {kind}", remedy="Give a float32 or float64 tensor with values in [0, 1]")
@@ -80,7 +80,7 @@ def _check_image(rgbd: Any) -> None:
         raise InputError(f"rgbd has shape {list(rgbd.shape)}", remedy="Give [batch, 4, height, width], 2 x 2 or larger")
 
 
-def _camera(values: Any, shape: tuple[int, ...], like: Tensor, name: str) -> Tensor:
+def _camera(values: object, shape: tuple[int, ...], like: Tensor, name: str) -> Tensor:
     """A pose or intrinsics as a finite tensor like ``like``; one camera serves a whole batch."""
     what = f"{name} {'pose' if len(shape) == 3 else 'intrinsics'}"
     camera = torch.as_tensor(values).detach()

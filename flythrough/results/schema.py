@@ -8,14 +8,14 @@ import subprocess
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from .. import __version__
 from ..errors import InputError
 from ..workspace.catalog import Row, Workspace
-from ..workspace.files import write_json
+from ..workspace.files import JsonObject, write_json
 from ..workspace.names import Name
 from ..workspace.printing import one_line
 from ..workspace.stage import Section
@@ -106,10 +106,10 @@ class Result(Section):
     )
     curves: dict[str, tuple[tuple[int, float], ...]] = Field(default={}, description="(last step, value) of windows")
     not_measured: dict[str, str] = Field(default={}, description="metrics of the protocol left out, and why")
-    settings: dict[str, Any] = Field(default={}, description="of the scoring: replicates, seeds, kernels")
-    code: dict[str, Any] = Field(default={}, description="version, commit, dirty")
+    settings: JsonObject = Field(default={}, description="of the scoring: replicates, seeds, kernels")
+    code: JsonObject = Field(default={}, description="version, commit, dirty")
     libraries: dict[str, str] = Field(default={}, description="versions")
-    hardware: dict[str, Any] = Field(default={}, description="processor, cores, device")
+    hardware: JsonObject = Field(default={}, description="processor, cores, device")
     seconds: dict[str, float] = Field(default={}, description="time taken: generate, score")
 
 
@@ -153,12 +153,12 @@ def rows_of(result: Result, results_file: str | None) -> list[Row]:
     return [{**common, **value.model_dump()} for value in result.values]
 
 
-def provenance(device: str) -> dict[str, Any]:
+def provenance(device: str) -> JsonObject:
     """``code``, ``libraries`` and ``hardware`` of a result made here and now."""
     return {"code": _code(), "libraries": _libraries(), "hardware": _hardware(device)}
 
 
-def _code() -> dict[str, Any]:
+def _code() -> JsonObject:
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str | None:
@@ -188,5 +188,5 @@ def _libraries() -> dict[str, str]:
     return found
 
 
-def _hardware(device: str) -> dict[str, Any]:
+def _hardware(device: str) -> JsonObject:
     return {"device": device, "machine": platform.machine(), "processor": platform.processor(), "cores": os.cpu_count()}

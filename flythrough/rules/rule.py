@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic.config import JsonDict
 
 from ..errors import FlythroughError
+from ..workspace.files import JsonObject
 from ..workspace.stage import Section
 
 Measures = Mapping[str, object]  # measured figures by name; absent or None: not measured
@@ -69,7 +70,7 @@ class Limit:
 
 
 def at_least(
-    default: float, measure: str, unit: str, meaning: str, *, why: str, reason: str = "", **bounds: Any
+    default: float, measure: str, unit: str, meaning: str, *, why: str, reason: str = "", **bounds: float
 ) -> Any:
     """A field of a rule: the least value of a measure; what is smaller is dropped.
 
@@ -85,13 +86,15 @@ def at_least(
     return _limit(default, measure, unit, meaning, True, why, reason, bounds)
 
 
-def at_most(default: float, measure: str, unit: str, meaning: str, *, why: str, reason: str = "", **bounds: Any) -> Any:
+def at_most(
+    default: float, measure: str, unit: str, meaning: str, *, why: str, reason: str = "", **bounds: float
+) -> Any:
     """As :func:`at_least`, for the greatest value; what is larger is dropped."""
     return _limit(default, measure, unit, meaning, False, why, reason, bounds)
 
 
 def _limit(
-    default: float, measure: str, unit: str, meaning: str, least: bool, why: str, reason: str, bounds: dict[str, Any]
+    default: float, measure: str, unit: str, meaning: str, least: bool, why: str, reason: str, bounds: JsonObject
 ) -> Any:
     side = "least" if least else "greatest"
     said = f"{side} {meaning}" + (f", {unit}" if unit else "") + f"; {why}"
@@ -127,11 +130,11 @@ class Rule(Section):
         found = []
         for setting, field in cls.model_fields.items():
             if isinstance(said := field.json_schema_extra, dict) and "measure" in said:
-                declared: dict[str, Any] = {**said, "reason": said["reason"] or cls.name()}
+                declared: JsonObject = {**said, "reason": said["reason"] or cls.name()}
                 found.append(Limit(rule=cls.name(), setting=setting, default=field.default, **declared))
         return tuple(found)
 
-    def keyed(self) -> dict[str, Any]:
+    def keyed(self) -> JsonObject:
         """The settings of a rule that is off change nothing."""
         return {"mode": "off"} if self.mode == "off" else super().keyed()
 

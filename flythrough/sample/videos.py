@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..scene.cameras import Cameras, write_cameras
 from ..workspace import progress
-from ..workspace.files import disk_errors, publish, write_json
+from ..workspace.files import JsonObject, disk_errors, publish, write_json
 from . import script as sample_script
 from .film import frame_times_us
 from .paths import FlightPlan, plan_flight
@@ -157,7 +156,7 @@ def _edit(shoot: _Shoot) -> Iterator[_Shown]:
                 yield _Shown(blend(black, new, 2 * share - 1))
 
 
-def _film_video(folder: Path, shoot: _Shoot, advance: Any) -> Path:
+def _film_video(folder: Path, shoot: _Shoot, advance: Callable[..., None]) -> Path:
     path = folder / f"{shoot.name}.mp4"
     cameras: list[tuple[np.ndarray, np.ndarray]] = []
     none = np.full((3, 4), np.nan), np.full(4, np.nan)
@@ -221,7 +220,7 @@ def _remux(draft: Path, path: Path) -> None:
         ) from error
 
 
-def _truth(folder: Path, shoot: _Shoot, cameras: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+def _truth(folder: Path, shoot: _Shoot, cameras: list[tuple[np.ndarray, np.ndarray]]) -> JsonObject:
     """Describe the video, and write the usable shots' camera files."""
     shots, transitions = [], []
     times = frame_times_us(len(cameras) + 1, shoot.fps)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -26,7 +26,7 @@ class Flight(Protocol):
 
     pose: Pose
 
-    def next_pose(self, disparity: Any, steer: Steer = (0.0, 0.0)) -> Pose:
+    def next_pose(self, disparity: object, steer: Steer = (0.0, 0.0)) -> Pose:
         """Move on by one step, given the disparity ``[h, w]`` seen at ``pose``; returns the new ``pose``."""
 
 
@@ -73,7 +73,7 @@ class Autopilot:
         self._position, self._look, self._move = _finite(course, (3, 3), "course")
         self.pose = look_along(self._position, self._look, self._down)
 
-    def next_pose(self, disparity: Any, steer: Steer = (0.0, 0.0)) -> Pose:
+    def next_pose(self, disparity: object, steer: Steer = (0.0, 0.0)) -> Pose:
         """Fly one step.
 
         Args:
@@ -91,7 +91,7 @@ class Autopilot:
         self.pose = look_along(self._position, self._look, self._down)
         return self.pose
 
-    def balance(self, disparity: Any) -> tuple[float, float, float]:
+    def balance(self, disparity: object) -> tuple[float, float, float]:
         """Where to look (x, y) and how high to head, as points of the picture, from disparity ``[h, w]``."""
         seen = _disparity(disparity)
         sky = np.clip(20 * (0.1 - seen), 0, 1)
@@ -124,7 +124,7 @@ class FixedFlight:
         self._step = 0
         self.pose = self._take()
 
-    def next_pose(self, disparity: Any = None, steer: Steer = (0.0, 0.0)) -> Pose:
+    def next_pose(self, disparity: object = None, steer: Steer = (0.0, 0.0)) -> Pose:
         """The next pose of the plan; ``disparity`` and ``steer`` are not looked at.
 
         Raises:
@@ -210,7 +210,7 @@ def _turn(angle: float) -> Pose:
     return np.array([[c, 0, s, 0], [0, 1.0, 0, 0], [-s, 0, c, 0]])
 
 
-def _disparity(disparity: Any) -> Float[np.ndarray, "h w"]:
+def _disparity(disparity: object) -> Float[np.ndarray, "h w"]:
     if hasattr(disparity, "detach"):  # a torch tensor, on any device
         disparity = disparity.detach().float().cpu().numpy()
     seen = np.asarray(disparity, dtype=np.float64)
@@ -222,7 +222,7 @@ def _disparity(disparity: Any) -> Float[np.ndarray, "h w"]:
     return seen
 
 
-def _finite(values: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+def _finite(values: object, shape: tuple[int, ...], name: str) -> np.ndarray:
     array = np.array(values, dtype=np.float64)
     if array.shape != shape or not np.isfinite(array).all():
         raise InputError(f"{name} is not {shape} finite numbers: {array.tolist()}", remedy="Check the camera")

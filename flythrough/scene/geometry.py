@@ -10,23 +10,26 @@ any leading shape, and returns the same kind.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
-Pose = Float[Any, "*view 3 4"]  # cam_from_world
-Intrinsics = Float[Any, "*view 4"]  # fx fy cx cy, normalised
-Disparity = Float[Any, "*view 1 h w"]  # 1 / z in scene units; 0 = infinitely far
-Points = Float[Any, "*view n 3"]
+Array: TypeAlias = Any  # numpy's or torch's; the functions return the kind they got
+Pose = Float[Array, "*view 3 4"]  # cam_from_world
+Intrinsics = Float[Array, "*view 4"]  # fx fy cx cy, normalised
+Disparity = Float[Array, "*view 1 h w"]  # 1 / z in scene units; 0 = infinitely far
+Rotation = Float[Array, "*view 3 3"]
+Vector = Float[Array, "*view 3"]
+Points = Float[Array, "*view n 3"]
 
 
-def _namespace(array: Any) -> Any:
+def _namespace(array: object) -> Any:
     torch = sys.modules.get("torch")  # never imported for a numpy user's sake
     return torch if torch is not None and isinstance(array, torch.Tensor) else np
 
 
-def make_pose(rotation: Any, translation: Any) -> Pose:
+def make_pose(rotation: Rotation, translation: Vector) -> Pose:
     """Join ``rotation [*view, 3, 3]`` and ``translation [*view, 3]`` into a pose."""
     return _namespace(rotation).concatenate([rotation, translation[..., None]], -1)
 
@@ -49,7 +52,7 @@ def invert(b_from_a: Pose) -> Pose:
     return make_pose(rotation, -(rotation @ b_from_a[..., 3:])[..., 0])
 
 
-def camera_center(cam_from_world: Pose) -> Any:
+def camera_center(cam_from_world: Pose) -> Vector:
     """Where the camera stands in the world, ``[*view, 3]``."""
     return invert(cam_from_world)[..., 3]
 
@@ -59,7 +62,7 @@ def transform(b_from_a: Pose, points: Points) -> Points:
     return points @ b_from_a[..., :3].swapaxes(-1, -2) + b_from_a[..., None, :, 3]
 
 
-def project(intrinsics: Intrinsics, points: Points) -> tuple[Any, Any]:
+def project(intrinsics: Intrinsics, points: Points) -> tuple[Float[Array, "*view n 2"], Float[Array, "*view n"]]:
     """Camera-frame points ``[*view, n, 3]`` to normalised image points ``[*view, n, 2]`` and depth ``[*view, n]``."""
     depth = points[..., 2]
     focal, center = intrinsics[..., None, :2], intrinsics[..., None, 2:]
@@ -100,7 +103,7 @@ def flip_intrinsics(intrinsics: Intrinsics) -> Intrinsics:
     return _namespace(intrinsics).stack([fx, fy, 1 - cx, cy], -1)
 
 
-def rotation_angle_deg(a: Pose, b: Pose) -> Any:
+def rotation_angle_deg(a: Pose, b: Pose) -> Float[np.ndarray, "*view"]:
     """Angle between two orientations, in degrees (numpy poses)."""
     relative = a[..., :3] @ b[..., :3].swapaxes(-1, -2)
     # The sine keeps precision where the cosine is flat.

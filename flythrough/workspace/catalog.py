@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import FlythroughError, InputError
-from .files import disk_errors, publish
+from .files import JsonObject, disk_errors, publish
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-Row = dict[str, Any]
+Row = JsonObject
 
 
 @dataclass(frozen=True)
@@ -159,12 +159,12 @@ def schema_of(table: str) -> pa.Schema:
     return pa.schema([pa.field(n, c.type, nullable=c.nullable) for n, c in TABLES[table].items()])
 
 
-def to_json(values: dict[str, Any]) -> str:
+def to_json(values: JsonObject) -> str:
     """A dict as the JSON text that ``measures`` and ``values`` columns hold; sorted keys, no NaN."""
     return json.dumps(values, sort_keys=True, allow_nan=False)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """What JSON writes of a value that is none of its own: numpy's scalars, and nothing else."""
     if hasattr(value, "item"):
         return value.item()  # numpy scalars

@@ -8,17 +8,18 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
 from ..errors import ConfigError
+from .files import JsonObject
 from .stage import STAGES, Section, load_stage
 
 if TYPE_CHECKING:
     from tomlkit.items import AoT, Table
 
-Values = dict[str, Any]
+Values = JsonObject
 
 # What a new workspace's flythrough.toml says: nothing yet, so that defaults hold, but where to look.
 TEMPLATE = """\
@@ -60,7 +61,7 @@ def describe(config: Mapping[str, Section]) -> str:
     return tomlkit.dumps(document).strip() + "\n"
 
 
-def _section(name: str, values: Any, origins: Mapping[str, str], file: str) -> Section:
+def _section(name: str, values: object, origins: Mapping[str, str], file: str) -> Section:
     model = load_stage(name).config
     try:
         return model.model_validate(values)
@@ -89,7 +90,7 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in typing.get_args(annotation):
@@ -103,7 +104,7 @@ def _read(file: Path) -> Values:
         raise ConfigError(f"{file} is not TOML: {error}", remedy="Mend the line it names") from error
 
 
-def _parse_setting(setting: str) -> tuple[list[str], Any]:
+def _parse_setting(setting: str) -> tuple[list[str], object]:
     key, equals, text = setting.partition("=")
     if not equals or "." not in key:
         raise ConfigError(f"--set {setting}: not section.key=value", remedy="For example: --set train.steps=1000")
@@ -114,7 +115,7 @@ def _parse_setting(setting: str) -> tuple[list[str], Any]:
     return key.strip().split("."), value
 
 
-def _insert(values: Values, path: list[str], value: Any, setting: str) -> None:
+def _insert(values: Values, path: list[str], value: object, setting: str) -> None:
     for part in path[:-1]:
         values = values.setdefault(part, {})
         if not isinstance(values, dict):
@@ -122,7 +123,7 @@ def _insert(values: Values, path: list[str], value: Any, setting: str) -> None:
     values[path[-1]] = value
 
 
-def _leaves(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def _leaves(values: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if isinstance(values, dict):
         for key, value in values.items():
             yield from _leaves(value, (*path, key))
@@ -160,7 +161,7 @@ def _table(section: BaseModel) -> Table:
     return table
 
 
-def _allowed(annotation: Any) -> str:
+def _allowed(annotation: object) -> str:
     if typing.get_origin(annotation) is typing.Literal:
         return "one of: " + ", ".join(str(value) for value in typing.get_args(annotation))
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
@@ -168,7 +169,7 @@ def _allowed(annotation: Any) -> str:
     return ""
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A setting as TOML knows it: paths and the like as text."""
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]

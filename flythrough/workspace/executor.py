@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
-from typing import Any, Protocol
+from typing import Protocol
 
 import psutil
 
 from ..errors import InputError, MissingDependency
 from .failure import Failure
 from .stage import Resources
-from .worker import Work, Worker, usable_cores
+from .worker import Call, Work, Worker, usable_cores
 
 _CHECK_S = 0.2  # how often time limits are looked at
 
@@ -24,17 +24,13 @@ class Executor(Protocol):
     others go on. ``work`` must be importable by name; its return value is not carried: results go to files.
     """
 
-    def run(
-        self, work: Work, calls: Sequence[tuple[Any, ...]], resources: Resources
-    ) -> Iterator[tuple[int, Failure | None]]: ...
+    def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]: ...
 
 
 class InlineExecutor:
     """One task after another in this process; for stages that use the whole machine, and for debugging."""
 
-    def run(
-        self, work: Work, calls: Sequence[tuple[Any, ...]], resources: Resources
-    ) -> Iterator[tuple[int, Failure | None]]:
+    def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]:
         for index, call in enumerate(calls):
             try:
                 work(*call)
@@ -59,9 +55,7 @@ class LocalExecutor:
         by_memory = int(psutil.virtual_memory().available / 2**30 / resources.memory_gb)
         return max(1, min(by_cores, by_memory))
 
-    def run(
-        self, work: Work, calls: Sequence[tuple[Any, ...]], resources: Resources
-    ) -> Iterator[tuple[int, Failure | None]]:
+    def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]:
         gpus = _visible_gpus(resources)
         size = min(self.count(resources), max(1, len(calls)))
         if resources.gpus:
@@ -120,9 +114,7 @@ class RayExecutor:
     def __init__(self, address: str | None = None) -> None:
         self.address = address
 
-    def run(
-        self, work: Work, calls: Sequence[tuple[Any, ...]], resources: Resources
-    ) -> Iterator[tuple[int, Failure | None]]:
+    def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]:
         try:
             import ray
         except ImportError as error:
@@ -134,7 +126,7 @@ class RayExecutor:
         )
         _refuse_infeasible(ray.cluster_resources(), resources)
         limit = 4 * max(1, int(ray.cluster_resources().get("CPU", 1)))
-        pending: dict[Any, int] = {}
+        pending: dict[object, int] = {}
         waiting = iter(enumerate(calls))
         threads = max(1, int(resources.cpus))
         try:
@@ -164,13 +156,13 @@ def _refuse_infeasible(cluster: dict[str, float], resources: Resources) -> None:
             )
 
 
-def _ray_call(work: Work, call: tuple[Any, ...], threads: int, time_limit_s: float | None) -> Failure | None:
+def _ray_call(work: Work, call: Call, threads: int, time_limit_s: float | None) -> Failure | None:
     """Run one call under the same roof as locally: a child process that can be timed and can die."""
     local = LocalExecutor(workers=1, threads=threads)
     return next(iter(local.run(work, [call], Resources(time_limit_s=time_limit_s))))[1]
 
 
-def _ray_failure(reference: Any) -> Failure | None:
+def _ray_failure(reference: object) -> Failure | None:
     import ray
 
     try:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import DiskError
 
+JsonObject = dict[str, Any]  # what a JSON file or text of ours holds, by key
 MANIFEST = "files.json"  # in every published folder: size and SHA-256 of every other file
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _DISK_ERRNOS = {
@@ -119,7 +120,7 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
         scratch.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """Publish ``value`` as JSON at ``path``, atomically; NaN is refused. See :func:`publish`."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", durable=durable)
 
@@ -174,7 +175,7 @@ def check_manifest(folder: Path) -> tuple[dict[str, str], int, int]:
     return wrong, len(record), sum(known["bytes"] for known in record.values())
 
 
-def content_key(*parts: Any) -> str:
+def content_key(*parts: object) -> str:
     """SHA-256 over JSON-able parts, hex; equal parts give equal keys on every machine."""
     return key_of_texts(map(key_text, parts))
 
@@ -182,7 +183,7 @@ def content_key(*parts: Any) -> str:
 _KEY_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def key_text(part: Any) -> str:
+def key_text(part: object) -> str:
     """A part of a key as text, for :func:`key_of_texts`: what many keys have in common is written out once."""
     return _KEY_JSON.encode(part)
 

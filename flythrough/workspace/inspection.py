@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import InputError
 from .catalog import TABLES, Row, Workspace
-from .files import read_json
+from .files import JsonObject, read_json
 from .pipeline import Listing, task_state
 from .stage import STAGES, Section, load_stage
 
 
-def funnel(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
+def funnel(workspace: Workspace) -> dict[str, list[JsonObject]]:
     """Counts a stage (tasks = done + failed; items = rows + dropped + errors), drops by reason, errors by kind.
 
     ``seconds`` is what the finished tasks took, added up, and ``cpu_seconds`` what they kept processors busy: the
@@ -29,12 +28,12 @@ def funnel(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
     return {"stages": stages, "drops": _listed(drops), "errors": _listed(errors)}
 
 
-def _listed(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
+def _listed(counts: Counter[tuple[str, str]]) -> list[JsonObject]:
     order = sorted(counts.items(), key=lambda item: (STAGES.index(item[0][0]), -item[1], item[0][1]))
     return [{"stage": stage, "reason": reason, "count": count} for (stage, reason), count in order]
 
 
-def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] = STAGES) -> list[dict[str, Any]]:
+def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] = STAGES) -> list[JsonObject]:
     """What a run with these settings would do, stage by stage, and that without doing it.
 
     Verdicts (curate's and acquire's rules, splits, standings) are made anew from finished tasks on every run, which
@@ -45,11 +44,11 @@ def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] =
         settings; ``in_error``, the ids that only ``--retry-errors`` runs again; ``after``, the stages upstream that
         would run first, and may then change what is listed here; ``waits_for``, why its tasks cannot be told yet.
     """
-    stages: list[dict[str, Any]] = []
+    stages: list[JsonObject] = []
     upstream: list[str] = []
     for name in only:
         stage, section = load_stage(name), config[name]
-        entry: dict[str, Any] = {"stage": name, "tasks": 0, "would_run": [], "in_error": [], "after": list(upstream)}
+        entry: JsonObject = {"stage": name, "tasks": 0, "would_run": [], "in_error": [], "after": list(upstream)}
         there, key_of = Listing.of(workspace, name), stage.key_maker(section)
         try:
             for task in stage.tasks(workspace, section):
@@ -65,13 +64,13 @@ def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] =
     return stages
 
 
-def history(workspace: Workspace, id: str) -> list[dict[str, Any]]:
+def history(workspace: Workspace, id: str) -> list[JsonObject]:
     """Every row that is the item, comes from it, or says what became of it; upstream first.
 
     Raises:
         InputError: nothing in the workspace has that id.
     """
-    found: list[dict[str, Any]] = []
+    found: list[JsonObject] = []
     for table, columns in TABLES.items():
         keys = [name for name in columns if name == "id" or name.endswith("_id")]
         found += [{"table": table, "row": row} for row in workspace.rows(table) if id in [row[key] for key in keys]]
@@ -84,7 +83,7 @@ def history(workspace: Workspace, id: str) -> list[dict[str, Any]]:
     return found
 
 
-def _parents(workspace: Workspace, row: Row) -> list[dict[str, Any]]:
+def _parents(workspace: Workspace, row: Row) -> list[JsonObject]:
     tables = {"video_id": "videos", "shot_id": "shots"}
     return [
         {"table": table, "row": parent}

@@ -19,9 +19,19 @@ from ..errors import FlythroughError
 from .addresses import RedactingFormatter
 from .catalog import TABLES, Row, Workspace, plain, to_json
 from .executor import Executor, InlineExecutor, RayExecutor
-from .files import disk_errors, publish_folder, read_json, recover_folder, write_json, write_manifest, write_text
+from .files import (
+    JsonObject,
+    disk_errors,
+    publish_folder,
+    read_json,
+    recover_folder,
+    write_json,
+    write_manifest,
+    write_text,
+)
 from .progress import bar
 from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage
+from .worker import Call
 
 TASK_FILE = "task.json"  # in every published folder: the key and the outcome
 PARTIAL = ".partial"  # in every stage's folder: attempts that are under way
@@ -88,7 +98,7 @@ def run_stage(
     return report
 
 
-class _Calls(Sequence[tuple[Any, ...]]):
+class _Calls(Sequence[Call]):
     """The arguments of :func:`run_task` for each task left to do; tasks as JSON, a quarter of the memory of dicts."""
 
     def __init__(self, stage: str, root: Path, config: Section) -> None:
@@ -102,12 +112,12 @@ class _Calls(Sequence[tuple[Any, ...]]):
     def __len__(self) -> int:
         return len(self._own)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # a slice, too, by the base class
         task, key, attempt = self._own[index]
         return (*self._common, json.loads(task), key, attempt)
 
 
-def run_task(stage_name: str, root: str, config_json: str, task_dict: dict[str, Any], key: str, attempt: int) -> None:
+def run_task(stage_name: str, root: str, config_json: str, task_dict: JsonObject, key: str, attempt: int) -> None:
     """Run one task and publish its folder; what every executor calls, in whatever process."""
     stage = load_stage(stage_name)
     config = stage.config.model_validate_json(config_json)
@@ -224,7 +234,7 @@ def task_state(workspace: Workspace, stage: str, id: str, key: str, there: Listi
     return _NEW
 
 
-def finished(folder: Path) -> dict[str, Any] | None:
+def finished(folder: Path) -> JsonObject | None:
     """The record of a finished task; None where there is none, or none that is whole: the task then runs again."""
     recover_folder(folder)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of a formula
 
@@ -22,12 +21,12 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def print_table(headers: list[str], rows: Iterable[Iterable[Any]]) -> None:
+def print_table(headers: list[str], rows: Iterable[Iterable[object]]) -> None:
     for line in table_lines(headers, rows):
         print(line)
 
 
-def table_lines(headers: list[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+def table_lines(headers: list[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     """A table's lines, its columns padded to one width each."""
     text = [headers, *([("" if cell is None else str(cell)) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in text) for i in range(len(headers))]

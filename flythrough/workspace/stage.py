@@ -6,12 +6,12 @@ import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from .catalog import Row, Workspace
-from .files import key_of_texts, key_text
+from .files import JsonObject, key_of_texts, key_text
 
 STAGES = ("acquire", "curate", "sfm", "train", "evaluate", "leaderboard")  # in the order data flows
 
@@ -26,11 +26,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     unkeyed: ClassVar[frozenset[str]] = frozenset()
 
-    def keyed(self) -> dict[str, Any]:
+    def keyed(self) -> JsonObject:
         """The settings that results depend on, JSON-able; nested sections leave out theirs."""
         values = self.model_dump(mode="json", exclude=set(self.unkeyed))
         nested = {name: getattr(self, name) for name in values}
         return values | {name: value.keyed() for name, value in nested.items() if isinstance(value, Section)}
+
+
+C = TypeVar("C", bound=Section)  # a stage's config section
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class Task:
     """
 
     id: str
-    inputs: dict[str, Any]
-    hints: dict[str, Any] = field(default_factory=dict)
+    inputs: JsonObject
+    hints: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Generic[C]):
     """A stage's front door.
 
     Attributes:
@@ -118,11 +121,11 @@ class Stage:
     name: str
     version: int
     table: str | None
-    config: type[Section]
-    tasks: Callable[[Workspace, Any], Iterable[Task]]
-    run: Callable[[Job, Any], Outcome]
-    finish: Callable[[Outcome, Workspace, Any], Outcome] | None = None
-    resources: Callable[[Any], Resources] = lambda config: Resources()
+    config: type[C]
+    tasks: Callable[[Workspace, C], Iterable[Task]]
+    run: Callable[[Job, C], Outcome]
+    finish: Callable[[Outcome, Workspace, C], Outcome] | None = None
+    resources: Callable[[C], Resources] = lambda config: Resources()
     resumable: bool = False
     in_process: bool = False
 
@@ -136,7 +139,7 @@ class Stage:
         return lambda task: key_of_texts((prefix, key_text(task.id), key_text(task.inputs)))
 
 
-def load_stage(name: str) -> Stage:
+def load_stage(name: str) -> Stage[Any]:
     """The stage called ``name``. Stages are found by name so that the ground floor imports none of them."""
     stage = importlib.import_module(f"flythrough.{name}.stage").STAGE
     assert isinstance(stage, Stage)

@@ -18,13 +18,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from .failure import Failure
 
 Work = Callable[..., None]
+Call = tuple[object, ...]  # its arguments
 
 WALL_CLOCK_FACTOR = 10  # a call may take this many times its limit by the clock: other work may share the machine
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -45,7 +45,7 @@ class Worker:
         self._pipe: Connection | None = None
         self._clock_start = self._processor_start = 0.0
 
-    def give(self, index: int, work: Work, call: tuple[Any, ...]) -> None:
+    def give(self, index: int, work: Work, call: Call) -> None:
         """Have it run ``work(*call)``."""
         if self._process is None or not self._process.is_alive():
             self._start()
@@ -55,9 +55,10 @@ class Worker:
         with suppress(OSError):  # it died meanwhile: outcome() tells
             self._pipe.send((work, call))
 
-    def handles(self) -> list[Any]:
+    def handles(self) -> list[Connection | int]:
         """What to wait on (``multiprocessing.connection.wait``) for news of its call."""
         assert self._process is not None
+        assert self._pipe is not None
         return [self._pipe, self._process.sentinel]
 
     def outcome(self, limit_s: float | None) -> tuple[bool, Failure | None]:
@@ -144,7 +145,7 @@ def _serve(pipe: Connection, parent: int, threads: int, environment: dict[str, s
             pipe.send(_failure(work, call))
 
 
-def _failure(work: Work, call: tuple[Any, ...]) -> Failure | None:
+def _failure(work: Work, call: Call) -> Failure | None:
     try:
         work(*call)
     except Exception as error:

@@ -12,6 +12,7 @@ from flythrough.media import flight_grid
 from flythrough.results.metrics import METRICS, higher_is_better
 from flythrough.results.ranking import FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards
 from flythrough.results.schema import Result
+from flythrough.workspace.files import JsonObject
 
 from ..config import LeaderboardConfig
 from ..gather import Standing
@@ -48,7 +49,7 @@ def number(value: float | None, figures: int = 4) -> str:
     return "–" if value is None else f"{value:.{figures}g}"
 
 
-def _protocol(each: ProtocolBoards, standing: Standing, config: LeaderboardConfig) -> dict[str, Any]:
+def _protocol(each: ProtocolBoards, standing: Standing, config: LeaderboardConfig) -> JsonObject:
     flights = standing.flights.get(each.hash, {})
     return {
         "name": each.name,
@@ -75,7 +76,7 @@ def _note_everywhere(each: ProtocolBoards, text: str) -> bool:
     return bool(notes) and all(text in note for note in notes)
 
 
-def _board(board: Board) -> dict[str, Any]:
+def _board(board: Board) -> JsonObject:
     best: dict[str, float] = {}
     for metric in board.columns:
         values = [c.value for e in board.ranked if (c := e.cells.get(metric)) and c.value is not None]
@@ -110,7 +111,7 @@ def _floors(board: Board) -> dict[str, float]:
     return found
 
 
-def _line(entry: Entry, board: Board, best: dict[str, float]) -> dict[str, Any]:
+def _line(entry: Entry, board: Board, best: dict[str, float]) -> JsonObject:
     cells = []
     for metric in board.columns:
         cell = entry.cells.get(metric, Cell(None, None, None, 0, None, False, None))
@@ -161,7 +162,7 @@ def _plot(metric: str, lines: dict[str, tuple[tuple[int, float], ...]], ranked: 
     return svg(figure)
 
 
-def _starts(flights: Any, config: LeaderboardConfig) -> Iterator[dict[str, Any]]:
+def _starts(flights: Any, config: LeaderboardConfig) -> Iterator[JsonObject]:
     for start in flight_grid.shared_starts(flights)[: config.pictures]:
         steps, rows = flight_grid.grid(flights, start, config.picture_width)
         video = None

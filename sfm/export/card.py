@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from flythrough.workspace.files import JsonObject
 
-Files = dict[str, dict[str, Any]]  # by split: path, sha256, bytes, clips
+Files = dict[str, JsonObject]  # by split: path, sha256, bytes, clips
 NAME = "flythrough-clips"
 ABOUT = "Camera paths of aerial nature video clips: where each video is, timestamps, intrinsics and poses a frame."
 _INTEGER, _FLOAT, _TEXT = "sc:Integer", "sc:Float", "sc:Text"
@@ -65,7 +65,7 @@ their sites; a missing one must be counted as missing, not replaced.
 """
 
 
-def croissant(files: Files, columns: dict[str, str], *, frames: bool) -> dict[str, Any]:
+def croissant(files: Files, columns: dict[str, str], *, frames: bool) -> JsonObject:
     """Croissant 1.1 JSON-LD: the files with their hashes, and a record set of one record a clip."""
     described = [name for name in columns if name != "frames"]
     return {
@@ -102,8 +102,8 @@ def croissant(files: Files, columns: dict[str, str], *, frames: bool) -> dict[st
     }
 
 
-def _field(split: str, name: str, text: str) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _field(split: str, name: str, text: str) -> JsonObject:
+    found: JsonObject = {
         "@type": "cr:Field",
         "@id": f"{split}/{name}",
         "name": name,
@@ -114,7 +114,7 @@ def _field(split: str, name: str, text: str) -> dict[str, Any]:
     return found | ({"isArray": True, "arrayShape": _SHAPES[name]} if name in _SHAPES else {})
 
 
-_CONTEXT: dict[str, Any] = {
+_CONTEXT: JsonObject = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "arrayShape": "cr:arrayShape",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from flythrough.scene.clips import frame_name
 from flythrough.workspace.files import write_json
 
 from .door import ExportClip, copy_frame, pixel_intrinsics
+
+if TYPE_CHECKING:
+    import pycolmap
 
 
 def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
@@ -29,7 +32,7 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
                 copy_frame(clip.pictures, frame, target / "images" / frame_name(frame))
 
 
-def reconstruction(clip: ExportClip) -> Any:
+def reconstruction(clip: ExportClip) -> pycolmap.Reconstruction:
     """A ``pycolmap.Reconstruction``: one pinhole camera (one an image where they differ), points without tracks."""
     import pycolmap
 
@@ -48,7 +51,7 @@ def reconstruction(clip: ExportClip) -> Any:
     return model
 
 
-def _camera(clip: ExportClip, frame: int, id: int) -> Any:
+def _camera(clip: ExportClip, frame: int, id: int) -> pycolmap.Camera:
     import pycolmap
 
     return pycolmap.Camera(

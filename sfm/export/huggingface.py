@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from flythrough.scene.clips import FRAMES, frame_name
-from flythrough.workspace.files import sha256_of, write_json, write_text
+from flythrough.workspace.files import JsonObject, sha256_of, write_json, write_text
 
 from .card import croissant, dataset_card
 from .door import ExportClip
 
 # name -> (the feature as `datasets` writes it, what it is)
-COLUMNS: dict[str, tuple[dict[str, Any], str]] = {
+COLUMNS: dict[str, tuple[JsonObject, str]] = {
     "id": ({"dtype": "string", "_type": "Value"}, "the clip"),
     "video_id": ({"dtype": "string", "_type": "Value"}, "the video it is cut from"),
     "url": ({"dtype": "string", "_type": "Value"}, "where the video is"),
@@ -34,7 +34,7 @@ COLUMNS: dict[str, tuple[dict[str, Any], str]] = {
         "camera from world of each frame, 3 x 4 row by row; +x right, +y down, +z forward",
     ),
 }
-FRAMES_COLUMN: tuple[dict[str, Any], str] = ({"feature": {"_type": "Image"}, "_type": "List"}, "the frames")
+FRAMES_COLUMN: tuple[JsonObject, str] = ({"feature": {"_type": "Image"}, "_type": "List"}, "the frames")
 
 
 def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
@@ -62,7 +62,7 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
 class _SplitFile:
     """One Parquet file, written clip by clip, so that memory holds one clip."""
 
-    def __init__(self, path: Path, columns: dict[str, tuple[dict[str, Any], str]]) -> None:
+    def __init__(self, path: Path, columns: dict[str, tuple[JsonObject, str]]) -> None:
         import pyarrow.parquet as pq
 
         self.path = path
@@ -71,7 +71,7 @@ class _SplitFile:
         self.schema = _schema(columns)
         self._writer = pq.ParquetWriter(path, self.schema)
 
-    def add(self, record: dict[str, Any]) -> None:
+    def add(self, record: JsonObject) -> None:
         import pyarrow as pa
 
         self._writer.write_table(pa.Table.from_pylist([record], schema=self.schema))
@@ -81,7 +81,7 @@ class _SplitFile:
         self._writer.close()
 
 
-def _schema(columns: dict[str, tuple[dict[str, Any], str]]) -> Any:
+def _schema(columns: dict[str, tuple[JsonObject, str]]) -> Any:
     import pyarrow as pa
 
     features = {name: feature for name, (feature, _) in columns.items()}
@@ -89,7 +89,7 @@ def _schema(columns: dict[str, tuple[dict[str, Any], str]]) -> Any:
     return pa.schema([pa.field(n, _arrow(f)) for n, f in features.items()], metadata={"huggingface": info})
 
 
-def _arrow(feature: dict[str, Any]) -> Any:
+def _arrow(feature: JsonObject) -> Any:
     import pyarrow as pa
 
     if feature["_type"] == "List":
@@ -99,7 +99,7 @@ def _arrow(feature: dict[str, Any]) -> Any:
     return {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64()}[feature["dtype"]]
 
 
-def _record(clip: ExportClip, frames: bool) -> dict[str, Any]:
+def _record(clip: ExportClip, frames: bool) -> JsonObject:
     cameras = clip.cameras
     record = {name: clip.row[name] for name in ("id", "video_id", "width", "height", "steps")}
     record |= {

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from flythrough.scene.clips import frame_name
 from flythrough.scene.geometry import invert
-from flythrough.workspace.files import write_json
+from flythrough.workspace.files import JsonObject, write_json
 
 from .door import ExportClip, copy_frame, pixel_intrinsics
 
@@ -31,9 +30,9 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
                 copy_frame(clip.pictures, frame, target / "images" / frame_name(frame))
 
 
-def transforms(clip: ExportClip) -> dict[str, Any]:
+def transforms(clip: ExportClip) -> JsonObject:
     """The content of ``transforms.json``; ``url`` and ``timestamp_us`` are ours, and ignored by nerfstudio."""
-    found: dict[str, Any] = {
+    found: JsonObject = {
         "camera_model": "OPENCV",
         "w": clip.row["width"],
         "h": clip.row["height"],

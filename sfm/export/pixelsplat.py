@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -12,7 +11,7 @@ from jaxtyping import Float, UInt8
 from flythrough.errors import InputError
 from flythrough.scene.clips import Clip
 from flythrough.scene.geometry import crop_intrinsics
-from flythrough.workspace.files import write_json
+from flythrough.workspace.files import JsonObject, write_json
 
 from .door import ExportClip, require_frames
 
@@ -41,11 +40,11 @@ class _Chunks:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.index: dict[str, str] = {}
-        self._examples: list[dict[str, Any]] = []
+        self._examples: list[JsonObject] = []
         self._bytes = self._count = 0
         folder.mkdir(parents=True)
 
-    def add(self, found: dict[str, Any]) -> None:
+    def add(self, found: JsonObject) -> None:
         self._examples.append(found)
         self.index[found["key"]] = f"{self._count:06d}.torch"
         self._bytes += sum(image.numel() for image in found["images"])
@@ -64,7 +63,7 @@ class _Chunks:
         self._examples, self._bytes, self._count = [], 0, self._count + 1
 
 
-def example(clip: ExportClip, pictures: Clip) -> dict[str, Any]:
+def example(clip: ExportClip, pictures: Clip) -> JsonObject:
     """One entry of a chunk."""
     import torch
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from jaxtyping import Bool, Int64, UInt8
 
 from flythrough.errors import InputError
 from flythrough.media import video_reader as video
+from flythrough.workspace.files import JsonObject
 
 from ..config import FramesConfig
 
@@ -49,7 +49,7 @@ class Footage:
         return self.gray.shape[2], self.gray.shape[1]
 
 
-def read_shot(path: Path, shot: dict[str, Any], overlay_file: Path | None, config: FramesConfig) -> Footage:
+def read_shot(path: Path, shot: JsonObject, overlay_file: Path | None, config: FramesConfig) -> Footage:
     """Decode a shot's frames, evenly thinned to the rate and number that ``config`` allows."""
     left, top, right, bottom = (shot[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
     count = shot["end_frame"] - shot["start_frame"]

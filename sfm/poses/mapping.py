@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pycolmap
@@ -32,7 +31,7 @@ class Route:
     """
 
     name: str
-    models: list[Any]
+    models: list[pycolmap.Reconstruction]
     registered: float
     error_px: float
     agreement: float
@@ -109,7 +108,7 @@ def _incremental(folder: Path, graph: MatchGraph, seed: int) -> Route:
     return _route("incremental", models, graph)
 
 
-def _route(name: str, found: dict[int, Any], graph: MatchGraph) -> Route:
+def _route(name: str, found: dict[int, pycolmap.Reconstruction], graph: MatchGraph) -> Route:
     models = sorted(found.values(), key=lambda m: (-m.num_reg_images(), -m.num_points3D()))
     if not models:
         return Route(name, [], 0.0, 0.0, 0.0)
@@ -124,7 +123,7 @@ def _route(name: str, found: dict[int, Any], graph: MatchGraph) -> Route:
     )
 
 
-def _agreement(model: Any, graph: MatchGraph) -> float:
+def _agreement(model: pycolmap.Reconstruction, graph: MatchGraph) -> float:
     rotations = {i - 1: model.image(i).cam_from_world().rotation.matrix() for i in model.reg_image_ids()}
     angles = []
     for pair in graph.pairs:

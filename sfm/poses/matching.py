@@ -26,7 +26,7 @@ class Pair:
     first: int
     second: int
     matches: Int64[np.ndarray, "m 2"]
-    geometry: Any  # pycolmap.TwoViewGeometry
+    geometry: pycolmap.TwoViewGeometry
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pycolmap
@@ -109,7 +108,7 @@ class Scene:
         return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(-1)))
 
 
-def scene_of(model: Any, keyframes: Int64[np.ndarray, "k"]) -> Scene:
+def scene_of(model: pycolmap.Reconstruction, keyframes: Int64[np.ndarray, "k"]) -> Scene:
     """The arrays of a reconstruction whose image ids are keyframe numbers plus one."""
     camera = next(iter(model.cameras.values()))
     ids = sorted(model.reg_image_ids())
@@ -206,7 +205,7 @@ def _cut(scene: Scene) -> Scene:
     return scene.keep_observations(scene.errors_px() < LOOSE_PX * scene.lens.width / 640)
 
 
-def _model_of(scene: Scene) -> Any:
+def _model_of(scene: Scene) -> pycolmap.Reconstruction:
     lens = scene.lens
     model = pycolmap.Reconstruction()
     params = [lens.focal, lens.width / 2, lens.height / 2, lens.k]
@@ -214,7 +213,7 @@ def _model_of(scene: Scene) -> Any:
     model.add_camera_with_trivial_rig(camera)
     order = np.argsort(scene.seen_frame, kind="stable")
     bounds = np.searchsorted(scene.seen_frame[order], np.arange(len(scene.frames) + 1))
-    tracks: list[Any] = [pycolmap.Track() for _ in scene.points]
+    tracks: list[pycolmap.Track] = [pycolmap.Track() for _ in scene.points]
     for i, pose in enumerate(scene.poses):
         seen = order[bounds[i] : bounds[i + 1]]
         image = pycolmap.Image(name=str(i), keypoints=scene.seen_xy[seen], camera_id=1, image_id=i + 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -12,6 +11,7 @@ from markupsafe import Markup
 
 from flythrough.scene.clips import Clip
 from flythrough.scene.geometry import camera_center, invert, transform
+from flythrough.workspace.files import JsonObject
 
 from ..poses.trajectory import gravity
 
@@ -32,7 +32,7 @@ def turnable_scene(clip: Clip, trajectory: dict[str, np.ndarray], frames: Int64[
     return _HTML.format(Markup(data), Markup(script))
 
 
-def scene_data(clip: Clip, trajectory: dict[str, np.ndarray], frames: Int64[np.ndarray, "k"]) -> dict[str, Any]:
+def scene_data(clip: Clip, trajectory: dict[str, np.ndarray], frames: Int64[np.ndarray, "k"]) -> JsonObject:
     """What ``view.js`` draws, in the axes of :func:`level_axes`."""
     poses = clip.cameras.poses
     axes = level_axes(poses)

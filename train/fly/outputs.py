@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,10 +15,13 @@ from flythrough.errors import InputError
 from flythrough.media.video_writer import VideoWriter
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.scene.geometry import Pose, invert
-from flythrough.workspace.files import publish, write_text
+from flythrough.workspace.files import JsonObject, publish, write_text
 
 from .path_file import SUFFIXES as PATH_SUFFIXES
 from .path_file import PathPoints, write_path
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 VIDEOS, LOOPS = (".mp4", ".m4v", ".mov"), (".gif", ".webp")
 
@@ -64,7 +67,7 @@ class LoopWriter:
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path, self.fps = path, fps
-        self._frames: list[Any] = []
+        self._frames: list[Image.Image] = []
 
     def write(self, image: UInt8[np.ndarray, "h w 3"]) -> None:
         from PIL import Image
@@ -73,7 +76,7 @@ class LoopWriter:
 
     def finish(self) -> None:
         first, *rest = self._frames
-        options: dict[str, Any] = {"quality": 85} if self.path.suffix.lower() == ".webp" else {}
+        options: JsonObject = {"quality": 85} if self.path.suffix.lower() == ".webp" else {}
         kind = self.path.suffix.lower()[1:].upper()
         with publish(self.path) as scratch, open(scratch, "wb") as stream:
             first.save(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -74,7 +73,10 @@ class Lite0Distance(nn.Module):
         return [weight * x for weight, x in zip(LITE0_WEIGHTS, found, strict=True)]
 
 
-def perceptual_distance(name: str, device: torch.device) -> Any:
+PerceptualDistance = Vgg19Distance | Lite0Distance
+
+
+def perceptual_distance(name: str, device: torch.device) -> PerceptualDistance:
     """The network called ``name``; ``auto`` is VGG-19 where its weights are here, else Lite0.
 
     Raises:

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from flythrough.errors import FlythroughError
-from flythrough.workspace.files import content_key, write_json
+from flythrough.workspace.files import JsonObject, content_key, write_json
 from flythrough.workspace.progress import bar
 
 from ..config import Settings
@@ -137,7 +136,7 @@ class Session:
             rank=self.crew.rank,
         )
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> JsonObject:
         """What a saved state must agree on to go on in this run."""
         chosen = self.settings.keyed()
         clips = content_key([clip.id for clip in self.sequences.clips], self.sequences.strides)

@@ -10,14 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from flythrough.errors import InputError
-from flythrough.workspace.files import publish
+from flythrough.workspace.files import JsonObject, publish
 
 from ..data.replay import ReplayMemory
 
@@ -44,7 +43,7 @@ class TrainState:
         return {"generator_adam": self.generator_optimiser, "discriminator_adam": self.discriminator_optimiser}
 
 
-def save_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> None:
+def save_state(path: Path, state: TrainState, settings: Mapping[str, object]) -> None:
     """Publish the state at ``path``.
 
     Raises:
@@ -68,7 +67,7 @@ def save_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> No
         scratch.write_bytes(data)
 
 
-def load_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> None:
+def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) -> None:
     """Fill ``state`` from a file that :func:`save_state` wrote.
 
     Raises:
@@ -105,7 +104,7 @@ def _below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
 
 
-def _check_settings(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _check_settings(path: Path, saved: JsonObject, wanted: JsonObject) -> None:
     different = sorted(key for key in saved | wanted if saved.get(key) != wanted.get(key))
     if different:
         changes = ", ".join(f"{key} was {saved.get(key)}, is {wanted.get(key)}" for key in different)

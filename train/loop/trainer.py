@@ -22,7 +22,7 @@ from ..model.network import InfiniteNature
 from .crew import Crew
 from .gradients import Leaves, PairwiseSum
 from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
-from .perceptual import content_distance, perceptual_distance, texture_distance
+from .perceptual import PerceptualDistance, content_distance, perceptual_distance, texture_distance
 from .state import TrainState
 from .unroll import Rollout, roll_out
 
@@ -72,7 +72,7 @@ class Trainer:
         if settings.replay:
             self.state.replay = ReplayMemory(settings.batch, (4, settings.height, settings.width))
         self.generator, self.mean, self.discriminators = generator, mean, discriminators
-        self.perceptual: Any = None
+        self.perceptual: PerceptualDistance | None = None
         if settings.perceptual_weight or settings.texture_weight:
             self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
         self._cores = torch.get_num_threads()
@@ -184,6 +184,7 @@ class Trainer:
 
     def _features(self, fake: Tensor, real: Tensor, certainty: Tensor) -> dict[str, Tensor]:
         """Distances by the perceptual network. What a place looks like fades with certainty, textures do not."""
+        assert self.perceptual is not None
         with torch.no_grad():
             truth = self.perceptual.maps(real)
         maps = self.perceptual.maps(fake)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,7 +17,7 @@ from flythrough.errors import FlythroughError
 from flythrough.scene.clips import Clip, load_clips
 from flythrough.scene.trained_on import TrainedOn, read_trained_on
 from flythrough.workspace.catalog import Workspace
-from flythrough.workspace.files import read_json, write_json
+from flythrough.workspace.files import JsonObject, read_json, write_json
 
 from ..config import Settings
 from ..data.islands import film_islands
@@ -45,7 +44,7 @@ def training_clips(workspace: Workspace, settings: Settings) -> Sequence[Clip]:
     return [clip for clip in clips if clip.split == "train"]
 
 
-def train(workspace: Workspace, settings: Settings, folder: Path) -> dict[str, Any]:
+def train(workspace: Workspace, settings: Settings, folder: Path) -> JsonObject:
     """Train in this process, alone or as one of several; returns figures of the run.
 
     Raises:
@@ -115,7 +114,7 @@ def _replay(settings: Settings, processes: int) -> ReplaySchedule | None:
     )
 
 
-def train_on_all(workspace: Workspace, settings: Settings, folder: Path, processes: int) -> dict[str, Any]:
+def train_on_all(workspace: Workspace, settings: Settings, folder: Path, processes: int) -> JsonObject:
     """Train in several processes of this machine, one a GPU; returns figures of the run.
 
     Raises:

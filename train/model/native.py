@@ -6,12 +6,11 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from flythrough.errors import ConfigError, InputError
-from flythrough.workspace.files import publish, read_json, write_json
+from flythrough.workspace.files import JsonObject, publish, read_json, write_json
 
 from .network import InfiniteNature
 
@@ -19,7 +18,7 @@ WEIGHTS, RECORD = "model.safetensors", "model.json"
 FORMAT = "flythrough model 1"
 
 
-def save_checkpoint(folder: Path, model: InfiniteNature, record: Mapping[str, Any]) -> None:
+def save_checkpoint(folder: Path, model: InfiniteNature, record: Mapping[str, object]) -> None:
     """Write a model, and how it came to be, into ``folder``; each file is replaced only by a whole one.
 
     Raises:
@@ -63,7 +62,7 @@ def load_checkpoint(folder: Path) -> InfiniteNature:
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> JsonObject:
     """What a checkpoint says of itself.
 
     Raises:

@@ -9,11 +9,10 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ...errors import InputError
 from ..catalog import TABLES, Row, Workspace
-from ..files import MANIFEST, check_manifest, sha256_of
+from ..files import MANIFEST, JsonObject, check_manifest, sha256_of
 from ..pipeline import PARTIAL, TASK_FILE, finished
 from ..progress import track
 from ..stage import STAGES
@@ -111,7 +110,7 @@ def _check_task(workspace: Workspace, stage: str, task: str, folder: Path, check
         add(name, problem, tuple(_rows_of(path, record["outcome"])))
 
 
-def _rows_of(path: str, outcome: dict[str, Any]) -> Iterator[str]:
+def _rows_of(path: str, outcome: JsonObject) -> Iterator[str]:
     """Ids of the rows that name a file, or a folder that it lies in, or whose id is part of its name."""
     for row in [*outcome["rows"], *(row for rows in outcome["others"].values() for row in rows)]:
         named = [row[column] for column in _PATHS if row.get(column)]
