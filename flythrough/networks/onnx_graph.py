@@ -1,0 +1,61 @@
+"""ONNX graphs written node by node, for networks that OpenCV runs without torch. Needs the package ``onnx``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import missing_extra
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET, FORMAT = 13, 8  # the oldest that holds all that is used: what reads them is in every OpenCV since 4.10
+
+
+class Graph:
+    """A graph that grows at its end; every step returns the name of what it made.
+
+    Args:
+        half: store weights as float16, half the bytes, widened to float32 when the file is loaded.
+    """
+
+    def __init__(self, *, half: bool = False) -> None:
+        try:
+            import onnx
+        except ImportError as error:
+            raise missing_extra("Writing an ONNX file", "onnx", "export") from error
+        self._onnx, self._half = onnx, half
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def node(self, kind: str, *inputs: str, **attributes: int | list[int]) -> str:
+        """Append an operator of ONNX; returns the name of its output."""
+        name = f"{kind}{len(self._nodes)}"
+        self._nodes.append(self._onnx.helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def constant(self, array: ArrayLike) -> str:
+        """A constant as it is: shapes and bounds."""
+        name = f"c{len(self._constants)}"
+        self._constants.append(
+            self._onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(np.shape(array)), name)
+        )
+        return name
+
+    def weights(self, array: ArrayLike) -> str:
+        """Weights, float32 where they are used."""
+        if not self._half:
+            return self.constant(np.asarray(array, np.float32))
+        return self.node("Cast", self.constant(np.asarray(array, np.float16)), to=self._onnx.TensorProto.FLOAT)
+
+    def file(self, name: str, inputs: dict[str, tuple[int, ...]], output: str, shape: tuple[int, ...]) -> bytes:
+        """The bytes of a model with float32 ``inputs``, by name, of fixed shapes, and one ``output``."""
+        helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
+        taken = [helper.make_tensor_value_info(each, kind, size) for each, size in inputs.items()]
+        given = helper.make_tensor_value_info(output, kind, shape)
+        graph = helper.make_graph(self._nodes, name, taken, [given], self._constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=FORMAT)
+        return bytes(model.SerializeToString())
