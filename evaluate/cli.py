@@ -44,8 +44,15 @@ def protocol_build(
     starts_per_clip: Annotated[int, typer.Option(help="Most starts a clip.")] = 4,
     flight: Annotated[str, typer.Option(help="autopilot, or plan (poses frozen in the index).")] = "autopilot",
     seed: Annotated[int, typer.Option(help="Of draws and of the methods' seeds.")] = 0,
+    power: Annotated[
+        list[str] | None,
+        typer.Option(help="METRIC=DIFFERENCE, e.g. fd_lite0=5: say how many starts tell that apart (repeatable)."),
+    ] = None,
 ) -> None:
-    """Freeze a protocol from a workspace's clips, or from the public ACID index."""
+    """Freeze a protocol from a workspace's clips, or from the public ACID index.
+
+    It states its power where the workspace has results of two methods on the same starts.
+    """
     from flythrough.workspace.catalog import Workspace
 
     from .protocols.build import Choices, build_from_acid_index, build_from_workspace
@@ -58,8 +65,24 @@ def protocol_build(
             height=height, width=width, steps=steps or 30, starts_per_clip=starts_per_clip, flight=flight, seed=seed
         )
         built = build_from_workspace(Workspace(workspace), choices, name)
+    built, lines = _with_power(built, workspace, power or [])
     print(save_protocol(built, out))
     _describe(built)
+    for line in lines:
+        print(line)
+
+
+def _with_power(built: Protocol, workspace: Path, wanted: list[str]) -> tuple[Protocol, list[str]]:
+    """The protocol with what its starts tell apart, and a line for each difference that was asked for."""
+    from flythrough.results.schema import results_behind
+    from flythrough.workspace.catalog import Workspace
+
+    from .protocols.power import answers, measured_power
+
+    held = Workspace(workspace)
+    results = results_behind(held, held.rows("results"))
+    stated = measured_power(results, built.starts_by_metric())
+    return built.model_copy(update={"power": stated}), answers(stated, wanted) if wanted else []
 
 
 def protocol_show(name: Annotated[str, typer.Argument(help="acid-v1, sample-v1, or a .toml file.")]) -> None:
@@ -95,6 +118,8 @@ def _describe(protocol: Protocol) -> None:
     print(
         f"{len(protocol.generation_starts())} flights of {header.generation.steps} steps ({header.generation.flight})"
     )
+    for power in protocol.power:
+        print(f"power by {power.line}")
     if left_out:
         print(f"{len(left_out)} clips left out: {left_out[0].why}")
 

@@ -12,9 +12,12 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from flythrough.errors import InputError
+from flythrough.results.metrics import METRICS, names
 from flythrough.workspace.files import content_key, read_json, write_text
 from flythrough.workspace.names import Name
 from flythrough.workspace.stage import Section
+
+from .power import Power
 
 SHIPPED = ("acid-v1", "sample-v1")
 TIMES_FROM_CLIP = "every clip.steps-th frame after the start frame"
@@ -123,15 +126,16 @@ class Index(Section):
 
 
 class Protocol(Section):
-    """A header and an index."""
+    """A header and an index, and what its starts tell apart."""
 
     header: Header = Field(description="settings")
     index: Index = Field(description="starts and real frames")
+    power: tuple[Power, ...] = Field(default=(), description="what its starts tell apart; not part of the hash")
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 over header and index, hex."""
-        return content_key("flythrough protocol 1", self.model_dump(mode="json"))
+        return content_key("flythrough protocol 1", self.model_dump(mode="json", exclude={"power"}))
 
     @property
     def name(self) -> str:
@@ -148,6 +152,16 @@ class Protocol(Section):
 
     def generation_starts(self) -> list[Start]:
         return [start for start in self.starts if start.generation]
+
+    def starts_by_metric(self) -> dict[str, int]:
+        """How many starts stand behind each metric that ranks, by ``METRIC`` or ``METRIC@STEP``."""
+        flights = {name: len(self.generation_starts()) for name in METRICS if METRICS[name].needs_following}
+        views = {
+            f"{name}@{step}": sum(start.recorded is None or len(start.recorded) >= step for start in self.starts)
+            for name in names("view synthesis")
+            for step in self.header.view_synthesis.steps
+        }
+        return flights | views
 
     def seed_of(self, start: Start) -> int:
         """The seed that every method is given for this start."""
@@ -171,12 +185,14 @@ def load_protocol(name: str) -> Protocol:
             f"There is no protocol {name!r}", remedy=f"Use {', '.join(SHIPPED)}, or a .toml file (protocol build)"
         )
     try:
-        header = Header.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        power = settings.pop("power", ())
+        header = Header.model_validate(settings)
         index = Index.model_validate(read_json(path.with_suffix(".json")))
+        return Protocol.model_validate({"header": header, "index": index, "power": power})
     except (ValidationError, tomllib.TOMLDecodeError, OSError, ValueError) as error:
         text = " ".join(str(error).split())[:300]
         raise InputError(f"{path} is no whole protocol: {text}", remedy="Build it again, or mend the file") from error
-    return Protocol(header=header, index=index)
 
 
 def save_protocol(protocol: Protocol, folder: Path) -> Path:
@@ -191,5 +207,15 @@ def save_protocol(protocol: Protocol, folder: Path) -> Path:
     starts = ",\n  ".join(json.dumps(start) for start in index.pop("starts"))
     rest = "".join(f',\n "{key}": {json.dumps(value)}' for key, value in index.items())
     write_text(path.with_suffix(".json"), f'{{"starts": [\n  {starts}\n ]{rest}\n}}\n')
-    write_text(path, f"# SHA-256 of the whole protocol: {protocol.hash}\n{text}")
+    write_text(path, f"# SHA-256 of the whole protocol: {protocol.hash}\n{text}{_power_text(protocol)}")
     return path
+
+
+def _power_text(protocol: Protocol) -> str:
+    """The protocol's word on its power, as tables of the TOML file."""
+    import tomlkit
+
+    if not protocol.power:
+        return ""
+    tables = tomlkit.dumps({"power": [each.model_dump(mode="json") for each in protocol.power]})
+    return f"\n# what the starts tell apart, measured on earlier results; not part of the hash\n{tables}"
