@@ -20,7 +20,12 @@ def review(
     workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Workspace folder.")] = Path("workspace"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     export: Annotated[Path | None, typer.Option(help="Write all verdicts to this CSV file and stop.")] = None,
-    import_: Annotated[Path | None, typer.Option("--import", help="Take verdicts from this CSV file and stop.")] = None,
+    import_: Annotated[
+        Path | None, typer.Option("--import", help="Take verdicts or labels from this CSV file and stop.")
+    ] = None,
+    export_labels: Annotated[
+        Path | None, typer.Option(help="Write the verdicts as a label file (for curate score) and stop.")
+    ] = None,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Accept and reject shots on a local web page; your word outranks the rules."""
@@ -37,6 +42,9 @@ def review(
     if export is not None:
         write_text(export, data.to_csv())
         print(f"{len(data.items)} shots, {len(data.verdicts)} verdicts: {export}")
+    elif export_labels is not None:
+        write_text(export_labels, data.to_labels())
+        print(f"{len(data.verdicts)} labels: {export_labels}")
     elif import_ is not None:
         if not import_.is_file():
             raise InputError(f"{import_} is not a file", remedy="Check --import")
@@ -89,10 +97,31 @@ def boundaries(
 def score(
     labels: Annotated[Path, typer.Option(help="CSV file: video, start, end (seconds), verdict (keep, drop, unsure).")],
     workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Workspace folder.")] = Path("workspace"),
+    thresholds: Annotated[bool, typer.Option(help="Also what other thresholds would do, each video left out.")] = False,
+    sheet: Annotated[Path | None, typer.Option(help="Write an HTML page with frames of the differing shots.")] = None,
 ) -> None:
     """Print precision, recall and F1 of curation against labels, and what each rule dropped."""
-    from .score.figures import summary
-    from .score.labels import match, read_labels
-    from .score.spans import spans_of
+    from flythrough.workspace.config import load_config
 
-    print("\n".join(summary(match(read_labels(labels), spans_of(workspace)))))
+    from .config import CurateConfig
+    from .score import labels as given
+    from .score.figures import summary
+    from .score.sheet import HEADERS, row, write_sheet
+    from .score.spans import spans_of
+    from .score.sweep import labelled, left_out_together, sweep
+
+    config = load_config(workspace / "flythrough.toml")["curate"]
+    assert isinstance(config, CurateConfig)
+    told = given.read_labels(labels)
+    matched = given.match(told, spans_of(workspace))
+    unmet = given.unmet(told, matched)
+    print("\n".join(summary(matched, unmet)))
+    said = labelled(matched)
+    swept = sweep(said, config.rules) if thresholds else []
+    if thresholds:
+        print("", " | ".join(HEADERS), *(" | ".join(row(one)) for one in swept), "", sep="\n")
+        print("All of them chosen anew without the video that is judged:")
+        print("\n".join(left_out_together(said, config.rules).lines()))
+    if sheet is not None:
+        write_sheet(sheet, matched, unmet, swept, workspace, config)
+        print(f"Differing shots: {sheet}")

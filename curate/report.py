@@ -21,11 +21,13 @@ from .config import CurateConfig
 FILE = "curate/report.html"
 SHOWN = 24  # shots on a contact sheet
 
-_STYLE = """<style>
-.bar { display: inline-block; height: .7em; background: var(--accent); border-radius: 2px; min-width: 2px; }
+SHEET_STYLE = """<style>
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); gap: .9rem; }
 .sheet figure { margin: 0; } .sheet .three { display: grid; grid-template-columns: repeat(3, 1fr); gap: 2px; }
 .sheet figcaption { overflow-wrap: anywhere; }
+</style>"""
+_STYLE = """<style>
+.bar { display: inline-block; height: .7em; background: var(--accent); border-radius: 2px; min-width: 2px; }
 </style>"""
 
 
@@ -39,6 +41,7 @@ def write_report(outcome: Outcome, workspace: Workspace, config: CurateConfig) -
     order = sorted(groups, key=lambda reason: (reason != "kept", -len(groups[reason]), reason))
     body = [
         _STYLE,
+        SHEET_STYLE,
         f"<style>{STYLE}</style>",
         "<h2>What became of the shots</h2>",
         _funnel([(reason, groups[reason]) for reason in order], len(shots)),
@@ -78,18 +81,20 @@ def _sheet(reason: str, members: Sequence[tuple[str, JsonObject]], workspace: Wo
     """First, middle and last frame of shots of one outcome, spread evenly over them."""
     chosen = [members[i] for i in sorted(set(np.linspace(0, len(members) - 1, SHOWN).round().astype(int).tolist()))]
     shown = f" ({len(chosen)} of {len(members)} shown)" if len(chosen) < len(members) else f" ({len(members)})"
-    figures = []
-    for id, measures in chosen:
-        stem = measures.get("pictures", "")
-        files = [workspace / f"{stem}.{n}.jpg" for n in range(3)]
-        images = "".join(
-            f'<img src="{file_uri(file, "image/jpeg")}" alt="{name} frame">'
-            for name, file in zip(("first", "middle", "last"), files, strict=True)
-            if file.is_file()
-        )
-        caption = f"{escape(id)}<br>{escape(_figures(measures, config))}"
-        figures.append(f'<figure><div class="three">{images}</div><figcaption>{caption}</figcaption></figure>')
-    return f'<h2>{escape(reason)}{shown}</h2><div class="sheet">{"".join(figures)}</div>'
+    figures = "".join(figure(id, measures, workspace.root, config) for id, measures in chosen)
+    return f'<h2>{escape(reason)}{shown}</h2><div class="sheet">{figures}</div>'
+
+
+def figure(title: str, measures: JsonObject, root: Path, config: CurateConfig) -> str:
+    """First, middle and last frame of a shot, from the pictures in its workspace, with its figures below."""
+    stem = measures.get("pictures", "")
+    images = "".join(
+        f'<img src="{file_uri(file, "image/jpeg")}" alt="{name} frame">'
+        for number, name in enumerate(("first", "middle", "last"))
+        if (file := root / f"{stem}.{number}.jpg").is_file()
+    )
+    caption = f"{escape(title)}<br>{escape(_figures(measures, config))}"
+    return f'<figure><div class="three">{images}</div><figcaption>{caption}</figcaption></figure>'
 
 
 def _figures(measures: JsonObject, config: CurateConfig) -> str:

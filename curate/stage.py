@@ -13,7 +13,7 @@ from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
 
-VERSION = 7
+VERSION = 8
 
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:

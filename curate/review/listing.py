@@ -19,6 +19,8 @@ from flythrough.workspace.files import JsonObject
 from flythrough.workspace.printing import csv_cell, from_csv_cell
 
 from ..config import CurateConfig
+from ..score.labels import COLUMNS, Span, match, parse_labels
+from ..score.spans import as_span
 from .verdicts import Verdict, append_verdicts, read_verdicts
 
 CSV_COLUMNS = ("id", "rules", "verdict", "reason", "time")
@@ -127,30 +129,68 @@ class Review:
             writer.writerow(map(csv_cell, cells))
         return text.getvalue()
 
+    def to_labels(self) -> str:
+        """The verdicts as a label file, as ``flythrough curate score`` reads it: a line for each shot with one."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow((*COLUMNS, "reason"))
+        for span in self._spans():
+            if (said := self.verdicts.get(span.id)) is not None:
+                word = "keep" if said.verdict == "accept" else "drop"
+                cells = [span.names[0], f"{span.start:.6f}", f"{span.end:.6f}", word, said.reason]
+                writer.writerow(map(csv_cell, cells))
+        return text.getvalue()
+
+    def _spans(self) -> list[Span]:
+        found = (as_span(item.id, item.video_id, item.rule) for item in self.items.values())
+        return [span for span in found if span is not None]
+
+    def _from_labels(self, text: str) -> list[Verdict]:
+        """A verdict for each shot that a label says keep or drop of."""
+        told = parse_labels(text, "The CSV")
+        words = {"keep": "accept", "drop": "reject"}
+        return [
+            Verdict(span.id, words[label.verdict], label.reason if label.verdict == "drop" else "")
+            for span, label in match(told, self._spans())
+            if label is not None and label.verdict in words
+        ]
+
     def from_csv(self, text: str) -> int:
-        """Take verdicts from a CSV with columns id, verdict and, if there, reason; returns how many were new.
+        """Take verdicts from a CSV with columns id, verdict and, if there, reason, or from a label file (video, start,
+        end, verdict); returns how many were new.
 
         Raises:
             InputError: a column is missing, or a line names an unknown shot or verdict; nothing is taken then.
         """
-        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-        if not {"id", "verdict"} <= set(reader.fieldnames or ()):
+        text = text.removeprefix("\ufeff")
+        columns = set(csv.DictReader(io.StringIO(text)).fieldnames or ())
+        if set(COLUMNS) <= columns:
+            found = self._from_labels(text)
+        elif {"id", "verdict"} <= columns:
+            found = self._from_verdicts(text)
+        else:
             raise InputError("The CSV has no columns id and verdict", remedy="Export one to see the format")
-        fresh = []
-        for number, line in enumerate(reader, start=2):
+        fresh = [v for v in found if not self._known(v)]
+        if fresh:
+            append_verdicts(self.root, fresh)
+            self.verdicts = read_verdicts(self.root)
+        return len(fresh)
+
+    def _from_verdicts(self, text: str) -> list[Verdict]:
+        found = []
+        for number, line in enumerate(csv.DictReader(io.StringIO(text)), start=2):
             cells = {name: from_csv_cell(line.get(name) or "") for name in ("id", "verdict", "reason", "time")}
             verdict = Verdict(**cells)
             if not verdict.verdict:
                 continue
             if verdict.id not in self.items or verdict.verdict not in ("accept", "reject"):
                 raise InputError(f"CSV line {number}: no such shot or verdict", remedy="Mend or remove the line")
-            known = self.verdicts.get(verdict.id)
-            if known is None or (known.verdict, known.reason) != (verdict.verdict, verdict.reason):
-                fresh.append(verdict)
-        if fresh:
-            append_verdicts(self.root, fresh)
-            self.verdicts = read_verdicts(self.root)
-        return len(fresh)
+            found.append(verdict)
+        return found
+
+    def _known(self, verdict: Verdict) -> bool:
+        known = self.verdicts.get(verdict.id)
+        return known is not None and (known.verdict, known.reason) == (verdict.verdict, verdict.reason)
 
 
 def load_items(workspace: Workspace, config: CurateConfig) -> list[Item]:

@@ -111,6 +111,10 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         headers = {"content-disposition": 'attachment; filename="verdicts.csv"'}
         return Response(review.to_csv(), media_type="text/csv; charset=utf-8", headers=headers)
 
+    async def labels(request: Request) -> Response:
+        headers = {"content-disposition": 'attachment; filename="labels.csv"'}
+        return Response(review.to_labels(), media_type="text/csv; charset=utf-8", headers=headers)
+
     async def load(request: Request) -> Response:
         text = (await _body(request)).decode("utf-8", errors="strict")
         return JSONResponse({"taken": review.from_csv(text), "summary": review.summary()})
@@ -126,6 +130,7 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         Route("/picture/{id}/{name}.jpg", picture),
         Route("/verdict", verdict, methods=["POST"]),
         Route("/verdicts.csv", export),
+        Route("/labels.csv", labels),
         Route("/import", load, methods=["POST"]),
     ]
     wrong = (FlythroughError, KeyError, ValueError, OverflowError, RecursionError, csv.Error)  # whatever was sent

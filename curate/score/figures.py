@@ -5,10 +5,33 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .labels import Label, Span
 
 Z = 1.959964  # of a normal distribution, 95 % two-sided
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Shots that were kept and are labelled keep, shots that were kept, shots that are labelled keep."""
+
+    right: int = 0
+    kept: int = 0
+    wanted: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.right + other.right, self.kept + other.kept, self.wanted + other.wanted)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall; 0 of nothing."""
+        return 2 * self.right / max(1, self.kept + self.wanted)
+
+    def lines(self) -> list[str]:
+        """Precision, recall and F1, to print."""
+        found = [f"precision {_share(self.right, self.kept)}", f"recall {_share(self.right, self.wanted)}"]
+        return [*found, f"F1 {self.f1:.3f}"] if self.kept or self.wanted else found
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
@@ -21,26 +44,37 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def summary(matched: Sequence[tuple[Span, Label | None]]) -> list[str]:
-    """Lines to print. Shots without a label, or labelled unsure, count for nothing but are counted."""
+def summary(matched: Sequence[tuple[Span, Label | None]], unmet: Sequence[Label] = ()) -> list[str]:
+    """Lines to print.
+
+    Args:
+        matched: shots with their labels. Those without a label, or labelled unsure, count for nothing but are counted.
+        unmet: labels that speak for no shot; one that says keep is a shot missed.
+    """
     said = [(span, label.verdict) for span, label in matched if label is not None and label.verdict != "unsure"]
+    missed = [label for label in unmet if label.verdict == "keep"]
     kept = [verdict for span, verdict in said if span.reason is None]
-    wanted = [span for span, verdict in said if verdict == "keep"]
-    right = kept.count("keep")
+    wanted = len(missed) + sum(verdict == "keep" for _, verdict in said)
     lines = [
         f"{len(matched)} shots: {len(said)} labelled keep or drop, {len(matched) - len(said)} unsure or unlabelled",
-        f"precision {_share(right, len(kept))}",
-        f"recall {_share(right, len(wanted))}",
+        *Tally(kept.count("keep"), len(kept), wanted).lines(),
     ]
-    if kept or wanted:
-        lines.append(f"F1 {2 * right / (len(kept) + len(wanted)):.3f}")
     drops = Counter((span.reason, verdict) for span, verdict in said if span.reason is not None)
     for rule in sorted({str(reason) for reason, _ in drops}):
         lines.append(f"{rule}: dropped {drops[rule, 'drop']} rightly, {drops[rule, 'keep']} wrongly")
-    for span, verdict in said:
-        if (span.reason is None) != (verdict == "keep"):
-            lines.append(f"differs: {span.id} labelled {verdict}, {span.reason or 'kept'}")
-    return lines
+    lines += [
+        f"differs: {span.id} labelled {label.verdict}, {span.reason or 'kept'}" for span, label in differing(matched)
+    ]
+    return lines + [f"differs: {label.video} from {label.start:g} s labelled keep, no such shot" for label in missed]
+
+
+def differing(matched: Sequence[tuple[Span, Label | None]]) -> list[tuple[Span, Label]]:
+    """The shots on which label and curation differ."""
+    return [
+        (span, label)
+        for span, label in matched
+        if label is not None and label.verdict != "unsure" and (span.reason is None) != (label.verdict == "keep")
+    ]
 
 
 def _share(hits: int, total: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import JsonObject
 
 from .labels import Span
 
@@ -19,12 +21,19 @@ def spans_of(root: Path) -> list[Span]:
     """Every shot that curation decided on; what is no shot (a video without any) is passed over."""
     workspace = Workspace(root)
     workspace.require("videos", "shots")
-    names = {v["id"]: names_of(v["id"]) for v in workspace.rows("videos")}
-    decided = [(row["id"], None) for row in workspace.rows("shots")]
-    decided += [(row["id"], row["reason"]) for row in workspace.rows("drops") if row["stage"] == "curate"]
-    spans = []
-    for id, reason in decided:
-        found = re.fullmatch(r"(.+)-(\d+)-(\d+)", id)  # how curate names a shot: video, start, end in microseconds
-        if found is not None and found[1] in names:
-            spans.append(Span(id, names[found[1]], int(found[2]) / 1e6, int(found[3]) / 1e6, reason))
-    return spans
+    videos = {video["id"] for video in workspace.rows("videos")}
+    decided = [(row["id"], None, row["measures"]) for row in workspace.rows("shots")]
+    decided += [
+        (row["id"], row["reason"], row["values"]) for row in workspace.rows("drops") if row["stage"] == "curate"
+    ]
+    found = (as_span(id, id.rsplit("-", 2)[0], reason, json.loads(measures)) for id, reason, measures in decided)
+    return [span for span in found if span is not None and span.names[0] in videos]
+
+
+def as_span(id: str, video_id: str, reason: str | None, measures: JsonObject | None = None) -> Span | None:
+    """A shot as a span, from its id: video, start and end in microseconds; None where the id is no shot's."""
+    found = re.fullmatch(r"(\d+)-(\d+)", id.removeprefix(f"{video_id}-"))
+    if found is None:
+        return None
+    start, end = (int(part) / 1e6 for part in found.groups())
+    return Span(id, names_of(video_id), start, end, reason, measures or {})

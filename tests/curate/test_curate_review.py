@@ -18,6 +18,7 @@ from flythrough.curate.config import CurateConfig
 from flythrough.curate.review.listing import Query, Review
 from flythrough.curate.review.server import make_app
 from flythrough.curate.review.verdicts import read_verdicts
+from flythrough.curate.score.labels import parse_labels
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace, to_json
 
@@ -102,8 +103,29 @@ def test_csv_goes_out_and_comes_in(review, tmp_path, workspace) -> None:
     assert len(copy.verdicts) == 1  # a file is taken whole or not at all
 
 
+def test_labels_go_out_and_come_in_as_curate_score_reads_them(review, tmp_path, workspace) -> None:
+    review.record(["v-0-2000000"], "reject", "house")
+    review.record(["v-4000000-6000000"], "accept")
+    text = review.to_labels()
+    told = parse_labels(text, "labels")
+    assert [(x.start, x.end, x.verdict, x.reason) for x in told] == [(0, 2, "drop", "house"), (4, 6, "keep", "")]
+    other = Workspace(tmp_path / "other")
+    for table in ("shots", "drops"):
+        other.write(table, workspace.rows(table))
+    copy = Review(other.root, CurateConfig())
+    assert copy.from_csv(text) == 2
+    assert copy.from_csv(text) == 0
+    assert {i: (v.verdict, v.reason) for i, v in read_verdicts(other.root).items()} == {
+        "v-0-2000000": ("reject", "house"),
+        "v-4000000-6000000": ("accept", ""),
+    }
+    assert copy.from_csv("video,start,end,verdict\nv,6,8,unsure\nv,8,9,keep\n") == 1
+    with pytest.raises(InputError, match="line 3"):
+        copy.from_csv("video,start,end,verdict\nv,0,8,drop\nv,8,9,perhaps\n")
+
+
 def test_without_the_token_nothing_answers(client) -> None:
-    for path in ("/", "/shots", "/verdicts.csv", "/review.js", "/picture/v-0-2000000/0.jpg"):
+    for path in ("/", "/shots", "/verdicts.csv", "/labels.csv", "/review.js", "/picture/v-0-2000000/0.jpg"):
         assert client.get(path, headers={"host": HOST}).status_code == 403
         assert client.get(f"{path}?token=guess", headers={"host": HOST}).status_code == 403
         assert client.get(path, headers=SAFE).status_code == 200
