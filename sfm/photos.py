@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from numbers import Real
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from flythrough.errors import InputError
+from flythrough.media.exif import EXIF, ORIENTATION, focal_in_longer_sides
 from flythrough.workspace.catalog import Row
 
 from .config import FramesConfig
 from .poses.footage import Footage, gather
 
 PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
-_ORIENTATION, _EXIF, _FOCAL_35MM = 0x0112, 0x8769, 0xA405  # EXIF tags
 _SIDEWAYS = (5, 6, 7, 8)
-_FOCAL_MM, _PIXELS_ACROSS, _PIXELS_PER_UNIT, _UNIT = 0x920A, 0xA002, 0xA20E, 0xA210
-_UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0}
 
 
 @dataclass(frozen=True)
@@ -121,22 +117,10 @@ def _read_header(file: Path) -> _Header:
     with Image.open(file) as image:
         width, height = image.size
         tags = image.getexif()
-        if tags.get(_ORIENTATION) in _SIDEWAYS:
+        if tags.get(ORIENTATION) in _SIDEWAYS:
             width, height = height, width
-        longer = focal_in_longer_sides(tags.get_ifd(_EXIF))
+        longer = focal_in_longer_sides(tags.get_ifd(EXIF))
     return _Header((width, height), longer and longer * max(width, height) / width)
-
-
-def focal_in_longer_sides(exif: Mapping[int, Any]) -> float | None:
-    """From the sensor's resolution or else the 35 mm equivalent (as COLMAP reads it); None if neither is told."""
-    focal_mm, density, across, equivalent = (
-        float(value) if isinstance(value := exif.get(tag), Real) else 0.0
-        for tag in (_FOCAL_MM, _PIXELS_PER_UNIT, _PIXELS_ACROSS, _FOCAL_35MM)
-    )
-    unit_mm = _UNITS_MM.get(exif.get(_UNIT, 2))
-    if focal_mm > 0 and density > 0 and across > 0 and unit_mm:
-        return focal_mm * density / unit_mm / across
-    return equivalent / 35 if equivalent > 0 else None
 
 
 def _read_pixels(file: Path, least_px: int) -> UInt8[np.ndarray, "h w 3"]:

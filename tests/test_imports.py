@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 STAGES = ("acquire", "curate", "sfm", "train", "evaluate", "leaderboard")
 # The ground floor, top to bottom: a folder imports only folders to its right.
-FLOOR = ("cli", "sample", "results", "rules", "networks", "media", "rendering", "scene", "workspace", "errors")
+FLOOR = ("cli", "sample", "results", "rules", "networks", "media", "rendering", "scene", "workspace", "web", "errors")
 HEAVY = {"torch", "torchvision", "pycolmap", "cv2", "av", "pandas", "numba", "ray", "matplotlib", "lpips", "yt_dlp"}
 
 

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from flythrough.errors import InputError
+from flythrough.media.exif import focal_in_longer_sides
 from flythrough.sfm.config import FramesConfig
-from flythrough.sfm.photos import focal_in_longer_sides, read_photos
+from flythrough.sfm.photos import read_photos
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.config import load_config
 from flythrough.workspace.executor import InlineExecutor
