@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flythrough.cli.options import WorkspaceOption
+
+if TYPE_CHECKING:
+    from .fly.outputs import Outputs
+    from .model.network import InfiniteNature
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
@@ -21,7 +25,12 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
 
 
 def fly(
-    start: Annotated[Path, typer.Argument(metavar="IMAGE_OR_NPZ", help="A photo, or rgbd and intrinsics in a .npz.")],
+    start: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[IMAGE_OR_NPZ]", help="A photo, or rgbd and intrinsics in a .npz; none opens the page."
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The video to write: .mp4, or a .gif or .webp loop.")
     ] = Path("flight.mp4"),
@@ -49,18 +58,56 @@ def fly(
     poses: Annotated[Path | None, typer.Option(help="Also write the poses flown, as RealEstate10K text.")] = None,
     tum: Annotated[Path | None, typer.Option(help="Also write them as a TUM trajectory.")] = None,
     path: Annotated[Path | None, typer.Option(help="Also write the path with its points: .ply or .glb.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port; 0 takes a free one.")] = 0,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
-    """Fly from one picture and film it: render, refine, repeat."""
+    """Fly from one picture and film it; without a picture, open a page on which you choose one and steer."""
     from flythrough.networks.device import pick
     from flythrough.workspace.catalog import Workspace
-    from flythrough.workspace.progress import bar
 
-    from .fly.from_photo import at_size, default_checkpoint, film, load_model, plan_flight, read_start
+    from .fly.from_photo import at_size, default_checkpoint, load_model
     from .fly.outputs import Outputs
 
     outputs = Outputs(output, disparity, poses, tum, path)
     outputs.check()
     model = at_size(load_model(checkpoint or default_checkpoint(Workspace(workspace))), size).to(pick(device))
+    if start is None:
+        _serve(model, depth, bf16, port, open_)
+    else:
+        _film(model, start, depth, plan, speed, outputs, steps=steps, fps=fps, bf16=bf16, sky=sky)
+
+
+def _serve(model: InfiniteNature, depth: str, bf16: bool, port: int, open_browser: bool) -> None:
+    import webbrowser
+
+    from .fly.page.server import serve
+    from .fly.page.service import Service
+
+    def announce(url: str) -> None:
+        print(f"Fly at {url}\nStop with Ctrl-C.", flush=True)
+        if open_browser:
+            webbrowser.open(url)
+
+    serve(Service(model, depth, bf16), port, announce)
+
+
+def _film(
+    model: InfiniteNature,
+    start: Path,
+    depth: str,
+    plan: str,
+    speed: float,
+    outputs: Outputs,
+    *,
+    steps: int,
+    fps: float,
+    bf16: bool,
+    sky: bool,
+) -> None:
+    from flythrough.workspace.progress import bar
+
+    from .fly.from_photo import film, plan_flight, read_start
+
     begin = read_start(start, model.config.height, model.config.width, depth)
     if begin.disparity_from != "the file":
         print(f"Disparity of the start picture: {begin.disparity_from}", file=sys.stderr)
@@ -78,9 +125,9 @@ def fly(
         try:
             film(model, begin, flight, outputs, steps=steps, fps=fps, advance=count, bf16=bf16, sky=sky)
         except KeyboardInterrupt:
-            print(f"Interrupted after {flown} of {steps} steps; {output} plays up to there.", file=sys.stderr)
+            print(f"Interrupted after {flown} of {steps} steps; {outputs.video} plays up to there.", file=sys.stderr)
             raise typer.Exit(130) from None
-    print(f"{output}: {flown} steps, {flown / (time.monotonic() - began):.1f} frames a second")
+    print(f"{outputs.video}: {flown} steps, {flown / (time.monotonic() - began):.1f} frames a second")
 
 
 def report(

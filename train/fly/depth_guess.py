@@ -36,7 +36,7 @@ def guess_disparity(image: UInt8[np.ndarray, "h w 3"]) -> Guess:
     rows = len(small)
     horizon = float(np.percentile(border, 85)) if border.any() else 0.0
     y = np.arange(rows)[:, None] + 0.5
-    ground = np.clip((y - horizon) / (rows - horizon), 0, 1) * NEAR
+    ground = np.clip((y - horizon) / max(rows - horizon, 1), 0, 1) * NEAR
     disparity = np.maximum(np.broadcast_to(ground, small.shape[:2]), SKYLINE)
     sky = y < border[None]
     disparity = np.where(sky, SKY, disparity).astype(np.float32)

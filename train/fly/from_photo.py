@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from flythrough.errors import InputError
 from flythrough.scene.autopilot import Autopilot, Flight, from_file, orbit, straight
@@ -19,6 +19,7 @@ from flythrough.workspace.catalog import Workspace
 if TYPE_CHECKING:
     from ..model.network import InfiniteNature
     from .outputs import Outputs
+    from .photo import Photo
 
 PLANS = ("autopilot", "straight", "orbit")
 
@@ -43,7 +44,8 @@ def read_start(path: Path, height: int, width: int, depth: str = "auto") -> Star
 
     Args:
         path: ``.npz`` with ``rgbd`` ``[h, w, 4]`` in [0, 1] and ``intrinsics`` ``[4]`` (optional), or a picture,
-            which is cropped about its middle to the model's shape and seen through the release's 64-degree lens.
+            turned upright and cropped about its middle to the model's shape; its lens is EXIF's, else the release's
+            64 degrees.
         height: pixels of the model.
         width: as ``height``.
         depth: who gives a bare picture's disparity; see :func:`flythrough.train.fly.depth.photo_disparity`.
@@ -56,6 +58,35 @@ def read_start(path: Path, height: int, width: int, depth: str = "auto") -> Star
     if path.suffix.lower() == ".npz":
         return _read_npz(path, height, width)
     return _read_photo(path, height, width, depth)
+
+
+def photo_start(photo: Photo, height: int, width: int, depth: str = "auto") -> Start:
+    """A photo at a model's size, cropped about its middle; the arguments are :func:`read_start`'s."""
+    from .depth import photo_disparity
+
+    image = photo.image
+    high, wide = image.shape[:2]
+    box_width, box_height = min(wide, high * width / height), min(high, wide * height / width)
+    left, top = (wide - box_width) / 2, (high - box_height) / 2
+    intrinsics = crop_intrinsics(
+        photo.intrinsics, left=left / wide, top=top / high, width=box_width / wide, height=box_height / high
+    )
+    rows, columns = slice(round(top), round(top + box_height)), slice(round(left), round(left + box_width))
+    image = np.ascontiguousarray(image[rows, columns])
+    disparity, provider = photo_disparity(image, depth)
+    return Start(to_rgbd(image, disparity, height, width), intrinsics, provider)
+
+
+def to_rgbd(
+    image: UInt8[np.ndarray, "h w 3"], disparity: Float[np.ndarray, "h w"], height: int, width: int
+) -> Float[np.ndarray, "4 height width"]:
+    """RGB and disparity in [0, 1] at another size, antialiased."""
+    import cv2
+
+    size = (width, height)
+    color = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32).transpose(2, 0, 1) / 255
+    small = np.clip(cv2.resize(disparity, size, interpolation=cv2.INTER_AREA), 0, 1).astype(np.float32)
+    return np.concatenate([color, small[None]])
 
 
 def plan_flight(plan: str, intrinsics: Float[np.ndarray, "4"], speed: float) -> Flight:
@@ -196,25 +227,6 @@ def _read_npz(path: Path, height: int, width: int) -> Start:
 
 
 def _read_photo(path: Path, height: int, width: int, depth: str) -> Start:
-    import cv2
+    from .photo import read_photo
 
-    from .depth import photo_disparity
-
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"{path} is not a picture that can be read", remedy="Give a PNG, JPEG or .npz")
-    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    high, wide = image.shape[:2]
-    box_width, box_height = min(wide, high * width / height), min(high, wide * height / width)
-    left, top = (wide - box_width) / 2, (high - box_height) / 2
-    whole = default_intrinsics(high, wide)
-    intrinsics = crop_intrinsics(
-        whole, left=left / wide, top=top / high, width=box_width / wide, height=box_height / high
-    )
-    rows, columns = slice(round(top), round(top + box_height)), slice(round(left), round(left + box_width))
-    image = np.ascontiguousarray(image[rows, columns])
-    disparity, provider = photo_disparity(image, depth)
-    size = (width, height)
-    color = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32).transpose(2, 0, 1) / 255
-    small = np.clip(cv2.resize(disparity, size, interpolation=cv2.INTER_AREA), 0, 1).astype(np.float32)
-    return Start(np.concatenate([color, small[None]]), intrinsics, provider)
+    return photo_start(read_photo(path), height, width, depth)

@@ -10,9 +10,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from flythrough.scene.autopilot import Flight
-from flythrough.scene.geometry import compose, identity_pose, invert
+from flythrough.scene.geometry import Pose, compose, identity_pose, invert
 
-from ..model.network import InfiniteNature, resize
+from ..model.network import InfiniteNature, Step, resize
 from .sky import keep_sky
 
 
@@ -40,29 +40,69 @@ def fly(
         bf16: refine in bfloat16.
         sky: go on showing the start picture's sky; see :mod:`.sky`.
     """
-    weight = next(model.parameters())
-    device, dtype = weight.device, weight.dtype
-    size = (model.config.height, model.config.width)
-    lens = torch.as_tensor(np.asarray(intrinsics), dtype=dtype, device=device)[None]
-    home = torch.as_tensor(identity_pose(), dtype=dtype, device=device)[None]
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        rgbd = first = resize(start[None].to(device, dtype), *size).clamp(0, 1)
-        kernels = model.normalise()
-        style = model.encode(rgbd, kernels)[0].to(dtype)
-    takeoff, step = flight.pose, 0
+    stepper = Stepper(model, start, intrinsics, bf16=bf16)
+    rgbd, takeoff, step = stepper.first, flight.pose, 0
     while steps is None or step < steps:
         here = flight.pose
         there = flight.next_pose(rgbd[0, 3].cpu().numpy())
-        move = torch.as_tensor(compose(there, invert(here)), dtype=dtype, device=device)[None]
+        rgbd = stepper.step(rgbd, here, there).rgbd
         # Not around the yield: the caller's code must not run in inference mode.
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            rgbd = model.step(rgbd, home, move, lens, style, kernels)
+        with torch.inference_mode(), torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
             if sky:
-                turn = torch.as_tensor(compose(there, invert(takeoff)), dtype=dtype, device=device)[None]
-                rgbd = keep_sky(rgbd, first, turn, lens)
+                rgbd = keep_sky(rgbd, stepper.first, stepper.pose(compose(there, invert(takeoff))), stepper.lens)
             frame = resize(rgbd, *start.shape[1:])[0].clamp(0, 1)
         yield frame
         step += 1
+
+
+class Stepper:
+    """One start's model: encodes the style once, then takes any step from any picture.
+
+    Args:
+        model: in evaluation mode.
+        start: RGB and disparity in [0, 1], of any size.
+        intrinsics: fx fy cx cy, normalised.
+        bf16: refine in bfloat16.
+        seed: above 0 draws the style about the encoder's mean; 0 is the mean.
+
+    Attributes:
+        first: the start at the model's size, ``[1, 4, height, width]``.
+        lens: the intrinsics, ``[1, 4]``.
+    """
+
+    def __init__(
+        self,
+        model: InfiniteNature,
+        start: Float[Tensor, "4 h w"],
+        intrinsics: Float[np.ndarray, 4],
+        *,
+        bf16: bool = False,
+        seed: int = 0,
+    ) -> None:
+        weight = next(model.parameters())
+        self._model, self._bf16 = model, bf16
+        self._device, self._dtype = weight.device, weight.dtype
+        size = (model.config.height, model.config.width)
+        self.lens = torch.as_tensor(np.asarray(intrinsics), dtype=self._dtype, device=self._device)[None]
+        self._home = self.pose(identity_pose())
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
+            self.first = resize(start[None].to(self._device, self._dtype), *size).clamp(0, 1)
+            self._kernels = model.normalise()
+            mean, log_variance = model.encode(self.first, self._kernels)
+            if seed:
+                noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed)).to(mean)
+                mean = mean + (0.5 * log_variance).exp() * noise
+            self._style = mean.to(self._dtype)
+
+    def pose(self, pose: Pose) -> Float[Tensor, "1 3 4"]:
+        """A numpy pose as the model takes it."""
+        return torch.as_tensor(pose, dtype=self._dtype, device=self._device)[None]
+
+    def step(self, rgbd: Float[Tensor, "1 4 height width"], here: Pose, there: Pose) -> Step:
+        """The picture at ``there`` from the one at ``here``, cam_from_world each."""
+        move = self.pose(compose(there, invert(here)))
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            return self._model.advance(rgbd, self._home, move, self.lens, self._style, self._kernels)
 
 
 def to_image(rgbd: Float[Tensor, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:

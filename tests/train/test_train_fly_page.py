@@ -1,0 +1,358 @@
+"""The page to fly on: its doors, uploads, sessions with back-pressure, flights that repeat, and a real browser."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from flythrough.errors import InputError
+from flythrough.train.fly.page import decode
+from flythrough.train.fly.page.flight import BACK, Command, SteeredFlight
+from flythrough.train.fly.page.gallery import SEEDS, read_island
+from flythrough.train.fly.page.server import MAX_UPLOAD, make_app
+from flythrough.train.fly.page.service import Service
+from flythrough.train.fly.page.session import AHEAD, read_log
+from flythrough.train.model.native import save_checkpoint
+from flythrough.train.model.network import InfiniteNature
+
+TOKEN, PORT = "secret-token", 8123
+HOST = f"127.0.0.1:{PORT}"
+SAFE = {"host": HOST, "x-token": TOKEN}
+POST = {**SAFE, "origin": f"http://{HOST}"}
+FLY = f"ws://{HOST}/fly?token={TOKEN}"
+ISLAND = "island-9000"
+
+
+@pytest.fixture(scope="module")
+def model() -> InfiniteNature:
+    torch.manual_seed(0)
+    return InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6).eval()
+
+
+@pytest.fixture
+def service(model: InfiniteNature) -> Service:
+    return Service(model, depth="rough", max_sessions=2)
+
+
+@pytest.fixture
+def client(service: Service) -> TestClient:
+    return TestClient(make_app(service, TOKEN, PORT), base_url=f"http://{HOST}")
+
+
+def jpeg(width: int = 120, height: int = 72) -> bytes:
+    y, x = np.mgrid[:height, :width]
+    stream = io.BytesIO()
+    Image.fromarray(np.stack([x % 256, y % 256, 0 * x + 90], -1).astype(np.uint8)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def connect(client: TestClient, address: str = FLY, **headers: str) -> Any:
+    return client.websocket_connect(address, headers={"host": HOST, "origin": f"http://{HOST}", **headers})
+
+
+def say(socket: WebSocketTestSession, kind: str, **values: object) -> None:
+    socket.send_text(json.dumps({"type": kind, **values}))
+
+
+def frame(socket: WebSocketTestSession, acknowledge: bool = True) -> tuple[dict[str, Any], bytes]:
+    """The next frame: header and JPEG."""
+    data = socket.receive_bytes()
+    (length,) = struct.unpack("<I", data[:4])
+    header = json.loads(data[4 : 4 + length])
+    if acknowledge:
+        say(socket, "ack", frame=header["frame"])
+    return header, data[4 + length :]
+
+
+def test_every_gallery_picture_is_the_held_out_island_with_its_disparity() -> None:
+    for seed in SEEDS:
+        start = read_island(seed, 96, 160)
+        assert seed < 100_000
+        assert start.rgbd.shape == (4, 96, 160)
+        assert np.median(start.rgbd[3, 0]) < 0.05 < start.rgbd[3, -1].mean()  # sky above, near ground below
+
+
+def test_the_page_wants_its_token_host_and_origin(client: TestClient) -> None:
+    for path in ("/", "/gallery", f"/gallery/{ISLAND}.jpg"):
+        assert client.get(path, headers={"host": HOST}).status_code == 403
+        assert client.get(path, headers={**SAFE, "host": "evil.example"}).status_code == 403
+        assert client.get(path, headers=SAFE).status_code == 200
+    assert client.post("/upload", content=jpeg(), headers=SAFE).status_code == 403
+    wrong = {"content": jpeg(), "headers": {**SAFE, "origin": "http://evil.example"}}
+    assert client.post("/upload", **wrong).status_code == 403
+    assert "default-src 'none'" in client.get("/", headers=SAFE).headers["content-security-policy"]
+    page = client.get("/", headers=SAFE).text
+    assert not re.search(r"https?://|<style|\son\w+=|<script(?![^>]*\ssrc=)", page)  # nothing inline or from outside
+
+
+def test_only_the_pages_own_code_is_public(client: TestClient) -> None:
+    assert client.get("/static/page.js", headers={"host": HOST}).headers["content-type"].startswith("text/javascript")
+    assert client.get("/static/page.js", headers={"host": "evil.example"}).status_code == 403
+    for path in ("/static/index.html", "/static/..%2fserver.py", "/static/%2e%2e/server.py", "/gallery/9.jpg"):
+        assert client.get(path, headers=SAFE).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("address", "headers"),
+    [
+        (f"ws://{HOST}/fly", {}),
+        (f"ws://{HOST}/fly?token=guess", {}),
+        (FLY, {"origin": "http://evil.example"}),
+        (FLY, {"host": "evil.example"}),
+    ],
+)
+def test_a_websocket_wants_them_too(client: TestClient, address: str, headers: dict[str, str]) -> None:
+    with pytest.raises(WebSocketDisconnect), connect(client, address, **headers):
+        pass
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(FLY, headers={"host": HOST}):
+        pass  # a browser always says its origin
+
+
+def test_start_step_back_restart(client: TestClient) -> None:
+    with connect(client) as socket:
+        say(socket, "start", start=ISLAND)
+        first, start = frame(socket)
+        assert (first["step"], first["playing"], first["position"]) == (0, False, [0, 0, 0])
+        assert Image.open(io.BytesIO(start)).size == (64, 32)
+        say(socket, "step")
+        header, flown = frame(socket)
+        assert header["step"] == 1
+        assert header["position"][2] > 0
+        assert flown != start
+        say(socket, "step")
+        frame(socket)
+        say(socket, "back")
+        assert frame(socket)[1] == flown
+        say(socket, "restart")
+        header, picture = frame(socket)
+        assert (header["step"], picture) == (0, start)
+
+
+def test_steering_speed_and_reverse(client: TestClient) -> None:
+    ends = {}
+    with connect(client) as socket:
+        for name, command in {
+            "left": (-120, 0, 20),
+            "right": (120, 0, 20),
+            "back": (0, 0, -20),
+            "fast": (0, 0, 60),
+        }.items():
+            say(socket, "start", start=ISLAND)
+            frame(socket)
+            say(socket, "steer", **dict(zip(("x", "y", "speed"), command, strict=True)))
+            for _ in range(5):
+                say(socket, "step")
+                header, _ = frame(socket)
+            ends[name] = header
+    assert ends["left"]["heading"][0] < 0 < ends["right"]["heading"][0]
+    assert ends["back"]["position"][2] < 0
+    assert ends["fast"]["position"][2] > 2 * ends["left"]["position"][2] > 0
+
+
+def test_no_more_than_two_frames_ahead_of_the_viewer(client: TestClient, service: Service) -> None:
+    with connect(client) as socket:
+        say(socket, "start", start=ISLAND)
+        say(socket, "play")
+        seen = [frame(socket, acknowledge=False)[0]["frame"] for _ in range(AHEAD)]
+        say(socket, "dance")  # the answer comes after whatever was sent before it
+        assert json.loads(socket.receive_text())["type"] == "error"
+        say(socket, "ack", frame=seen[-1])
+        assert frame(socket)[0]["frame"] == AHEAD + 1
+        say(socket, "ack", frame=10**6)  # what was not sent cannot be acknowledged
+        say(socket, "pause")
+        while frame(socket)[0]["playing"]:
+            pass
+
+
+def test_sessions_fly_side_by_side_up_to_the_limit(client: TestClient, service: Service) -> None:
+    with connect(client) as one, connect(client) as two:
+        for socket in (one, two):
+            say(socket, "start", start=ISLAND)
+            say(socket, "play")
+        for _ in range(4):
+            assert frame(one)[0]["frame"] == frame(two)[0]["frame"]
+        with connect(client) as three:
+            assert "2 flights are under way" in json.loads(three.receive_text())["message"]
+    with connect(client) as again:
+        say(again, "start", start=ISLAND)
+        frame(again)
+
+
+def test_an_idle_session_ends(client: TestClient, service: Service) -> None:
+    service.idle_s = 0.05
+    with connect(client) as socket:
+        assert "idle" in json.loads(socket.receive_text())["message"]
+        with pytest.raises(WebSocketDisconnect):
+            socket.receive_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "null", "{", "[" * 50_000, "x" * 300_000, '{"type": "start"}', '{"type": "start", "start": [1]}',
+     '{"type": "steer", "x": 1e9, "y": 0, "speed": 0}', '{"type": "steer", "x": true, "y": 0, "speed": 0}',
+     '{"type": "view", "overlay": "x"}', '{"type": "ack", "frame": -1}',
+     '{"type": "start", "start": "island-9000", "seed": 1.5}',
+     '{"type": "start", "start": "island-9000", "log": [[1, 2]]}',
+     '{"type": "start", "start": "island-9000", "log": [[999999999, 0, 0, 20]]}'],
+)  # fmt: skip
+def test_nonsense_is_answered_and_the_session_goes_on(client: TestClient, text: str) -> None:
+    with connect(client) as socket:
+        socket.send_text(text)
+        assert json.loads(socket.receive_text())["type"] == "error"
+        say(socket, "start", start=ISLAND)
+        assert frame(socket)[0]["step"] == 0
+
+
+def test_a_log_repeats_the_flight_frame_by_frame(client: TestClient) -> None:
+    log = [[2, 0, 0, 20], [1, 120, -40, 40], [2, -60, 0, -20]]
+    with connect(client) as socket:
+        flown = []
+        for _ in range(2):
+            say(socket, "start", start=ISLAND, seed=7, log=log)
+            frames = [frame(socket)[1]]
+            for _ in read_log(log):
+                say(socket, "step")
+                frames.append(frame(socket)[1])
+            flown.append(frames)
+        assert flown[0] == flown[1]
+        assert len(set(flown[0])) == 6
+        say(socket, "start", start=ISLAND, seed=8, log=log)
+        frame(socket)
+        say(socket, "step")
+        assert frame(socket)[1] != flown[0][1]  # another style
+
+
+def test_overlays_show_disparity_and_what_was_painted(model: InfiniteNature) -> None:
+    flight = SteeredFlight(model, read_island(9001, 32, 64))
+    start = flight.picture()
+    np.testing.assert_array_equal(flight.picture("holes"), start)  # a start has none
+    flight.step(Command(speed=60))
+    assert (flight.picture("holes") != flight.picture()).any()
+    assert flight.picture("disparity").shape == start.shape
+
+
+def test_only_so_many_steps_can_be_taken_back(model: InfiniteNature) -> None:
+    flight = SteeredFlight(model, read_island(9001, 32, 64))
+    for _ in range(BACK + 2):
+        flight.step(Command())
+    assert [flight.back() for _ in range(BACK + 1)] == [True] * BACK + [False]
+    assert len(flight.log) == 2
+
+
+def test_an_upload_is_flown(client: TestClient) -> None:
+    answer = client.post("/upload", content=jpeg(), headers=POST)
+    assert answer.status_code == 200
+    assert "rough guess" in answer.json()["note"]
+    assert "64-degree" in answer.json()["note"]
+    with connect(client) as socket:
+        say(socket, "start", start=answer.json()["start"])
+        frame(socket)
+        say(socket, "step")
+        assert frame(socket)[0]["step"] == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", jpeg()[:-300], jpeg(8, 8), b"<svg/>"])
+def test_what_is_no_photo_is_refused_with_a_reason(client: TestClient, data: bytes) -> None:
+    answer = client.post("/upload", content=data, headers=POST)
+    assert answer.status_code == 400
+    assert "The file" in answer.text
+
+
+def test_an_upload_has_a_size_limit(client: TestClient) -> None:
+    answer = client.post("/upload", content=bytes(MAX_UPLOAD + 1), headers=POST)
+    assert (answer.status_code, "32 MiB" in answer.text) == (400, True)
+
+
+def test_a_decoder_that_dies_or_hangs_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "SECONDS", 0.001)
+    with pytest.raises(InputError, match="too long"):
+        decode.decode_apart(jpeg())
+    monkeypatch.setattr(decode, "SECONDS", 60)
+    monkeypatch.setattr(decode.sys, "executable", "/bin/false")
+    with pytest.raises(InputError, match="cannot be decoded"):
+        decode.decode_apart(jpeg())
+
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture
+def address(model: InfiniteNature, tmp_path: Path) -> Iterator[str]:
+    """The command itself, in a process of its own."""
+    save_checkpoint(tmp_path / "checkpoint", model, {"step": 3})
+    command = [
+        sys.executable,
+        "-c",
+        "from flythrough.cli.app import main; main()",
+        "fly",
+        "--no-open",
+        "--device",
+        "cpu",
+    ]
+    command += ["--checkpoint", str(tmp_path / "checkpoint"), "--workspace", str(tmp_path / "w"), "--depth", "rough"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stdout.readline())
+    assert found is not None
+    yield found.group(0)
+    process.kill()
+    process.wait()
+
+
+def test_flying_in_a_browser(address: str, tmp_path: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    expect = sync_api.expect
+    (tmp_path / "photo.jpg").write_bytes(jpeg())
+    (tmp_path / "no_photo.jpg").write_bytes(b"nothing")
+    with sync_api.sync_playwright() as tool:
+        own = Path(tool.chromium.executable_path)
+        if not CHROMIUM.exists() and not own.exists():
+            pytest.skip("no Chromium: apt install chromium, or: playwright install chromium")
+        browser = tool.chromium.launch(executable_path=str(CHROMIUM if CHROMIUM.exists() else own), args=ARGUMENTS)
+        page = browser.new_page()
+        problems: list[str] = []
+        asked: set[str] = set()
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: asked.add(re.sub(r"^(\w+://[^/]*).*", r"\1", request.url)))
+        page.goto(address)
+        view = page.locator("#view")
+        expect(page.locator("#gallery button")).to_have_count(4)
+        expect(view).to_have_attribute("data-step", "0")
+        page.keyboard.press(".")
+        expect(view).to_have_attribute("data-step", "1")
+        page.keyboard.press(" ")
+        expect(page.locator("#play")).to_have_text("Pause")
+        page.keyboard.down("ArrowRight")
+        expect(view).to_have_attribute("data-step", re.compile(r"^\d\d+$"), timeout=30_000)
+        page.keyboard.up("ArrowRight")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.locator("#play")).to_have_text("Play")
+        page.locator("#overlay").select_option("disparity")
+        page.get_by_role("button", name="Restart").click()
+        expect(view).to_have_attribute("data-step", "0")
+        page.get_by_role("button", name="Island 9002").click()
+        expect(page.get_by_role("button", name="Island 9002")).to_have_attribute("aria-pressed", "true")
+        page.locator("#file").set_input_files(str(tmp_path / "photo.jpg"))
+        expect(page.locator("#note")).to_contain_text("disparity: rough guess", timeout=30_000)
+        assert problems == []
+        page.locator("#file").set_input_files(str(tmp_path / "no_photo.jpg"))
+        expect(page.locator("#message")).to_contain_text("not a picture", timeout=30_000)
+        assert asked <= {address.partition("/?")[0], "data:,"}  # nothing from elsewhere
+        browser.close()

@@ -1,0 +1,1 @@
+"""The page to fly on: choose a picture, steer, watch."""

@@ -1,0 +1,63 @@
+"""Pictures to take off from: stills of islands that no model was trained on, which come with the package.
+
+``python -m flythrough.train.fly.page.gallery`` films them again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from flythrough.scene.geometry import default_intrinsics
+
+from ..from_photo import Start, to_rgbd
+
+FOLDER = Path(__file__).parent / "gallery"
+SEEDS = (9000, 9001, 9002, 9003)  # held out: training islands start at 100,000
+WIDTH, HEIGHT = 320, 192
+_DISPARITY_STEPS = 65535  # disparity 1 in the 16-bit PNG
+
+
+def island_name(seed: int) -> str:
+    """What the page calls an island's still, such as ``island-9000``."""
+    return f"island-{seed}"
+
+
+def picture_file(seed: int) -> Path:
+    """The still as JPEG."""
+    return FOLDER / f"{seed}.jpg"
+
+
+def read_island(seed: int, height: int, width: int) -> Start:
+    """An island's still with its true disparity, at a model's size."""
+    import cv2
+
+    color = cv2.imread(str(picture_file(seed)), cv2.IMREAD_COLOR)
+    disparity = cv2.imread(str(FOLDER / f"{seed}.png"), cv2.IMREAD_UNCHANGED)
+    assert color is not None, f"{picture_file(seed)} is missing"
+    assert disparity is not None, f"{FOLDER / f'{seed}.png'} is missing"
+    image = np.ascontiguousarray(color[..., ::-1])
+    rgbd = to_rgbd(image, disparity.astype(np.float32) / _DISPARITY_STEPS, height, width)
+    return Start(rgbd, default_intrinsics(HEIGHT, WIDTH), "the sample world")
+
+
+def film_island(seed: int, folder: Path) -> None:
+    """Write an island's still: ``SEED.jpg``, and ``SEED.png`` with disparity 0 to 1 as 16 bits."""
+    import cv2
+
+    from flythrough.media.image_files import write_image
+    from flythrough.sample.film import film
+
+    shot = film(seed, "forward", 1 / 30, width=2 * WIDTH, height=2 * HEIGHT)
+    size = (WIDTH, HEIGHT)
+    image = cv2.resize(shot.images[0], size, interpolation=cv2.INTER_AREA)
+    disparity = cv2.resize(shot.disparity[0].astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    write_image(folder / f"{seed}.jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    steps = np.round(np.clip(disparity, 0, 1) * _DISPARITY_STEPS).astype(np.uint16)
+    assert cv2.imwrite(str(folder / f"{seed}.png"), steps)
+
+
+if __name__ == "__main__":
+    for island in SEEDS:
+        film_island(island, FOLDER)

@@ -1,0 +1,78 @@
+"""The page's server: the gallery, uploads, and a session a viewer; on this machine only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from flythrough.errors import FlythroughError
+from flythrough.web import serve as local
+from flythrough.web.guard import Guard, filled, read_body
+
+from .decode import decode_apart
+from .gallery import SEEDS, island_name, picture_file
+from .service import Service
+from .session import attend
+
+STATIC = Path(__file__).parent / "static"
+MAX_UPLOAD = 32 << 20  # bytes
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
+
+def make_app(service: Service, token: str, port: int) -> ASGIApp:
+    """The page, its pictures, and where commands go."""
+    files = {file.name: file for file in STATIC.iterdir() if file.suffix in _TYPES}
+    stills = {island_name(seed): seed for seed in SEEDS}
+
+    async def page(request: Request) -> Response:
+        return filled((STATIC / "index.html").read_text(encoding="utf-8"), token)
+
+    async def static(request: Request) -> Response:
+        file = files.get(request.path_params["name"])
+        return FileResponse(file, media_type=_TYPES[file.suffix]) if file else PlainTextResponse("No such file", 404)
+
+    async def gallery(request: Request) -> Response:
+        return JSONResponse([{"start": name, "name": f"Island {seed}"} for name, seed in stills.items()])
+
+    async def still(request: Request) -> Response:
+        seed = stills.get(request.path_params["name"])
+        return FileResponse(picture_file(seed)) if seed is not None else PlainTextResponse("No such picture", 404)
+
+    async def upload(request: Request) -> Response:
+        data = await read_body(request, MAX_UPLOAD)
+        photo = await run_in_threadpool(decode_apart, data)
+        name, note = await run_in_threadpool(service.add_photo, photo)
+        return JSONResponse({"start": name, "note": note})
+
+    async def fly(socket: WebSocket) -> None:
+        await attend(socket, service)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        return PlainTextResponse(str(error), 400)
+
+    routes = [
+        Route("/", page),
+        Route("/static/{name}", static),
+        Route("/gallery", gallery),
+        Route("/gallery/{name}.jpg", still),
+        Route("/upload", upload, methods=["POST"]),
+        WebSocketRoute("/fly", fly),
+    ]
+    app = Starlette(routes=routes, exception_handlers={FlythroughError: refused, ValueError: refused})
+    return Guard(app, token, port, "flythrough fly", public=["/static/"])
+
+
+def serve(service: Service, port: int, announce: Callable[[str], Any]) -> None:
+    """Serve until interrupted; calls ``announce(url)`` once the port is open."""
+    service.warm_up()
+    local.serve(partial(make_app, service), port, announce)

@@ -1,0 +1,29 @@
+// The WebSocket: commands out as JSON, frames in as header and JPEG, each acknowledged once it is drawn.
+
+export function connect(token, on) {
+  const socket = new WebSocket(`ws://${location.host}/fly?token=${encodeURIComponent(token)}`);
+  socket.binaryType = "arraybuffer";
+  const waiting = [];
+  let drawing = Promise.resolve();
+
+  function send(type, values = {}) {
+    const text = JSON.stringify({ type, ...values });
+    if (socket.readyState === WebSocket.CONNECTING) waiting.push(text);
+    else if (socket.readyState === WebSocket.OPEN) socket.send(text);
+  }
+
+  socket.addEventListener("open", () => waiting.splice(0).forEach((text) => socket.send(text)));
+  socket.addEventListener("close", () => on.closed());
+  socket.addEventListener("message", ({ data }) => {
+    if (typeof data === "string") {
+      const said = JSON.parse(data);
+      on[said.type]?.(said.message, said);
+      return;
+    }
+    const length = new DataView(data).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+    const picture = new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" });
+    drawing = drawing.then(() => on.frame(header, picture)).then(() => send("ack", { frame: header.frame }));
+  });
+  return { send };
+}
