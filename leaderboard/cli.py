@@ -15,6 +15,7 @@ RUN_OPTIONS: dict[str, tuple[type, str, str]] = {}
 def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add the stage's commands."""
     stage.command("add")(add)
+    stage.command("export")(export)
 
 
 def add(
@@ -33,3 +34,24 @@ def add(
         kept = add_submission(held, results, replace=replace)
     found = ", ".join(f"{name} {value}" for name, value in describe(read_result(kept)).items())
     print(f"Accepted: {found}\nRun this to show it: flythrough leaderboard --workspace {workspace}")
+
+
+def export(
+    format: Annotated[
+        str, typer.Option("--format", help="csv, latex, markdown, bibtex, every-eval-ever or huggingface.")
+    ],
+    workspace: WorkspaceOption = Path("workspace"),
+    out: Annotated[Path | None, typer.Option(help="Folder; by default WORKSPACE/leaderboard/export.")] = None,
+    organization: Annotated[str, typer.Option(help="Who runs the leaderboard (every-eval-ever).")] = "unknown",
+    dataset: Annotated[str, typer.Option(help="Benchmark dataset on the Hub, OWNER/NAME (huggingface).")] = "",
+    source_url: Annotated[str, typer.Option(help="Where the leaderboard stands (huggingface).")] = "",
+) -> None:
+    """Write the leaderboard as files that papers and other programs read."""
+    from flythrough.workspace.catalog import Workspace
+
+    from .exports.export import exported, write_export
+
+    held = Workspace(workspace)
+    files = exported(held, format, organization=organization, dataset=dataset, source_url=source_url)
+    for path in write_export(files, out or held / "leaderboard" / "export"):
+        print(path)

@@ -1,0 +1,1 @@
+"""The leaderboard in files that other programs read."""
