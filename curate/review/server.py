@@ -25,6 +25,8 @@ HERE = Path(__file__).parent
 PAGE_SIZE = 60
 MAX_BODY = 16 << 20
 
+WRONG = (FlythroughError, KeyError, ValueError, OverflowError, RecursionError, csv.Error)  # whatever was sent
+
 
 def make_app(review: Review, token: str, port: int) -> ASGIApp:
     """The page, its data, and where verdicts go."""
@@ -61,12 +63,10 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         return JSONResponse({"summary": review.summary(), "item": _as_json(review.items[id], review)})
 
     async def export(request: Request) -> Response:
-        headers = {"content-disposition": 'attachment; filename="verdicts.csv"'}
-        return Response(review.to_csv(), media_type="text/csv; charset=utf-8", headers=headers)
+        return _download("verdicts.csv", review.to_csv())
 
     async def labels(request: Request) -> Response:
-        headers = {"content-disposition": 'attachment; filename="labels.csv"'}
-        return Response(review.to_labels(), media_type="text/csv; charset=utf-8", headers=headers)
+        return _download("labels.csv", review.to_labels())
 
     async def load(request: Request) -> Response:
         text = (await read_body(request, MAX_BODY)).decode("utf-8", errors="strict")
@@ -86,14 +86,18 @@ def make_app(review: Review, token: str, port: int) -> ASGIApp:
         Route("/labels.csv", labels),
         Route("/import", load, methods=["POST"]),
     ]
-    wrong = (FlythroughError, KeyError, ValueError, OverflowError, RecursionError, csv.Error)  # whatever was sent
-    handlers = dict.fromkeys(wrong, refused)
+    handlers = dict.fromkeys(WRONG, refused)
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token, port, "flythrough review")
 
 
 def serve(review: Review, port: int, announce: Callable[[str], None]) -> None:
     """Serve until interrupted; calls ``announce(url)`` once the port is open."""
     local.serve(partial(make_app, review), port, announce)
+
+
+def _download(name: str, text: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _as_json(item: Item, review: Review) -> JsonObject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,7 +31,7 @@ class Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
-    def node(self, kind: str, *inputs: str, **attributes: int | list[int]) -> str:
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Append an operator of ONNX; returns the name of its output."""
         name = f"{kind}{len(self._nodes)}"
         self._nodes.append(self._onnx.helper.make_node(kind, inputs, [name], **attributes))

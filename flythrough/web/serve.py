@@ -5,12 +5,11 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from starlette.types import ASGIApp
 
 
-def serve(make_app: Callable[[str, int], ASGIApp], port: int, announce: Callable[[str], Any]) -> None:
+def serve(make_app: Callable[[str, int], ASGIApp], port: int, announce: Callable[[str], None]) -> None:
     """Serve until interrupted.
 
     Args:

@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result, Value
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import JsonObject
 
 from ..tiers import MEANINGS, Tier, measured_rows
 
@@ -54,7 +54,7 @@ def measured_results(workspace: Workspace) -> list[Measured]:
     return sorted(found, key=lambda each: (each.result.protocol.name, each.result.method.name))
 
 
-def every_eval_ever(measured: Measured, organization: str) -> tuple[str, dict[str, Any]]:
+def every_eval_ever(measured: Measured, organization: str) -> tuple[str, JsonObject]:
     """Where the record belongs in a repository of Every Eval Ever, and the record."""
     result = measured.result
     protocol, method = result.protocol, result.method.name
@@ -91,14 +91,14 @@ def every_eval_ever(measured: Measured, organization: str) -> tuple[str, dict[st
     return f"data/{protocol.name}/unknown/{method}/{name}.json", record
 
 
-def _score(result: Result, name: str, value: Value, score: float) -> dict[str, Any]:
+def _score(result: Result, name: str, value: Value, score: float) -> JsonObject:
     metric, protocol = METRICS[value.metric], result.protocol
     lowest, highest = _bounds(value.metric)
     about = {"protocol_hash": protocol.hash, "held_out": str(protocol.held_out).lower()}
-    config: dict[str, Any] = {"evaluation_description": f"{metric.meaning}; {metric.arrow}", "metric_id": value.metric}
+    config: JsonObject = {"evaluation_description": f"{metric.meaning}; {metric.arrow}", "metric_id": value.metric}
     if metric.unit:
         config["metric_unit"] = metric.unit
-    uncertainty: dict[str, Any] = {"num_samples": value.n}
+    uncertainty: JsonObject = {"num_samples": value.n}
     if value.low is not None and value.high is not None:
         interval = {"lower": value.low, "upper": value.high, "confidence_level": 0.95}
         uncertainty["confidence_interval"] = interval | {"method": "bootstrap over starts"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -72,7 +71,7 @@ def make_app(service: Service, token: str, port: int) -> ASGIApp:
     return Guard(app, token, port, "flythrough fly", public=["/static/"])
 
 
-def serve(service: Service, port: int, announce: Callable[[str], Any]) -> None:
+def serve(service: Service, port: int, announce: Callable[[str], None]) -> None:
     """Serve until interrupted; calls ``announce(url)`` once the port is open."""
     service.warm_up()
     local.serve(partial(make_app, service), port, announce)

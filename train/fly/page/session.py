@@ -13,12 +13,12 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from flythrough.errors import FlythroughError, InputError
+from flythrough.workspace.files import JsonObject
 
 from .flight import OVERLAYS, Command, SteeredFlight, read_command, to_jpeg
 from .service import Service
@@ -73,7 +73,7 @@ class Session:
                 await self._say("error", message=str(error))
             self._changed.set()
 
-    def _obey(self, said: dict[str, Any]) -> None:
+    def _obey(self, said: JsonObject) -> None:
         kind = said.get("type")
         if kind == "ack":
             self._acknowledged = max(self._acknowledged, min(int(_whole(said, "frame")), self._sent))
@@ -97,7 +97,7 @@ class Session:
         else:
             raise InputError("There is no such command", remedy="Reload the page")
 
-    def _begin(self, said: dict[str, Any]) -> None:
+    def _begin(self, said: JsonObject) -> None:
         name, seed = said.get("start"), _whole(said, "seed")
         log = read_log(said.get("log", []))
         self._service.start(name)
@@ -218,7 +218,7 @@ def read_log(value: object) -> list[Command]:
     return log
 
 
-def _parse(text: str) -> dict[str, Any]:
+def _parse(text: str) -> JsonObject:
     try:
         said = json.loads(text) if len(text) <= MAX_TEXT else None
     except (ValueError, RecursionError):
@@ -228,7 +228,7 @@ def _parse(text: str) -> dict[str, Any]:
     return said
 
 
-def _whole(said: dict[str, Any], name: str) -> int:
+def _whole(said: JsonObject, name: str) -> int:
     value = said.get(name, 0)
     if type(value) is not int or not 0 <= value < 1 << 31:
         raise InputError(f"{name} is not a whole number", remedy="Reload the page")
