@@ -45,10 +45,15 @@ class MatchGraph:
 
     @property
     def linked(self) -> int:
-        """Keyframes in the largest group that verified pairs hold together."""
+        """Keyframes in the largest group that verified pairs hold together, each pair confirmed by a third keyframe.
+
+        Waves give a pair here and there, by chance and by the processor's rounding; a view that is really seen again
+        is seen by three.
+        """
         first, second = [p.first for p in self.pairs], [p.second for p in self.pairs]
-        links = coo_array((np.ones(len(first)), (first, second)), shape=(len(self.features),) * 2)
-        _, groups = connected_components(links, directed=False)
+        ones = np.ones(2 * len(first), dtype=np.int32)
+        links = coo_array((ones, (first + second, second + first)), shape=(len(self.features),) * 2).tocsr()
+        _, groups = connected_components(links.multiply(links @ links), directed=False)
         return int(np.bincount(groups).max())
 
     def matched(self) -> list[Matched]:
