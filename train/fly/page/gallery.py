@@ -45,6 +45,7 @@ def read_island(seed: int, height: int, width: int) -> Start:
 def film_island(seed: int, folder: Path) -> None:
     """Write an island's still: ``SEED.jpg``, and ``SEED.png`` with disparity 0 to 1 as 16 bits."""
     import cv2
+    from PIL import Image
 
     from flythrough.media.image_files import write_image
     from flythrough.sample.film import film
@@ -55,7 +56,7 @@ def film_island(seed: int, folder: Path) -> None:
     disparity = cv2.resize(shot.disparity[0].astype(np.float32), size, interpolation=cv2.INTER_AREA)
     write_image(folder / f"{seed}.jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])
     steps = np.round(np.clip(disparity, 0, 1) * _DISPARITY_STEPS).astype(np.uint16)
-    assert cv2.imwrite(str(folder / f"{seed}.png"), steps)
+    Image.fromarray(steps).save(folder / f"{seed}.png")
 
 
 if __name__ == "__main__":
