@@ -16,7 +16,7 @@ import numpy as np
 from .paired import LEVEL, Score, quantile
 
 POWER = 0.8  # that a number of starts is given for
-MOST = 100_000  # starts; more than that is no answer
+MOST = 100_000  # starts; nobody flies more
 FEW = 8  # starts below which a spread is too rough to plan by: two of them give it to a factor of thirty
 
 

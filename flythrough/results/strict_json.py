@@ -1,4 +1,4 @@
-"""JSON that others wrote, read with limits: size, nesting, repeated keys, and numbers that are no measurement."""
+"""JSON that others wrote, read with limits: size, nesting, repeated keys, and numbers too large to be measured."""
 
 from __future__ import annotations
 
