@@ -41,7 +41,7 @@ class Measured:
 
 
 def measured_results(workspace: Workspace) -> list[Measured]:
-    """The scored results measured in a workspace, without the floor (not a method) and submissions (not ours to pass on)."""
+    """The scored results measured in a workspace, without the floor and without submissions, which are not ours."""
     from flythrough.results.schema import read_result
 
     tiers = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}
