@@ -99,7 +99,9 @@ class Settings(Section):
 
     # The optimiser.
     init: str = Field(
-        "none", description="Weights to start from: none, shipped (the package's model), or a checkpoint folder"
+        "none",
+        description="Weights to start from: none, shipped (the package's model), a checkpoint folder, or the folder "
+        "of a run, whose discriminators go on too",
     )
     steps: int = Field(7_000_000, ge=1, description="Optimiser steps of the whole run")
     batch: int = Field(4, ge=1, description="Sequences per process and step")

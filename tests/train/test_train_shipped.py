@@ -18,7 +18,7 @@ from flythrough.train.fly.from_photo import at_size, default_checkpoint
 from flythrough.train.fly.rollout import fly
 from flythrough.train.loop.crew import Crew
 from flythrough.train.loop.export import export_state
-from flythrough.train.loop.state import save_state
+from flythrough.train.loop.state import STATE_FILE, save_state
 from flythrough.train.loop.trainer import Trainer
 from flythrough.train.model.native import WEIGHTS, load_checkpoint, save_checkpoint
 from flythrough.train.model.network import InfiniteNature
@@ -143,3 +143,21 @@ def test_fine_tuning_starts_from_the_packages_model() -> None:
     assert name == "tune"
     wanted = load_checkpoint(shipped.shipped_checkpoint()).state_dict()
     assert all(torch.equal(value, wanted[key]) for key, value in trainer.mean.state_dict().items())
+
+
+def test_a_run_that_starts_from_another_runs_folder_takes_its_discriminators_too(tmp_path: Path) -> None:
+    settings = Settings(**SMALL, perceptual_weight=0)  # type: ignore[arg-type]
+    run, first = tmp_path / "run", Trainer(settings, Crew("cpu"))
+    save_state(run / STATE_FILE, first.state, settings.keyed())
+    save_checkpoint(run / "checkpoint", first.mean, {})
+
+    def judges(init: Path, **changes: int) -> dict[str, torch.Tensor]:
+        other = settings.model_copy(update={"init": str(init), "seed": 5, **changes})
+        return Trainer(other, Crew("cpu")).discriminators.state_dict()
+
+    kept, fresh = judges(run), judges(run / "checkpoint")
+    for name, value in first.discriminators.state_dict().items():
+        assert torch.equal(kept[name], value)
+    assert not torch.equal(fresh["fine.first.weight"], kept["fine.first.weight"])
+    with pytest.raises(InputError, match="another shape"):
+        judges(run, discriminator_width=4)

@@ -31,12 +31,15 @@ def shipped_checkpoint() -> Path:
 
 
 def init_folder(init: str) -> Path:
-    """The checkpoint folder that ``train.init`` names.
+    """The checkpoint folder that ``train.init`` names; of a training run's folder, the one in it.
 
     Raises:
         InputError: the package has no model.
     """
-    return shipped_checkpoint() if init == "shipped" else Path(init)
+    if init == "shipped":
+        return shipped_checkpoint()
+    inner = Path(init) / "checkpoint"
+    return inner if inner.is_dir() else Path(init)
 
 
 def start_from(model: InfiniteNature, init: str) -> None:
@@ -44,7 +47,7 @@ def start_from(model: InfiniteNature, init: str) -> None:
 
     Args:
         model: to be trained.
-        init: ``shipped`` or a checkpoint folder.
+        init: ``shipped``, a checkpoint folder, or a training run's folder.
 
     Raises:
         InputError: no such checkpoint, or it is of another shape.

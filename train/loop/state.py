@@ -73,16 +73,7 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
     Raises:
         InputError: it is no such file, or it is of a run with other settings (the message names them).
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no mapping
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} cannot be read: {error}", remedy="Delete it to train from the start") from error
-    if metadata.get("format") != FORMAT:
-        raise InputError(f"{path} is no training state of this version", remedy="Delete it to train from the start")
+    metadata, tensors = _read(path, "Delete it to train from the start")
     _check_settings(path, json.loads(metadata["settings"]), dict(settings))
     for name, module in state.modules().items():
         module.load_state_dict(_below(tensors, name))
@@ -98,6 +89,41 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
     if "random/cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random/cuda"])
     state.step = int(metadata["step"])
+
+
+def judges_from(discriminators: nn.Module, path: Path) -> None:
+    """Give discriminators the weights of another run's, so that they need not learn anew what a coast looks like.
+
+    Args:
+        discriminators: to be trained.
+        path: the state of that run.
+
+    Raises:
+        InputError: it cannot be read, or its discriminators are of another shape.
+    """
+    _, tensors = _read(path, "Name its checkpoint folder, to start with untrained discriminators")
+    weights = _below(tensors, "discriminators")
+    wanted = {key: value.shape for key, value in discriminators.state_dict().items()}
+    if {key: value.shape for key, value in weights.items()} != wanted:
+        raise InputError(
+            f"The discriminators of {path} are of another shape",
+            remedy="Set train.discriminator_width to theirs, or name the run's checkpoint folder in train.init",
+        )
+    discriminators.load_state_dict(weights)
+
+
+def _read(path: Path, remedy: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no mapping
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}", remedy=remedy) from error
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path} is no training state of this version", remedy=remedy)
+    return metadata, tensors
 
 
 def _below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

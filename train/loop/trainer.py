@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from .crew import Crew
 from .gradients import Leaves, PairwiseSum
 from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
 from .perceptual import PerceptualDistance, content_distance, perceptual_distance, texture_distance
-from .state import TrainState
+from .state import STATE_FILE, TrainState, judges_from
 from .unroll import Rollout, roll_out
 
 # Above the rounding of float32 gradients: where the true gradient is zero (a bias before instance norm), Adam would
@@ -61,6 +62,8 @@ class Trainer:
         discriminators = Discriminators(settings.discriminator_width).to(device, self.dtype).train()
         if settings.init != "none":
             start_from(generator, settings.init)
+            if (run := Path(settings.init) / STATE_FILE).is_file():
+                judges_from(discriminators, run)
         mean = copy.deepcopy(generator).eval().requires_grad_(False)
         self.state = TrainState(
             generator,
