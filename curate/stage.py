@@ -9,6 +9,7 @@ import numpy as np
 
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace, to_json
+from flythrough.workspace.files import unchanged
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
@@ -40,7 +41,7 @@ def run(job: Job, config: CurateConfig) -> Outcome:
     from .thumbnails import write_pictures
 
     inputs = job.task.inputs
-    video = job.workspace / inputs["path"]
+    video = unchanged(job.workspace / inputs["path"], inputs["sha256"])
     given = _given_clips(job.workspace, inputs["camera_folder"])
     spans = None if given is None else [span for _, span in given]
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from flythrough.scene.cameras import Cameras, read_cameras
 from flythrough.scene.geometry import crop_intrinsics
 from flythrough.workspace.catalog import Row
+from flythrough.workspace.files import unchanged
 from flythrough.workspace.stage import Job, Outcome
 
 from .config import SfmConfig
@@ -33,7 +34,8 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
     video, shot = job.task.inputs["video"], job.task.inputs["shot"]
     cameras = read_cameras(job.workspace / shot["camera_file"])
     crop = centered_crop(shot, video["width"], video["height"])
-    footage, found = read_times(job.workspace / video["path"], cameras.timestamps_us, crop, config.frames)
+    film = unchanged(job.workspace / video["path"], video["sha256"])
+    footage, found = read_times(film, cameras.timestamps_us, crop, config.frames)
     if reason := too_poor(footage, config):
         return drop(job, reason, frames=len(footage), width=footage.color.shape[2], height=footage.color.shape[1])
     intrinsics = crop_intrinsics(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flythrough.workspace.files import unchanged
 from flythrough.workspace.stage import Job, Outcome
 
 from .config import SfmConfig
@@ -35,7 +36,7 @@ def process(job: Job, config: SfmConfig) -> Outcome:
 
         return process_given(job, url, config)
     overlay = job.workspace / shot["overlay_file"] if shot["overlay_file"] else None
-    footage = read_shot(job.workspace / video["path"], shot, overlay, config.frames)
+    footage = read_shot(unchanged(job.workspace / video["path"], video["sha256"]), shot, overlay, config.frames)
     return _reconstruct(Context(job, footage, video["id"], url, {}), config)
 
 

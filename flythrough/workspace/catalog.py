@@ -284,6 +284,29 @@ class Workspace:
             yield
 
 
+_KINDS: dict[str, tuple[type, ...]] = {TEXT: (str,), INT: (int,), FLOAT: (int, float), BOOL: (bool,)}
+
+
+def check_values(table: str, row: Row) -> None:
+    """Refuse a row that has what its table cannot hold; a row may still lack values, which ``finish`` may add.
+
+    Args:
+        table: its name.
+        row: as JSON gives it.
+
+    Raises:
+        AssertionError: an unknown column, or a value of another type; the message names it.
+    """
+    columns = TABLES[table]
+    if not row.keys() <= columns.keys():
+        raise AssertionError(f"{table}.parquet has no column {', '.join(sorted(set(row) - set(columns)))}")
+    for name, value in row.items():
+        kind = columns[name].type
+        fits = isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == BOOL)
+        if value is not None and not (fits and (kind != INT or -(2**63) <= value < 2**63)):
+            raise AssertionError(f"{table}.{name} is no {kind} in row {row.get('id')}: {str(value)[:80]!r}")
+
+
 def _check_row(table: str, row: Row) -> None:
     columns = TABLES[table]
     if not row.keys() <= columns.keys():

@@ -10,13 +10,15 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import DiskError
+from ..errors import DiskError, InputError
 
 JsonObject = dict[str, Any]  # what a JSON file or text of ours holds, by key
 MANIFEST = "files.json"  # in every published folder: size and SHA-256 of every other file
+_REPAIR = "Run flythrough verify --repair, then flythrough acquire again"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _DISK_ERRNOS = {
     errno.ENOSPC: "Free some space there, then run it again (a stage with --retry-errors)",
@@ -134,6 +136,30 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unchanged(path: Path, sha256: str) -> Path:
+    """The path, if the file still is what a table says it is; hashed once a process, and again when it was touched.
+
+    Args:
+        path: of a file that the workspace took in; a linked one may have been edited in place.
+        sha256: what the table holds, hex.
+
+    Raises:
+        InputError: its content is another, or it is gone.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", remedy=_REPAIR) from error
+    if _hash_now(path, stat.st_mtime_ns, stat.st_size, stat.st_ino) != sha256:
+        raise InputError(f"{path} is no longer the file that was taken in", remedy=_REPAIR)
+    return path
+
+
+@lru_cache(64)
+def _hash_now(path: Path, *touched: int) -> str:
+    return sha256_of(path)
 
 
 def sha256_of_folder(folder: Path) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import FlythroughError
 from .addresses import RedactingFormatter
-from .catalog import TABLES, Row, Workspace, plain, to_json
+from .catalog import TABLES, Row, Workspace, check_values, plain, to_json
 from .executor import Executor, InlineExecutor, RayExecutor
 from .files import (
     JsonObject,
@@ -141,6 +141,7 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: JsonObject
         (scratch / TASK_FILE).unlink(missing_ok=True)  # of an attempt that was killed on publishing
         record["manifest"] = write_manifest(scratch)
         text = json.dumps(record, allow_nan=False, default=plain, indent=1)
+        _check_outcome(json.loads(text)["outcome"], stage.table)  # here it is this task's error, later the stage's
         (scratch / TASK_FILE).write_text(text, encoding="utf-8")
         publish_folder(scratch, workspace / published)
         _error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
@@ -223,7 +224,7 @@ class Listing:
 def task_state(workspace: Workspace, stage: str, id: str, key: str, there: Listing) -> TaskState:
     """What became of a task under a key."""
     published = published_folder(stage, id, key)
-    record = finished(workspace / published) if published.rpartition("/")[2] in there.names else None
+    record = finished(workspace / published, stage) if published.rpartition("/")[2] in there.names else None
     if record is not None:
         return TaskState("error" if record["outcome"]["errors"] else "done", record["attempts"])
     if f"{id}.json" in there.errors:
@@ -234,15 +235,31 @@ def task_state(workspace: Workspace, stage: str, id: str, key: str, there: Listi
     return _NEW
 
 
-def finished(folder: Path) -> JsonObject | None:
-    """The record of a finished task; None where there is none, or none that is whole: the task then runs again."""
+def finished(folder: Path, stage: str) -> JsonObject | None:
+    """The record of a finished task; None where there is none, or none that is whole: the task then runs again.
+
+    Args:
+        folder: that the task published.
+        stage: whose task it is.
+    """
     recover_folder(folder)
     try:
         record = read_json(folder / TASK_FILE)
-        whole = isinstance(record, dict) and {"key", "attempts", "outcome"} <= set(record)
-        return record if whole and set(record["outcome"]) == _OUTCOME_PARTS else None
-    except (OSError, ValueError, TypeError):
+        _check_outcome(record["outcome"], load_stage(stage).table)
+        return record if record["attempts"] > 0 and isinstance(record["key"], str) else None
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError):
         return None
+
+
+def _check_outcome(outcome: JsonObject, table: str | None) -> None:
+    """Refuse what could not be published: one task's trouble must not become the stage's."""
+    if set(outcome) != _OUTCOME_PARTS:
+        raise AssertionError(f"an outcome has {', '.join(sorted(_OUTCOME_PARTS))}, not {', '.join(sorted(outcome))}")
+    tables = {table: outcome["rows"]} if table else {}
+    drops = [{**row, "values": to_json(row.get("values") or {})} for row in outcome["drops"]]
+    for name, rows in {**outcome["others"], **tables, "drops": drops, "errors": outcome["errors"]}.items():
+        for row in rows:
+            check_values(name, row)
 
 
 def _error_file(root: Path, stage: str, id: str) -> Path:
@@ -255,7 +272,7 @@ def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str
     outcome = Outcome()
     errors: list[Row] = []
     for task_id, key in keys.items():
-        record = finished(workspace / published_folder(stage.name, task_id, key))
+        record = finished(workspace / published_folder(stage.name, task_id, key), stage.name)
         if record is not None:
             found = Outcome(**record["outcome"])
             report.done += 1

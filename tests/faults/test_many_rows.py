@@ -44,7 +44,7 @@ def test_a_scan_holds_a_piece_at_a_time(tmp_path: Path) -> None:
 def test_tasks_that_never_ran_cost_no_look_at_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Path] = []
     plain = pipeline.finished
-    monkeypatch.setattr(pipeline, "finished", lambda folder: looked.append(folder) or plain(folder))
+    monkeypatch.setattr(pipeline, "finished", lambda folder, stage: looked.append(folder) or plain(folder, stage))
 
     def run(job: Job, config: Section) -> Outcome:
         return Outcome(drops=[{"id": job.task.id, "reason": "dull", "values": {}}])

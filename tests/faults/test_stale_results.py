@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from flythrough.acquire.fetch.store import copy, place
+from flythrough.errors import InputError
 from flythrough.evaluate.stage import STAGE as EVALUATE
 from flythrough.evaluate.stage import EvaluateConfig
 from flythrough.train.config import TrainConfig
 from flythrough.train.stage import STAGE as TRAIN
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import sha256_of, unchanged
+from flythrough.workspace.stage import Job, Task, load_stage
 from tests.clip_factory import make_workspace
 
 
@@ -70,3 +73,28 @@ def test_an_input_edited_in_place_stays_as_it_was_taken_in(tmp_path: Path) -> No
         file.write(b"other")
     assert (tmp_path / "copied").read_bytes() == b"first"
     assert (tmp_path / "linked").read_bytes() == b"other"  # what the option is warned of
+
+
+def test_a_file_edited_in_place_is_refused_by_who_would_read_it(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"first")
+    taken_in = sha256_of(film)
+    assert unchanged(film, taken_in) == film
+    film.write_bytes(b"other")
+    os.utime(film, ns=(1, 1))  # as long as before; only its content and times say so
+    with pytest.raises(InputError, match=r"no longer the file that was taken in.*verify --repair"):
+        unchanged(film, taken_in)
+    film.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        unchanged(film, taken_in)
+
+
+@pytest.mark.parametrize("stage", ["curate", "sfm"])
+def test_stages_read_no_video_that_was_edited_in_place(tmp_path: Path, stage: str) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"edited")
+    video = {"id": "v", "path": "film.mp4", "sha256": "0" * 64, "url": None, "width": 64, "height": 32}
+    shot = {"overlay_file": None, "camera_file": None}
+    inputs = {"curate": {**video, "camera_folder": None}, "sfm": {"video": video, "shot": shot}}[stage]
+    room = load_stage(stage)
+    with pytest.raises(InputError, match="no longer the file that was taken in"):
+        room.run(Job(Task("v", inputs), tmp_path / "scratch", "v", tmp_path), room.config())

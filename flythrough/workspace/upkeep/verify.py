@@ -91,7 +91,7 @@ def _check_task(workspace: Workspace, stage: str, task: str, folder: Path, check
         path = f"{stage}/{folder.name}/{name}"
         check.findings.append(Finding(stage, task, path, problem, rows or (task,)))
 
-    record = finished(folder)
+    record = finished(folder, stage)
     if record is None:
         add(TASK_FILE, "is damaged or missing")
         return

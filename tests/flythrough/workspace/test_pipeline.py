@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,53 @@ def test_a_damaged_record_makes_its_task_run_again(toy: Toy, damage: str) -> Non
     again = toy.go()
     assert toy.ran == ["good"]
     assert (again.rows, again.dropped, again.errors) == (before.rows, before.dropped, before.errors)
+
+
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [
+        ('"bytes": 1', '"bytes": "1"'),
+        ('"bytes": 1', '"bytes": true'),
+        ('"bytes": 1', '"bytes": 9223372036854775808'),
+        ('"bytes": 1', '"bytec": 1'),
+        ('"rotation": 0', '"rotation": 0.5'),
+        ('"pixel_format": "gray"', '"pixel_format": ["gray"]'),
+        ('"drops": []', '"drops": [1]'),
+        ('"errors": []', '"errors": [{"id": 1}]'),
+        ('"others": {}', '"others": {"no such table": [{}]}'),
+    ],
+)
+def test_a_record_with_a_bit_flipped_makes_its_task_run_again(toy: Toy, whole: str, damaged: str) -> None:
+    toy.mended = True
+    before = toy.go()
+    record = next(toy.workspace.root.glob(f"acquire/good.*/{pipeline.TASK_FILE}"))
+    text = record.read_text()
+    assert whole in text
+    record.write_text(text.replace(whole, damaged))
+    again = toy.go()
+    assert toy.ran == ["good"]
+    assert (again.rows, again.dropped, again.errors) == (before.rows, before.dropped, before.errors)
+
+
+@pytest.mark.parametrize("value", ["no number", 2**63, 1e308, None])
+def test_a_row_that_no_table_can_hold_is_its_tasks_error_alone(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, value: object
+) -> None:
+    toy.mended = True
+    plain_run = toy.run
+
+    def run(job: Job, config: ToyConfig) -> Outcome:
+        outcome = plain_run(job, config)
+        if job.task.id == "ugly":
+            outcome.rows[0]["bytes"] = value if value is not None else float("nan")
+        return outcome
+
+    toy.stage = replace(toy.stage, run=run)
+    report = toy.go()
+    assert (report.rows, report.dropped, report.failed) == (1, 1, 1)
+    assert report.errors[0]["id"] == "ugly"
+    toy.stage = replace(toy.stage, run=plain_run)
+    assert toy.go(retry_errors=True).rows == 2
 
 
 def test_lone_surrogates_stop_nothing(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
