@@ -7,7 +7,7 @@ DEMO := demo
 SPLITS := --set sfm.splits.validation=0
 STAGES := flythrough acquire curate sfm train evaluate leaderboard
 
-.PHONY: help demo test test-faults lint bench ship-model clean
+.PHONY: help demo test test-faults tutorials docs lint bench ship-model clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ test-faults: .venv/ready  ## Kills, full disks and a million shots; takes longer
 	$(BIN)/python benchmarks/fault_campaign.py --kills 60
 	$(BIN)/python benchmarks/full_disk.py
 	$(BIN)/python benchmarks/workspace_scale.py
+
+tutorials: .venv/ready  ## The tutorials' commands, as written, on what make demo left.
+	FLYTHROUGH_DEMO=$(DEMO) $(BIN)/python -m pytest -q tests/test_tutorials.py
+
+docs: .venv/ready  ## The documentation's site, into build/site; a dead link is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lint: .venv/ready  ## Style, types, and what each room may import.
 	$(BIN)/ruff check .
