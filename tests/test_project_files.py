@@ -111,3 +111,11 @@ def test_workflow_and_hooks_are_yaml_that_runs_what_is_here() -> None:
     assert (ROOT / ".ci/run").is_file()
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
     assert all(hook["entry"].startswith(".venv/bin/ruff ") for hook in hooks)
+
+
+def test_ray_accepts_the_clusters_description() -> None:
+    util = pytest.importorskip("ray.autoscaler._private.util", reason="Ray is not installed")
+    described = yaml.safe_load((ROOT / "docker" / "ray-cluster.yaml").read_text(encoding="utf-8"))
+    util.validate_config(util.prepare_config(described))
+    with pytest.raises(Exception, match="colour"):
+        util.validate_config(util.prepare_config({**described, "colour": "blue"}))
