@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace.names import Name
@@ -111,7 +111,7 @@ def read_spec(path: Path) -> Spec:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         values.pop("trusted", None)
         return Spec(**({"folder": str(path.parent.resolve())} | values))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         text = " ".join(str(error).split())[:300]
         raise InputError(f"{path} is no method spec: {text}", remedy="See docs/evaluate.md, Bring a method") from error
 

@@ -55,7 +55,15 @@ def read_cameras(path: Path) -> Cameras:
         InputError: the file is malformed; the message names the line. (acquire/ reads damaged
             files line by line instead.)
     """
-    return parse_cameras(Path(path).read_text(encoding="utf-8-sig"), str(path))
+    data = Path(path).read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}, line {line}: it is no UTF-8 text", remedy="Copy or download the file again"
+        ) from error
+    return parse_cameras(text, str(path))
 
 
 def parse_cameras(text: str, path: str) -> Cameras:
@@ -69,13 +77,14 @@ def parse_cameras(text: str, path: str) -> Cameras:
             )
     try:
         table = np.array([[float(v) for v in line] for line in lines], dtype=np.float64).reshape(-1, COLUMNS)
-    except ValueError as error:
+        times = np.array([int(line[0]) for line in lines], dtype=np.int64)
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{path}: {error}", remedy="Mend or remove the line") from error
     if not np.isfinite(table).all():
         raise InputError(f"{path} has values that are not finite", remedy="Mend or remove those lines")
     return Cameras(
         url=url.strip(),
-        timestamps_us=np.array([int(line[0]) for line in lines], dtype=np.int64),
+        timestamps_us=times,
         intrinsics=table[:, 1:5],
         poses=table[:, 7:].reshape(-1, 3, 4),
     )

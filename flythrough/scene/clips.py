@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ CAMERA_FILE, FRAMES, DISPARITY = "cameras.txt", "frames", "disparity.npz"
 def frame_name(index: int) -> str:
     """File name of a clip's frame, below ``frames/``."""
     return f"{index:06d}.png"
+
+
+_BROKEN_ARCHIVE = (OSError, KeyError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 class Clip:
@@ -66,7 +70,7 @@ class Clip:
         try:
             with np.load(path) as archive:
                 return archive[f"{index:06d}"].astype(np.float32)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
+        except _BROKEN_ARCHIVE as error:
             raise InputError(f"{path}: frame {index}: {error}", remedy="Run flythrough sfm again") from error
 
     def rgbd(self, index: int, height: int, width: int) -> Float[np.ndarray, "4 height width"]:

@@ -247,7 +247,7 @@ class Workspace:
                     raise InputError(f"{path} has another schema ({'; '.join(wrong)})", remedy=_rerun(table))
                 for batch in file.iter_batches(_BATCH, columns=None if columns is None else list(columns)):
                     yield from batch.to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not a Parquet table: {error}", remedy=_rerun(table)) from error
 
     def write(self, table: str, rows: Iterable[Row]) -> None:

@@ -100,7 +100,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 def _read(file: Path) -> Values:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of 5,000 digits, 1,000 brackets
         raise ConfigError(f"{file} is not TOML: {error}", remedy="Mend the line it names") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,9 +45,10 @@ def load_checkpoint(folder: Path) -> InfiniteNature:
     record = read_record(folder)
     remedy = "Give the checkpoint folder that flythrough train wrote"
     try:
-        model = InfiniteNature(**record["model"])
+        with torch.device("meta"):  # no memory yet: the record may say anything
+            model = InfiniteNature(**record["model"])
         tensors = load_file(folder / WEIGHTS)
-    except (KeyError, TypeError, ConfigError, OSError, SafetensorError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError, ConfigError, OSError, SafetensorError) as error:
         raise InputError(f"{folder} is no checkpoint that can be read: {error}", remedy=remedy) from error
     wanted = model.state_dict()
     wrong = sorted(n for n in wanted.keys() | tensors.keys() if _shape(wanted, n) != _shape(tensors, n))
@@ -58,7 +58,7 @@ def load_checkpoint(folder: Path) -> InfiniteNature:
             f"({_shape(tensors, wrong[0])}, not {_shape(wanted, wrong[0])})",
             remedy="Keep the two files of a checkpoint together",
         )
-    model.load_state_dict(tensors)
+    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
@@ -74,7 +74,7 @@ def read_record(folder: Path) -> JsonObject:
         raise InputError(f"{folder} is no checkpoint: it has no {RECORD}", remedy=remedy)
     try:
         record = read_json(path)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON: {error}", remedy=remedy) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{path} is not of this format ({FORMAT})", remedy=remedy)
