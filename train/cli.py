@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flythrough.cli.options import WorkspaceOption
+from flythrough.errors import InputError
 
 if TYPE_CHECKING:
     from .fly.outputs import Outputs
@@ -36,9 +37,10 @@ def fly(
     ] = Path("flight.mp4"),
     steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
     checkpoint: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="Checkpoint folder, or TensorFlow prefix; by default the workspace's newest, or the package's."
+            help="Checkpoint folder, or TensorFlow prefix; by default the workspace's newest, or the package's. "
+            "The page shows several side by side: give the option again."
         ),
     ] = None,
     workspace: WorkspaceOption = Path("workspace"),
@@ -65,19 +67,25 @@ def fly(
     from flythrough.networks.device import pick
     from flythrough.workspace.catalog import Workspace
 
-    from .fly.from_photo import at_size, default_checkpoint, load_model
+    from .fly.from_photo import at_size, default_checkpoint, load_model, name_checkpoints
     from .fly.outputs import Outputs
 
     outputs = Outputs(output, disparity, poses, tum, path)
     outputs.check()
-    model = at_size(load_model(checkpoint or default_checkpoint(Workspace(workspace))), size).to(pick(device))
+    folders = checkpoint or [default_checkpoint(Workspace(workspace))]
+    if start is not None and len(folders) > 1:
+        raise InputError("A video is filmed with one model", remedy="Give --checkpoint once, or fly on the page")
+    models = {
+        name: at_size(load_model(folder), size).to(pick(device)) for name, folder in name_checkpoints(folders).items()
+    }
     if start is None:
-        _serve(model, depth, bf16, port, open_)
+        _serve(models, depth, bf16, port, open_)
     else:
+        (model,) = models.values()
         _film(model, start, depth, plan, speed, outputs, steps=steps, fps=fps, bf16=bf16, sky=sky)
 
 
-def _serve(model: InfiniteNature, depth: str, bf16: bool, port: int, open_browser: bool) -> None:
+def _serve(models: dict[str, InfiniteNature], depth: str, bf16: bool, port: int, open_browser: bool) -> None:
     import webbrowser
 
     from .fly.page.server import serve
@@ -88,7 +96,7 @@ def _serve(model: InfiniteNature, depth: str, bf16: bool, port: int, open_browse
         if open_browser:
             webbrowser.open(url)
 
-    serve(Service(model, depth, bf16), port, announce)
+    serve(Service(models, depth, bf16), port, announce)
 
 
 def _film(

@@ -1,4 +1,4 @@
-"""The page to fly on: its doors, uploads, sessions with back-pressure, flights that repeat, and a real browser."""
+"""The page to fly on: its doors, uploads, sessions with back-pressure, flights that repeat, films."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import io
 import json
 import re
 import struct
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +17,14 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from flythrough.errors import InputError
+from flythrough.media.video_reader import frame_times
 from flythrough.train.fly.page import decode
-from flythrough.train.fly.page.flight import BACK, Command, SteeredFlight
+from flythrough.train.fly.page.commands import Command, pack_log, read_log
+from flythrough.train.fly.page.flight import BACK, SteeredFlight
 from flythrough.train.fly.page.gallery import SEEDS, read_island
 from flythrough.train.fly.page.server import MAX_UPLOAD, make_app
 from flythrough.train.fly.page.service import Service
-from flythrough.train.fly.page.session import AHEAD, read_log
-from flythrough.train.model.native import save_checkpoint
+from flythrough.train.fly.page.session import AHEAD
 from flythrough.train.model.network import InfiniteNature
 
 TOKEN, PORT = "secret-token", 8123
@@ -45,7 +43,7 @@ def model() -> InfiniteNature:
 
 @pytest.fixture
 def service(model: InfiniteNature) -> Service:
-    return Service(model, depth="rough", max_sessions=2)
+    return Service({"one": model}, depth="rough", max_sessions=2)
 
 
 @pytest.fixture
@@ -69,13 +67,14 @@ def say(socket: WebSocketTestSession, kind: str, **values: object) -> None:
 
 
 def frame(socket: WebSocketTestSession, acknowledge: bool = True) -> tuple[dict[str, Any], bytes]:
-    """The next frame: header and JPEG."""
+    """The next frame: header, with the first model's flight laid into it, and the JPEGs."""
     data = socket.receive_bytes()
     (length,) = struct.unpack("<I", data[:4])
     header = json.loads(data[4 : 4 + length])
+    assert len(data) == 4 + length + sum(flight["bytes"] for flight in header["flights"])
     if acknowledge:
         say(socket, "ack", frame=header["frame"])
-    return header, data[4 + length :]
+    return {**header["flights"][0], **header}, data[4 + length :]
 
 
 def test_every_gallery_picture_is_the_held_out_island_with_its_disparity() -> None:
@@ -236,12 +235,85 @@ def test_a_log_repeats_the_flight_frame_by_frame(client: TestClient) -> None:
         assert frame(socket)[1] != flown[0][1]  # another style
 
 
+def test_the_server_tells_the_log_that_repeats_a_flight(client: TestClient) -> None:
+    flown = []
+    with connect(client) as socket:
+        say(socket, "start", start=ISLAND, seed=7)
+        frame(socket)
+        for x in (0, 0, 90, -30):
+            say(socket, "steer", x=x, y=5, speed=30)
+            say(socket, "step")
+            flown.append(frame(socket)[1])
+        say(socket, "back")  # is not part of the flight
+        frame(socket)
+        say(socket, "log")
+        said = json.loads(socket.receive_text())
+    assert said == {"type": "log", "start": ISLAND, "seed": 7, "log": [[2, 0, 5, 30], [1, 90, 5, 30]]}
+    assert pack_log(read_log(said["log"])) == said["log"]
+    with connect(client) as socket:
+        say(socket, "start", **{key: said[key] for key in ("start", "seed", "log")})
+        frame(socket)
+        say(socket, "play")
+        frames = [frame(socket) for _ in range(3)]
+        assert [picture for _, picture in frames] == flown[:3]
+        assert [header["playing"] for header, _ in frames] == [True, True, False]  # it ends where it was shared
+
+
+def test_several_models_hear_the_same_commands(model: InfiniteNature) -> None:
+    torch.manual_seed(1)
+    other = InfiniteNature(32, 32, base_width=2, style_size=8, max_sobel=0.6).eval()
+    service = Service({"one": model, "two": other}, depth="rough")
+    assert service.fingerprint() not in (Service({"one": model}).fingerprint(), Service({"two": other}).fingerprint())
+    client = TestClient(make_app(service, TOKEN, PORT), base_url=f"http://{HOST}")
+    upload = client.post("/upload", content=jpeg(), headers=POST).json()["start"]
+    with connect(client) as socket:
+        for start in (ISLAND, upload):
+            say(socket, "start", start=start)
+            header, _ = frame(socket)
+            say(socket, "step")
+            header, pictures = frame(socket)
+            first, second = header["flights"]
+            assert (first["model"], second["model"]) == ("one", "two")
+            assert Image.open(io.BytesIO(pictures[: first["bytes"]])).size == (64, 32)
+            assert Image.open(io.BytesIO(pictures[first["bytes"] :])).size == (32, 32)
+            assert first["position"][2] > 0
+            assert second["position"][2] > 0
+
+
+def test_a_recording_is_an_mp4_of_the_steps_flown(client: TestClient, tmp_path: Path) -> None:
+    with connect(client) as socket:
+        say(socket, "start", start=ISLAND)
+        frame(socket)
+        say(socket, "record", on=True)
+        assert frame(socket)[0]["recording"] == 0
+        for _ in range(3):
+            say(socket, "step")
+            header, _ = frame(socket)
+        assert (header["recording"], header["film"]) == (3, None)
+        say(socket, "record", on=False)
+        header, _ = frame(socket)
+        assert header["recording"] is None
+        address = f"/film/{header['film']}.mp4"
+        assert client.get(address, headers={"host": HOST}).status_code == 403
+        answer = client.get(address, headers=SAFE)
+        assert "flight.mp4" in answer.headers["content-disposition"]
+        (tmp_path / "flight.mp4").write_bytes(answer.content)
+        assert len(frame_times(tmp_path / "flight.mp4")[1]) == 3
+        say(socket, "record", on=True)
+        frame(socket)
+        say(socket, "record", on=False)
+        assert frame(socket)[0]["film"] == ""  # nothing was flown meanwhile
+    assert client.get("/film/0123456789abcdef.mp4", headers=SAFE).status_code == 404
+
+
 def test_overlays_show_disparity_and_what_was_painted(model: InfiniteNature) -> None:
     flight = SteeredFlight(model, read_island(9001, 32, 64))
     start = flight.picture()
-    np.testing.assert_array_equal(flight.picture("holes"), start)  # a start has none
+    for overlay in ("holes", "painted"):
+        np.testing.assert_array_equal(flight.picture(overlay), start)  # a start has none
     flight.step(Command(speed=60))
     assert (flight.picture("holes") != flight.picture()).any()
+    assert (flight.picture("painted") != flight.picture("holes")).any()
     assert flight.picture("disparity").shape == start.shape
 
 
@@ -285,74 +357,3 @@ def test_a_decoder_that_dies_or_hangs_is_a_refusal(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(decode.sys, "executable", "/bin/false")
     with pytest.raises(InputError, match="cannot be decoded"):
         decode.decode_apart(jpeg())
-
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
-
-
-@pytest.fixture
-def address(model: InfiniteNature, tmp_path: Path) -> Iterator[str]:
-    """The command itself, in a process of its own."""
-    save_checkpoint(tmp_path / "checkpoint", model, {"step": 3})
-    command = [
-        sys.executable,
-        "-c",
-        "from flythrough.cli.app import main; main()",
-        "fly",
-        "--no-open",
-        "--device",
-        "cpu",
-    ]
-    command += ["--checkpoint", str(tmp_path / "checkpoint"), "--workspace", str(tmp_path / "w"), "--depth", "rough"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stdout.readline())
-    assert found is not None
-    yield found.group(0)
-    process.kill()
-    process.wait()
-
-
-def test_flying_in_a_browser(address: str, tmp_path: Path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    expect = sync_api.expect
-    (tmp_path / "photo.jpg").write_bytes(jpeg())
-    (tmp_path / "no_photo.jpg").write_bytes(b"nothing")
-    with sync_api.sync_playwright() as tool:
-        own = Path(tool.chromium.executable_path)
-        if not CHROMIUM.exists() and not own.exists():
-            pytest.skip("no Chromium: apt install chromium, or: playwright install chromium")
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM if CHROMIUM.exists() else own), args=ARGUMENTS)
-        page = browser.new_page()
-        problems: list[str] = []
-        asked: set[str] = set()
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: asked.add(re.sub(r"^(\w+://[^/]*).*", r"\1", request.url)))
-        page.goto(address)
-        view = page.locator("#view")
-        expect(page.locator("#gallery button")).to_have_count(4)
-        expect(view).to_have_attribute("data-step", "0")
-        page.keyboard.press(".")
-        expect(view).to_have_attribute("data-step", "1")
-        page.keyboard.press(" ")
-        expect(page.locator("#play")).to_have_text("Pause")
-        page.keyboard.down("ArrowRight")
-        expect(view).to_have_attribute("data-step", re.compile(r"^\d\d+$"), timeout=30_000)
-        page.keyboard.up("ArrowRight")
-        page.get_by_role("button", name="Pause").click()
-        expect(page.locator("#play")).to_have_text("Play")
-        page.locator("#overlay").select_option("disparity")
-        page.get_by_role("button", name="Restart").click()
-        expect(view).to_have_attribute("data-step", "0")
-        page.get_by_role("button", name="Island 9002").click()
-        expect(page.get_by_role("button", name="Island 9002")).to_have_attribute("aria-pressed", "true")
-        page.locator("#file").set_input_files(str(tmp_path / "photo.jpg"))
-        expect(page.locator("#note")).to_contain_text("disparity: rough guess", timeout=30_000)
-        assert problems == []
-        page.locator("#file").set_input_files(str(tmp_path / "no_photo.jpg"))
-        expect(page.locator("#message")).to_contain_text("not a picture", timeout=30_000)
-        assert asked <= {address.partition("/?")[0], "data:,"}  # nothing from elsewhere
-        browser.close()

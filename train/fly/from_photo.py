@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,6 +130,18 @@ def default_checkpoint(workspace: Workspace) -> Path:
     from .shipped import shipped_checkpoint
 
     return newest_checkpoint(workspace) if workspace.rows("checkpoints") else shipped_checkpoint()
+
+
+def name_checkpoints(folders: Sequence[Path]) -> dict[str, Path]:
+    """Checkpoints by short names: the folder's, numbered where several share it."""
+    named: dict[str, Path] = {}
+    for folder in folders:
+        name, count = folder.resolve().name or "model", 1
+        while name in named:
+            count += 1
+            name = f"{folder.resolve().name} {count}"
+        named[name] = folder
+    return named
 
 
 def at_size(model: InfiniteNature, size: str) -> InfiniteNature:

@@ -1,10 +1,10 @@
-"""A flight that is steered: step, back, restart, and the log of commands that repeats it."""
+"""A flight that is steered: step, back, restart, and the log of commands that repeats it; and several side by side."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,52 +12,25 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from flythrough.errors import InputError
 from flythrough.scene.autopilot import Autopilot
 
 from ...model.network import InfiniteNature
 from ..from_photo import Start
 from ..outputs import color_disparity
 from ..rollout import Stepper, to_image
+from .commands import Command
 
-OVERLAYS = ("picture", "disparity", "holes")
+OVERLAYS = ("picture", "disparity", "holes", "painted")
 BACK = 120  # steps that can be taken back
-MAX_STEER, MAX_SPEED = 200, 100  # hundredths: of a picture's width and height; of a scene unit a step
-_PAINTED = np.array([255, 60, 200])  # tint of what the network had to invent
-
-
-class Command(NamedTuple):
-    """One step's steering in whole hundredths, so that a log repeats it exactly.
-
-    Attributes:
-        x: where to look, added to the autopilot's choice; picture widths, to the right.
-        y: as ``x``, picture heights, down.
-        speed: scene units a step; below 0 flies backwards.
-    """
-
-    x: int = 0
-    y: int = 0
-    speed: int = 20
-
-
-def read_command(x: object, y: object, speed: object) -> Command:
-    """A command from numbers as they came in.
-
-    Raises:
-        InputError: they are not whole numbers within the limits.
-    """
-    values = (x, y, speed)
-    for value, limit in zip(values, (MAX_STEER, MAX_STEER, MAX_SPEED), strict=True):
-        if not isinstance(value, int) or isinstance(value, bool) or abs(value) > limit:
-            raise InputError(f"{value!r} is not a whole number up to {limit}", remedy="Reload the page")
-    return Command(*values)  # type: ignore[arg-type]
+_TINT = np.array([255, 60, 200])  # of what was out of view before
 
 
 @dataclass(frozen=True)
 class _Moment:
-    """Where a flight is: the picture, what of it was seen before, and the pilot's course."""
+    """Where a flight is: the picture, the render it was painted over, what of that was seen, the pilot's course."""
 
     rgbd: Float[Tensor, "1 4 h w"]
+    rendered: Float[Tensor, "1 4 h w"]
     seen: Float[Tensor, "1 1 h w"]
     course: Float[np.ndarray, "3 3"]
 
@@ -79,7 +52,7 @@ class SteeredFlight:
         self._stepper = Stepper(model, torch.from_numpy(start.rgbd), start.intrinsics, bf16=bf16, seed=seed)
         self._pilot = Autopilot(start.intrinsics)
         first = self._stepper.first
-        self._takeoff = self._now = _Moment(first, torch.ones_like(first[:, :1]), self._pilot.course)
+        self._takeoff = self._now = _Moment(first, first, torch.ones_like(first[:, :1]), self._pilot.course)
         self._past: deque[_Moment] = deque(maxlen=BACK)
         self.log: list[Command] = []
 
@@ -100,7 +73,7 @@ class SteeredFlight:
         there = self._pilot.next_pose(self._now.rgbd[0, 3], (command.x / 100, command.y / 100))
         flown = self._stepper.step(self._now.rgbd, here, there)
         self._past.append(self._now)
-        self._now = _Moment(flown.rgbd.clamp(0, 1), flown.mask, self._pilot.course)
+        self._now = _Moment(flown.rgbd.clamp(0, 1), flown.rendered, flown.mask, self._pilot.course)
         self.log.append(command)
 
     def back(self) -> bool:
@@ -120,14 +93,55 @@ class SteeredFlight:
         self.log.clear()
 
     def picture(self, overlay: str = "picture") -> UInt8[np.ndarray, "h w 3"]:
-        """What is seen: the ``picture``, its ``disparity``, or the picture with the ``holes`` of its render tinted."""
+        """What is seen.
+
+        Args:
+            overlay: the ``picture``; its ``disparity``; the ``holes`` that the network was given to fill, as a tint
+                in the rendered picture; or the finished picture with what was ``painted`` into them tinted.
+        """
+        now = self._now
         if overlay == "disparity":
-            return color_disparity(self._now.rgbd[0, 3].float().cpu().numpy())
-        image = to_image(self._now.rgbd[0])
-        if overlay == "holes":
-            hole = 0.7 * (1 - self._now.seen[0, 0].float().cpu().numpy()[..., None])
-            return np.round((1 - hole) * image + hole * _PAINTED).astype(np.uint8)
-        return image
+            return color_disparity(now.rgbd[0, 3].float().cpu().numpy())
+        if overlay in ("holes", "painted"):
+            hole = 1 - now.seen[0, 0].float().cpu().numpy()[..., None]
+            share, image = (1.0, to_image(now.rendered[0])) if overlay == "holes" else (0.6, to_image(now.rgbd[0]))
+            return np.round((1 - share * hole) * image + share * hole * _TINT).astype(np.uint8)
+        return to_image(now.rgbd[0])
+
+
+class SideBySide:
+    """One flight per model from the same start, which hear the same commands; each flies by its own picture.
+
+    Args:
+        flights: by the model's name, at least one.
+    """
+
+    def __init__(self, flights: Mapping[str, SteeredFlight]) -> None:
+        self.flights = dict(flights)
+
+    @property
+    def log(self) -> list[Command]:
+        """The commands flown from the start to here."""
+        return next(iter(self.flights.values())).log
+
+    def step(self, command: Command) -> None:
+        """Fly one step with each."""
+        for flight in self.flights.values():
+            flight.step(command)
+
+    def back(self) -> None:
+        """Take the last step back with each, as far as it is remembered."""
+        for flight in self.flights.values():
+            flight.back()
+
+    def restart(self) -> None:
+        """Return to the start with each."""
+        for flight in self.flights.values():
+            flight.restart()
+
+    def pictures(self, overlay: str = "picture") -> list[UInt8[np.ndarray, "h w 3"]]:
+        """What each sees, see :meth:`SteeredFlight.picture`."""
+        return [flight.picture(overlay) for flight in self.flights.values()]
 
 
 def to_jpeg(image: UInt8[np.ndarray, "h w 3"], quality: int = 90) -> bytes:

@@ -32,6 +32,11 @@ def make_app(service: Service, token: str, port: int) -> ASGIApp:
     """The page, its pictures, and where commands go."""
     files = {file.name: file for file in STATIC.iterdir() if file.suffix in _TYPES}
     stills = {island_name(seed): seed for seed in SEEDS}
+    about = {
+        "pictures": [{"start": name, "name": f"Island {seed}"} for name, seed in stills.items()],
+        "models": list(service.models),
+        "fingerprint": service.fingerprint(),
+    }
 
     async def page(request: Request) -> Response:
         return filled((STATIC / "index.html").read_text(encoding="utf-8"), token)
@@ -41,7 +46,7 @@ def make_app(service: Service, token: str, port: int) -> ASGIApp:
         return FileResponse(file, media_type=_TYPES[file.suffix]) if file else PlainTextResponse("No such file", 404)
 
     async def gallery(request: Request) -> Response:
-        return JSONResponse([{"start": name, "name": f"Island {seed}"} for name, seed in stills.items()])
+        return JSONResponse(about)
 
     async def still(request: Request) -> Response:
         seed = stills.get(request.path_params["name"])
@@ -52,6 +57,12 @@ def make_app(service: Service, token: str, port: int) -> ASGIApp:
         photo = await run_in_threadpool(decode_apart, data)
         name, note = await run_in_threadpool(service.add_photo, photo)
         return JSONResponse({"start": name, "note": note})
+
+    async def film(request: Request) -> Response:
+        file = service.films.find(request.path_params["name"])
+        if file is None:
+            return PlainTextResponse("That recording is not here (any more)", 404)
+        return FileResponse(file, media_type="video/mp4", filename="flight.mp4")
 
     async def fly(socket: WebSocket) -> None:
         await attend(socket, service)
@@ -64,6 +75,7 @@ def make_app(service: Service, token: str, port: int) -> ASGIApp:
         Route("/static/{name}", static),
         Route("/gallery", gallery),
         Route("/gallery/{name}.jpg", still),
+        Route("/film/{name}.mp4", film),
         Route("/upload", upload, methods=["POST"]),
         WebSocketRoute("/fly", fly),
     ]

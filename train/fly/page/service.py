@@ -1,9 +1,11 @@
-"""What all sessions share: the model, the starts, one thread that flies, and the limits."""
+"""What all sessions share: the models, the starts, the films, one thread that flies, and the limits."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections import OrderedDict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -12,63 +14,93 @@ from flythrough.errors import InputError
 from ...model.network import InfiniteNature
 from ..from_photo import Start, photo_start
 from ..photo import Photo
-from .flight import Command, SteeredFlight
+from .commands import Command
+from .film import Films
+from .flight import SideBySide, SteeredFlight
 from .gallery import SEEDS, island_name, read_island
 
 KEPT_PHOTOS = 16  # uploads; the oldest is forgotten
 
+Sized = dict[tuple[int, int], Start]  # one start at each model's height and width
+
 
 @dataclass
 class Service:
-    """A loaded model, ready to fly.
+    """Loaded models, ready to fly.
 
     Attributes:
-        model: in evaluation mode, on its device.
+        models: by name, at least one, in evaluation mode, on their device; they fly side by side.
         depth: who gives an upload's disparity; see :func:`flythrough.train.fly.depth.photo_disparity`.
         bf16: refine in bfloat16.
         max_sessions: how many can fly at a time; they take turns, a step each.
         idle_s: a session ends after so many seconds without a command.
     """
 
-    model: InfiniteNature
+    models: Mapping[str, InfiniteNature]
     depth: str = "auto"
     bf16: bool = False
     max_sessions: int = 4
     idle_s: float = 600.0
     sessions: int = 0
-    photos: OrderedDict[str, Start] = field(default_factory=OrderedDict)
+    photos: OrderedDict[str, Sized] = field(default_factory=OrderedDict)
+    films: Films = field(default_factory=Films)
     pilot: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "fly"))  # first come, first served
 
     def add_photo(self, photo: Photo) -> tuple[str, str]:
         """Keep an upload; returns its name, and what is to be said about it."""
-        height, width = photo.image.shape[:2]
-        start = photo_start(photo, self.model.config.height, self.model.config.width, self.depth)
+        starts = {size: photo_start(photo, *size, self.depth) for size in self._sizes()}
         name = f"photo-{secrets.token_hex(4)}"
-        self.photos[name] = start
+        self.photos[name] = starts
         while len(self.photos) > KEPT_PHOTOS:
             self.photos.popitem(last=False)
+        (model_height, model_width), start = next(iter(starts.items()))
+        height, width = photo.image.shape[:2]
         lens = "lens from EXIF" if photo.focal else "a 64-degree lens assumed"
-        wanted = self.model.config.width / self.model.config.height
-        crop = "" if abs(width / height / wanted - 1) < 0.01 else "cropped about its middle; "
+        crop = "" if abs(width / height * model_height / model_width - 1) < 0.01 else "cropped about its middle; "
         return name, f"{crop}disparity: {start.disparity_from}; {lens}"
 
-    def start(self, name: object) -> Start:
-        """A gallery picture or upload by its name.
+    def check_start(self, name: object) -> str:
+        """The name of a gallery picture or upload.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none of that name.
         """
-        for seed in SEEDS:
-            if name == island_name(seed):
-                return read_island(seed, self.model.config.height, self.model.config.width)
-        if not isinstance(name, str) or name not in self.photos:
-            raise InputError("That picture is not here (any more)", remedy="Choose one of the gallery, or upload it")
-        return self.photos[name]
+        if isinstance(name, str) and (name in self.photos or name in map(island_name, SEEDS)):
+            return name
+        raise InputError("That picture is not here (any more)", remedy="Choose one of the gallery, or upload it")
 
-    def take_off(self, name: object, seed: int = 0) -> SteeredFlight:
-        """A new flight from a start by its name."""
-        return SteeredFlight(self.model, self.start(name), seed, bf16=self.bf16)
+    def take_off(self, name: str, seed: int = 0) -> SideBySide:
+        """A new flight of each model from a start by its name.
+
+        Raises:
+            InputError: there is no such start.
+        """
+        starts = self._starts(self.check_start(name))
+        return SideBySide(
+            {
+                label: SteeredFlight(model, starts[model.config.height, model.config.width], seed, bf16=self.bf16)
+                for label, model in self.models.items()
+            }
+        )
 
     def warm_up(self) -> None:
         """Fly one step for nobody, so that the first one asked for does not wait for the compiler."""
         self.pilot.submit(lambda: self.take_off(island_name(SEEDS[0])).step(Command()))
+
+    def fingerprint(self) -> str:
+        """Eight digits that change with any model's weights or size: a link repeats a flight only on the same."""
+        digest = hashlib.sha256()
+        for model in self.models.values():
+            digest.update(repr(model.config).encode())
+            for value in model.state_dict().values():
+                digest.update(value.detach().cpu().contiguous().numpy().data)
+        return digest.hexdigest()[:8]
+
+    def _sizes(self) -> list[tuple[int, int]]:
+        return list(dict.fromkeys((model.config.height, model.config.width) for model in self.models.values()))
+
+    def _starts(self, name: str) -> Sized:
+        for seed in SEEDS:
+            if name == island_name(seed):
+                return {size: read_island(seed, *size) for size in self._sizes()}
+        return self.photos[name]

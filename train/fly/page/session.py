@@ -1,7 +1,8 @@
 """One viewer's flight over a WebSocket.
 
 Commands come as JSON text; frames go out as one binary message each: the length of a JSON header (4 bytes, little
-endian), the header, the JPEG. No more than :data:`AHEAD` frames are sent beyond what the page has acknowledged.
+endian), the header, and a JPEG per model. No more than :data:`AHEAD` frames are sent beyond what the page has
+acknowledged.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace.files import JsonObject
 
-from .flight import OVERLAYS, Command, SteeredFlight, read_command, to_jpeg
+from .commands import Command, pack_log, read_command, read_log, read_message, whole
+from .film import MAX_FRAMES, Film
+from .flight import OVERLAYS, SideBySide, to_jpeg
 from .service import Service
 
 AHEAD = 2
-MAX_TEXT = 256 << 10  # characters of a command; a flight's log is the longest
-MAX_LOG = 20_000  # steps that a link repeats
 _QUEUE = 8  # commands that wait; more are not taken
 IDLE, FULL = 4000, 4001  # close codes
 
@@ -35,17 +36,19 @@ class Session:
 
     Args:
         socket: accepted.
-        service: the shared model and starts.
+        service: the shared models and starts.
     """
 
     def __init__(self, socket: WebSocket, service: Service) -> None:
         self._socket, self._service = socket, service
-        self._flight: SteeredFlight | None = None
+        self._flight: SideBySide | None = None
         self._start, self._seed = "", 0
         self._command, self._overlay = Command(), OVERLAYS[0]
         self._replay: deque[Command] = deque()
         self._jobs: deque[Callable[[], None]] = deque()
         self._playing = False
+        self._film: Film | None = None
+        self._finished_film: str | None = None  # name of the recording that the next frame announces
         self._sent = self._acknowledged = 0
         self._changed = asyncio.Event()
         self._last_word = time.monotonic()
@@ -62,13 +65,22 @@ class Session:
             for each in (self._listen, self._fly, self._watch):
                 group.start_soon(until_over, each)
 
+    def close(self) -> None:
+        """Delete a recording that was not finished; in the pilot's thread."""
+        if self._film:
+            self._service.films.discard(self._film)
+
     async def _listen(self) -> None:
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
             try:
-                self._obey(_parse(message.get("text") or ""))
+                said = read_message(message.get("text") or "")
+                if said.get("type") == "log":
+                    await self._tell_log()
+                else:
+                    self._obey(said)
             except FlythroughError as error:
                 await self._say("error", message=str(error))
             self._changed.set()
@@ -76,7 +88,7 @@ class Session:
     def _obey(self, said: JsonObject) -> None:
         kind = said.get("type")
         if kind == "ack":
-            self._acknowledged = max(self._acknowledged, min(int(_whole(said, "frame")), self._sent))
+            self._acknowledged = max(self._acknowledged, min(whole(said, "frame"), self._sent))
             return
         self._last_word = time.monotonic()
         if kind == "start":
@@ -91,6 +103,8 @@ class Session:
                 raise InputError("There is no such overlay", remedy=f"Use {', '.join(OVERLAYS)}")
             self._overlay = said["overlay"]
             self._add(lambda: None)
+        elif kind == "record":
+            self._add(self._begin_film if said.get("on") is True else self._end_film)
         elif kind in ("step", "back", "restart"):
             self._playing = False
             self._add({"step": self._step, "back": self._back, "restart": self._restart}[kind])
@@ -98,14 +112,13 @@ class Session:
             raise InputError("There is no such command", remedy="Reload the page")
 
     def _begin(self, said: JsonObject) -> None:
-        name, seed = said.get("start"), _whole(said, "seed")
+        name, seed = self._service.check_start(said.get("start")), whole(said, "seed")
         log = read_log(said.get("log", []))
-        self._service.start(name)
         self._playing = False
 
         def take_off() -> None:
             self._flight = self._service.take_off(name, seed)
-            self._start, self._seed, self._replay = str(name), seed, deque(log)
+            self._start, self._seed, self._replay = name, seed, deque(log)
 
         self._jobs.clear()
         self._add(take_off)
@@ -115,8 +128,16 @@ class Session:
             self._jobs.append(job)
 
     def _step(self) -> None:
-        if self._flight:
-            self._flight.step(self._replay.popleft() if self._replay else self._command)
+        if not self._flight:
+            return
+        repeats = bool(self._replay)
+        self._flight.step(self._replay.popleft() if self._replay else self._command)
+        if repeats and not self._replay:
+            self._playing = False  # the repeated flight ends where it was shared
+        if self._film:
+            self._film.add(self._flight.pictures(self._overlay))
+            if self._film.frames >= MAX_FRAMES:
+                self._end_film()
 
     def _back(self) -> None:
         if self._flight:
@@ -127,6 +148,14 @@ class Session:
         if self._flight:
             self._replay.clear()
             self._flight.restart()
+
+    def _begin_film(self) -> None:
+        self._film = self._film or self._service.films.begin()
+
+    def _end_film(self) -> None:
+        film, self._film = self._film, None
+        if film:
+            self._finished_film = self._service.films.finish(film)
 
     def _next_job(self) -> Callable[[], None] | None:
         if self._sent - self._acknowledged >= AHEAD:
@@ -154,25 +183,34 @@ class Session:
                 await self._socket.send_bytes(frame)
 
     def _frame(self, job: Callable[[], None]) -> bytes | None:
-        """Do a job in the pilot's thread; returns the message with the picture that came of it."""
+        """Do a job in the pilot's thread; returns the message with the pictures that came of it."""
         began = time.perf_counter()
         job()
         if self._flight is None:
             return None
         flown = time.perf_counter()
-        picture = to_jpeg(self._flight.picture(self._overlay))
+        jpegs = [to_jpeg(picture) for picture in self._flight.pictures(self._overlay)]
+        film, self._finished_film = self._finished_film, None
         header = {
             "frame": self._sent + 1,
             "step": len(self._flight.log),
             "playing": self._playing,
             "repeating": len(self._replay),
-            "position": self._flight.position,
-            "heading": self._flight.heading,
+            "recording": self._film and self._film.frames,
+            "film": film,
+            "flights": [
+                {"model": name, "bytes": len(jpeg), "position": flight.position, "heading": flight.heading}
+                for (name, flight), jpeg in zip(self._flight.flights.items(), jpegs, strict=True)
+            ],
             "fly_ms": round(1000 * (flown - began), 1),
             "encode_ms": round(1000 * (time.perf_counter() - flown), 1),
         }
         text = json.dumps(header).encode()
-        return struct.pack("<I", len(text)) + text + picture
+        return struct.pack("<I", len(text)) + text + b"".join(jpegs)
+
+    async def _tell_log(self) -> None:
+        log = pack_log(list(self._flight.log)) if self._flight else []
+        await self._say("log", start=self._start, seed=self._seed, log=log)
 
     async def _watch(self) -> None:
         while (left := self._last_word + self._service.idle_s - time.monotonic()) > 0:
@@ -193,43 +231,9 @@ async def attend(socket: WebSocket, service: Service) -> None:
         await socket.close(FULL)
         return
     service.sessions += 1
+    session = Session(socket, service)
     try:
-        await Session(socket, service).run()
+        await session.run()
     finally:
         service.sessions -= 1
-
-
-def read_log(value: object) -> list[Command]:
-    """A steering log, ``[[count, x, y, speed], ...]``, one command a step.
-
-    Raises:
-        InputError: it is something else, or too long.
-    """
-    remedy = "Take the whole link"
-    if not isinstance(value, list) or len(value) > MAX_LOG:
-        raise InputError("The link holds no steering log", remedy=remedy)
-    log: list[Command] = []
-    for run in value:
-        if not isinstance(run, list) or len(run) != 4 or type(run[0]) is not int or not 0 < run[0] <= MAX_LOG:
-            raise InputError("The link's steering log is damaged", remedy=remedy)
-        log += [read_command(*run[1:])] * run[0]
-        if len(log) > MAX_LOG:
-            raise InputError(f"The link's flight is over {MAX_LOG} steps long", remedy="Repeat a shorter one")
-    return log
-
-
-def _parse(text: str) -> JsonObject:
-    try:
-        said = json.loads(text) if len(text) <= MAX_TEXT else None
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise InputError("That is no command", remedy="Reload the page")
-    return said
-
-
-def _whole(said: JsonObject, name: str) -> int:
-    value = said.get(name, 0)
-    if type(value) is not int or not 0 <= value < 1 << 31:
-        raise InputError(f"{name} is not a whole number", remedy="Reload the page")
-    return value
+        service.pilot.submit(session.close)

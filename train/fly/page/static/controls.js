@@ -1,44 +1,43 @@
-// Buttons, keys and the pointer: all become commands.
+// Buttons, switches and steering: all become commands.
+import { watchSteering } from "./steering.js";
 
 const find = (id) => document.getElementById(id);
 const REACH = 120; // hundredths of a picture that a held key, or the view's edge, steers by
-const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-export function watchControls(link) {
-  const held = new Set();
-  let pointer = null; // [x, y] from the view's middle, -1 to 1, while it is down
+export function watchControls(link, { restyle, share }) {
+  let look = [0, 0];
   let playing = false;
-  let sent = "";
+  let recording = false;
+  let sent = JSON.stringify({ x: 0, y: 0, speed: 20 }); // what a new session flies by
 
   function steer() {
-    let [x, y] = pointer ?? [0, 0];
-    for (const key of held) {
-      x += KEYS[key][0];
-      y += KEYS[key][1];
-    }
-    const clip = (value) => Math.round(REACH * Math.max(-1, Math.min(1, value)));
     const speed = Number(find("speed").value) * (find("reverse").checked ? -1 : 1);
-    const command = { x: clip(x), y: clip(y), speed };
+    const command = { x: Math.round(REACH * look[0]), y: Math.round(REACH * look[1]), speed };
     if (JSON.stringify(command) === sent) return;
     sent = JSON.stringify(command);
     link.send("steer", command);
   }
 
-  function show(header) {
-    playing = header.playing;
-    find("play").textContent = playing ? "Pause" : "Play";
-  }
-
   const actions = {
     play: () => {
-      show({ playing: !playing });
+      showPlaying(!playing);
       link.send(playing ? "play" : "pause");
     },
     back: () => link.send("back"),
     forward: () => link.send("step"),
     restart: () => link.send("restart"),
+    record: () => link.send("record", { on: !recording }),
+    share,
+    full: () => (document.fullscreenElement ? document.exitFullscreen() : find("screen").requestFullscreen()),
   };
   for (const [id, action] of Object.entries(actions)) find(id).addEventListener("click", action);
+
+  const change = (id, set) => {
+    set(find(id));
+    find(id).dispatchEvent(new Event(id === "speed" ? "input" : "change"));
+  };
+  const faster = (by) => () => change("speed", (slider) => (slider.value = Number(slider.value) + by));
+  const flip = (id) => () => change(id, (box) => (box.checked = !box.checked));
 
   find("speed").addEventListener("input", () => {
     find("speed-shown").value = (Number(find("speed").value) / 100).toFixed(2);
@@ -46,72 +45,58 @@ export function watchControls(link) {
   });
   find("reverse").addEventListener("change", steer);
   find("overlay").addEventListener("change", ({ target }) => link.send("view", { overlay: target.value }));
-
-  watchKeys({ actions, held, steer });
-  watchPointer((place) => {
-    pointer = place;
-    steer();
+  find("seed").addEventListener("change", ({ target }) => {
+    target.value = Math.max(0, Math.min(9999, Math.round(Number(target.value)) || 0));
+    restyle(Number(target.value));
   });
+  find("map-shown").addEventListener("change", ({ target }) => (find("map").hidden = !target.checked));
+
+  watchSteering({
+    changed: (place) => {
+      look = place;
+      steer();
+    },
+    keys: {
+      " ": actions.play,
+      ".": actions.forward,
+      ",": actions.back,
+      r: actions.restart,
+      f: actions.record,
+      l: actions.share,
+      e: actions.full,
+      v: flip("reverse"),
+      m: flip("map-shown"),
+      o: () => change("overlay", (list) => (list.selectedIndex = (list.selectedIndex + 1) % list.length)),
+      "+": faster(4),
+      "=": faster(4),
+      "-": faster(-4),
+    },
+    pad: { ...actions, faster: faster(4), slower: faster(-4) },
+  });
+
+  function showPlaying(now) {
+    if (now !== playing) find("said").textContent = now ? "Playing" : `Paused. ${find("step").textContent}`;
+    playing = now;
+    find("play").textContent = playing ? "Pause" : "Play";
+  }
+
+  function show(header, token) {
+    showPlaying(header.playing);
+    recording = header.recording !== null;
+    find("record").setAttribute("aria-pressed", recording);
+    find("record").textContent = recording ? `Stop recording (${header.recording})` : "Record";
+    if (header.film) {
+      find("film").href = `/film/${header.film}.mp4?token=${encodeURIComponent(token)}`;
+      find("said").textContent = "The recording is ready to download";
+    }
+    if (header.film !== null) find("film").hidden = !header.film;
+  }
+
   return {
     show,
+    stopped: () => showPlaying(false),
     end: () => {
-      for (const each of document.querySelectorAll("#controls button, #gallery button, #upload")) each.disabled = true;
+      for (const each of document.querySelectorAll(".controls button, #gallery button, .uploads button")) each.disabled = true;
     },
   };
-}
-
-function watchKeys({ actions, held, steer }) {
-  const change = (id, set) => {
-    set(find(id));
-    find(id).dispatchEvent(new Event(id === "speed" ? "input" : "change"));
-  };
-  const faster = (by) => () => change("speed", (slider) => (slider.value = Number(slider.value) + by));
-  const presses = {
-    ".": actions.forward,
-    ",": actions.back,
-    r: actions.restart,
-    v: () => change("reverse", (box) => (box.checked = !box.checked)),
-    o: () => change("overlay", (list) => (list.selectedIndex = (list.selectedIndex + 1) % list.length)),
-    "+": faster(4),
-    "=": faster(4),
-    "-": faster(-4),
-  };
-
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const own = event.target.closest("input, select, button, summary, a"); // has keys of its own
-    if (event.key in KEYS && !event.target.closest("input, select")) {
-      held.add(event.key);
-      event.preventDefault();
-      steer();
-    } else if (event.key === " " && !own) {
-      event.preventDefault();
-      if (!event.repeat) actions.play();
-    } else if (event.key.toLowerCase() in presses && !event.target.closest("select")) {
-      presses[event.key.toLowerCase()]();
-    }
-  });
-  document.addEventListener("keyup", ({ key }) => {
-    if (held.delete(key)) steer();
-  });
-  addEventListener("blur", () => {
-    held.clear();
-    steer();
-  });
-}
-
-function watchPointer(moved) {
-  const view = find("view");
-  const place = (event) => {
-    const box = view.getBoundingClientRect();
-    moved([(2 * (event.clientX - box.left)) / box.width - 1, (2 * (event.clientY - box.top)) / box.height - 1]);
-  };
-  view.addEventListener("pointerdown", (event) => {
-    view.setPointerCapture(event.pointerId);
-    place(event);
-  });
-  view.addEventListener("pointermove", (event) => {
-    if (view.hasPointerCapture(event.pointerId)) place(event);
-  });
-  for (const end of ["lostpointercapture", "pointercancel"]) view.addEventListener(end, () => moved(null));
 }

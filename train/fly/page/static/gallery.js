@@ -4,14 +4,14 @@ const find = (id) => document.getElementById(id);
 
 export async function fillGallery(token, begin) {
   const answer = await fetch("/gallery", { headers: { "x-token": token } });
-  const items = await answer.json();
-  for (const { start, name } of items) {
+  const about = await answer.json();
+  for (const { start, name } of about.pictures) {
     const image = new Image();
     image.src = `/gallery/${start}.jpg?token=${encodeURIComponent(token)}`;
     image.alt = "";
     add(start, name, image, () => begin(start));
   }
-  return items[0].start;
+  return about;
 }
 
 function add(start, name, image, choose) {
@@ -46,11 +46,13 @@ export function watchUploads(token, begin, tell) {
     }
   }
 
-  find("upload").addEventListener("click", () => find("file").click());
-  find("file").addEventListener("change", ({ target }) => {
-    take(target.files[0]);
-    target.value = ""; // so that the same file can be chosen again
-  });
+  for (const [button, input] of [["upload", "file"], ["camera", "snapshot"]]) {
+    find(button).addEventListener("click", () => find(input).click());
+    find(input).addEventListener("change", ({ target }) => {
+      take(target.files[0]);
+      target.value = ""; // so that the same file can be chosen again
+    });
+  }
   document.addEventListener("paste", ({ clipboardData }) => {
     take([...clipboardData.files].find((file) => file.type.startsWith("image/")));
   });

@@ -1,4 +1,4 @@
-// The WebSocket: commands out as JSON, frames in as header and JPEG, each acknowledged once it is drawn.
+// The WebSocket: commands out as JSON; frames in as a header and a JPEG per model, acknowledged once drawn.
 
 export function connect(token, on) {
   const socket = new WebSocket(`ws://${location.host}/fly?token=${encodeURIComponent(token)}`);
@@ -17,13 +17,18 @@ export function connect(token, on) {
   socket.addEventListener("message", ({ data }) => {
     if (typeof data === "string") {
       const said = JSON.parse(data);
-      on[said.type]?.(said.message, said);
+      on[said.type]?.(said);
       return;
     }
     const length = new DataView(data).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
-    const picture = new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" });
-    drawing = drawing.then(() => on.frame(header, picture)).then(() => send("ack", { frame: header.frame }));
+    let offset = 4 + length;
+    const pictures = header.flights.map(({ bytes }) => {
+      const picture = new Blob([new Uint8Array(data, offset, bytes)], { type: "image/jpeg" });
+      offset += bytes;
+      return picture;
+    });
+    drawing = drawing.then(() => on.frame(header, pictures)).then(() => send("ack", { frame: header.frame }));
   });
   return { send };
 }
