@@ -5,8 +5,11 @@
 A trial draws flights of Gaussian features: an effect of the start, the same for every method; one of the method on that
 flight; and frames that wander about both. The real side is a large set of the same kind. Method A lies beside it; A' is
 another draw of A (truly tied); the others lie further off along one line, so that their true Frechet distances differ
-from A's by known amounts. Each is scored by ``frechet_replicates`` and compared by ``paired.below``, and each trial
-states beforehand, from A and A' alone, the power that its starts have (``results.power``).
+from A's by known amounts. Each is scored by ``frechet_replicates`` and compared by ``paired.below``.
+
+Each trial states its power for each true difference (``results.power``), as evaluate does: from the pair itself, and
+for a difference that is asked for, from all pairs (``pair_for``). The differences are those for which about 40, 70 and
+90 % are stated.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from flythrough.evaluate.metrics.cache import Rows
 from flythrough.evaluate.metrics.fid import Reference
 from flythrough.evaluate.metrics.sets import frechet_replicates
 from flythrough.results.paired import Score, below
-from flythrough.results.power import Spread
+from flythrough.results.power import Spread, pair_for, pairs_of
 
 TRIALS, REPLICATES = 200, 100
 ASIDE = 1.0  # of A from the real side, in the features' own standard deviation
@@ -37,8 +40,9 @@ class Case:
     """What is flown: so many flights of so many frames, features of so many dimensions."""
 
     flights: int
-    frames: int
-    dimensions: int
+    differences: tuple[float, ...]  # of the true distances
+    frames: int = 10
+    dimensions: int = 16
     start: float = 0.6  # standard deviations of the effects, where the frames' own is 1
     method: float = 0.3
 
@@ -46,13 +50,8 @@ class Case:
     def name(self) -> str:
         return f"{self.flights} flights of {self.frames} frames, {self.dimensions} features"
 
-    @property
-    def differences(self) -> tuple[float, ...]:
-        """Of the true distances: around what this many flights can tell apart."""
-        return tuple(round(each / np.sqrt(self.flights), 4) for each in (2.5, 5.0))
 
-
-CASES = (Case(20, 20, 16), Case(3, 20, 16))
+CASES = (Case(20, (0.9, 1.4, 1.9)), Case(8, (1.8, 3.2, 5.0)), Case(3, (6.0, 14.0, 30.0)))
 
 
 def real_side(case: Case) -> Reference:
@@ -85,14 +84,18 @@ def trial(case: Case, number: int) -> dict[str, object]:
     sides = [ASIDE, ASIDE, *(np.sqrt(ASIDE**2 + each) for each in case.differences)]
     scores = [score(reference, flown(case, starts, side, random)) for side in sides]
     under = below(scores)
-    spread = Spread.of(scores[0], scores[1])
+    named = {str(place): each for place, each in enumerate(scores)}
+    pairs = pairs_of(named)
+    own = [Spread.of(scores[0], each) for each in scores[2:]]
+    asked = [pair_for(pairs, each).spread for each in case.differences]
     return {
         "tied": not (under[0, 1] or under[1, 0]),
         "apart": [bool(under[0, place]) for place in range(2, len(scores))],
         "wrong": [bool(under[place, 0]) for place in range(2, len(scores))],
-        "stated": [spread.power(each, case.flights) for each in case.differences],
-        "spread": spread.each,
-        "off": scores[0].value - scores[1].value,
+        "own": [each.power(d, case.flights) for each, d in zip(own, case.differences, strict=True)],
+        "asked": [each.power(d, case.flights) for each, d in zip(asked, case.differences, strict=True)],
+        "spread": [each.each for each in own],
+        "off": [each.value - scores[0].value for each in scores[2:]],
     }
 
 
@@ -100,19 +103,22 @@ def measure(case: Case, trials: int = TRIALS) -> dict[str, object]:
     """All trials of a case, as its line in the JSON."""
     with ProcessPoolExecutor(2) as pool:
         found = list(pool.map(partial(trial, case), range(trials), chunksize=5))
-    stated = np.array([each["stated"] for each in found])
-    off = np.array([each["off"] for each in found], dtype=float)
+
+    def column(name: str) -> np.ndarray:
+        return np.array([each[name] for each in found], dtype=float)
+
     return {
         **asdict(case),
         "trials": trials,
         "replicates": REPLICATES,
-        "tied": float(np.mean([each["tied"] for each in found])),
-        "spread_true": float(np.std(off) * np.sqrt(case.flights)),
-        "spread_median": float(np.median([each["spread"] for each in found])),  # type: ignore[arg-type]
-        "differences": case.differences,
-        "apart": np.mean([each["apart"] for each in found], axis=0).tolist(),
-        "wrong_way": np.mean([each["wrong"] for each in found], axis=0).tolist(),
-        "stated": stated.mean(0).tolist(),
+        "tied": float(column("tied").mean()),
+        "spread_true": (np.std(column("off"), axis=0, ddof=1) * np.sqrt(case.flights)).tolist(),
+        "spread_median": np.median(column("spread"), axis=0).tolist(),
+        "apart": column("apart").mean(0).tolist(),
+        "wrong_way": column("wrong").mean(0).tolist(),
+        "stated": column("own").mean(0).tolist(),
+        "stated_10_90": np.quantile(column("own"), (0.1, 0.9), axis=0).T.tolist(),
+        "stated_asked": column("asked").mean(0).tolist(),
     }
 
 
@@ -139,12 +145,19 @@ def draw(lines: list[dict[str, object]], file: Path) -> None:
 
 def main(data: Path, picture: Path | None, trials: int) -> None:
     lines = []
-    print("| case | called tied | true difference: told apart (stated) |\n|---|---|---|")
+    print(
+        "| case | called tied | true difference: told apart (stated by the pair, its 10th to 90th percentile; asked) |"
+    )
+    print("|---|---|---|")
     for case in CASES:
         lines.append(line := measure(case, trials))
-        each = zip(case.differences, line["apart"], line["stated"], strict=True)  # type: ignore[call-overload]
-        powers = ", ".join(f"{difference:.2f}: {apart:.0%} ({stated:.0%})" for difference, apart, stated in each)
-        data.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+        columns = ("differences", "apart", "stated", "stated_10_90", "stated_asked")
+        each = zip(*(line[name] for name in columns), strict=True)  # type: ignore[call-overload]
+        powers = ", ".join(
+            f"{difference:g}: {apart:.0%} ({stated:.0%}, {low:.0%} to {high:.0%}; {asked:.0%})"
+            for difference, apart, stated, (low, high), asked in each
+        )
+        data.write_text(json.dumps(lines, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         print(f"| {case.name} | {line['tied']:.1%} | {powers} |", flush=True)
     if picture is not None:
         draw(lines, picture)

@@ -67,7 +67,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
 
 STAGE = Stage(
     name="leaderboard",
-    version=4,
+    version=5,
     table=None,
     config=LeaderboardConfig,
     tasks=tasks,

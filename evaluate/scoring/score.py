@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from flythrough.errors import MissingWeights
-from flythrough.results.metrics import METRICS
+from flythrough.results.metrics import METRICS, wanders
+from flythrough.results.ranking import DEVIATION
 from flythrough.results.schema import MethodRecord, ProtocolRecord, Result, Value, provenance
 
 from ..generation.frames import Frames, check_flights, expected_flights
@@ -128,6 +129,9 @@ def _with_ranking(value: Value, spec: Spec, protocol: Protocol, tally: Tally) ->
         ranked = False
         follows = NOT_FOLLOWING if tally.follows_camera is False else "whether it follows its camera is not known"
         notes.append(f"{follows}: {tally.follow_note}")
+    elif ranked and metric.needs_following and (away := wanders(tally.value_of(DEVIATION))):
+        ranked = False
+        notes.append(away)
     return value.model_copy(update={"ranked": ranked, "note": "; ".join(filter(None, [value.note, *notes])) or None})
 
 

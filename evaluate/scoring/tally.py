@@ -51,6 +51,10 @@ class Tally:
         finite = value is not None and np.isfinite(value)
         self.starts.setdefault(start, {})[name] = value if finite else None
 
+    def value_of(self, metric: str) -> float | None:
+        """What was found over all steps; None where nothing was."""
+        return next((each.value for each in self.values if each.metric == metric and each.step is None), None)
+
     def add_distances(self, found: Distances, flights: Sequence[str], seed: int) -> None:
         """Add distances between sets, and the replicates of the one that ranks.
 

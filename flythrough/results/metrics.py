@@ -13,6 +13,10 @@ from typing import Literal
 Direction = Literal["lower", "higher", "one"]  # which values are better; "one": the nearer to 1
 Family = Literal["distance", "style", "steadiness", "following", "published", "view synthesis"]
 
+# Most that a ranked method may deviate, in path lengths: half of the 0.29 that a camera has which does not go that way
+# at all (evaluate/following/figures.py). Recorded frames have 0.001.
+MAX_DEVIATION = 0.15
+
 FAMILIES: dict[Family, str] = {
     "distance": "all generated frames against real frames",
     "style": "each frame against its start frame",
@@ -93,7 +97,7 @@ _ALL = (
     Metric("follow_sfm_registered", "share of frames that structure from motion can pose", "higher", "following"),
     Metric(
         "follow_sfm_deviation",
-        "RMS distance of the camera that structure from motion finds from the one commanded",
+        f"RMS distance of the recovered camera from the commanded one; above {MAX_DEVIATION:g} not ranked",
         "lower", "following", unit="path lengths", brief=True,
     ),
     *_camera("rotation", "rotation error of the recovered camera", "degrees"),
@@ -130,6 +134,17 @@ def higher_is_better(name: str) -> bool:
 def needs_following(name: str) -> bool:
     """Whether a metric may only rank flights that follow their camera."""
     return name in METRICS and METRICS[name].needs_following
+
+
+def wanders(deviation: float | None) -> str | None:
+    """Why a method that moves as told, yet ends up on another path, is not ranked; None where it may be.
+
+    Args:
+        deviation: its ``follow_sfm_deviation``, in path lengths; None where it was not measured.
+    """
+    if deviation is None or deviation <= MAX_DEVIATION:
+        return None
+    return f"wanders off its commanded path: deviates by {deviation:.2f} of its length (at most {MAX_DEVIATION:g})"
 
 
 def names(family: Family, network: str = "") -> tuple[str, ...]:

@@ -64,13 +64,21 @@ def difference_interval(a: Score, b: Score, level: float = LEVEL) -> tuple[float
     Raises:
         ValueError: the two were not drawn with the same starts.
     """
-    if not a.pairs_with(b):
-        raise ValueError("the replicates of the two are not of the same draws")
-    assert a.replicates is not None
-    assert b.replicates is not None
-    apart = np.subtract(a.replicates.values, b.replicates.values)
-    half = half_width(float(np.std(apart, ddof=1)), a.replicates.starts, level)
+    spread, starts = difference_spread(a, b)
+    half = half_width(spread, starts, level)
     return a.value - b.value - half, a.value - b.value + half
+
+
+def difference_spread(a: Score, b: Score) -> tuple[float, int]:
+    """Standard deviation of the replicates of ``a - b``, and how many starts they were drawn from.
+
+    Raises:
+        ValueError: the two were not drawn with the same starts.
+    """
+    mine, theirs = a.replicates, b.replicates
+    if mine is None or theirs is None or not a.pairs_with(b):
+        raise ValueError("the replicates of the two are not of the same draws")
+    return float(np.std(np.subtract(mine.values, theirs.values), ddof=1)), mine.starts
 
 
 def half_width(spread: float, starts: int, level: float = LEVEL) -> float:

@@ -1,23 +1,30 @@
 """How many starts tell two methods apart: the power of the paired comparison in :mod:`.paired`.
 
 A paired bootstrap over n starts gives the spread of a difference; times sqrt(n) it is the spread that one start brings
-in, which does not depend on n. For another number of starts the comparison is then a t test of that spread:
+in. For another number of starts the comparison is then a t test of that spread:
 
     power = P(|T| > t), T noncentral t, n - 1 degrees of freedom, noncentrality difference * sqrt(n) / spread a start
+
+The spread belongs to the pair. A distance between sets is not linear in the flights: the further a method lies from the
+real side, the more a start weighs in its distance, so two like methods have less spread than two that differ. The power
+for a difference is therefore taken from a pair that differs by at least as much (:func:`pair_for`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from .paired import LEVEL, Score, quantile
+from .paired import LEVEL, Score, difference_spread, quantile
 
 POWER = 0.8  # that a number of starts is given for
 MOST = 100_000  # starts; nobody flies more
-FEW = 8  # starts below which a spread is too rough to plan by: two of them give it to a factor of thirty
+FEW = 8  # starts below which no power is stated: see docs/evaluate.md, "Power"
+_SURE = 30.0  # largest noncentrality asked of scipy, which has NaN beyond; with any starts the power there is > 0.98
 
 
 @dataclass(frozen=True)
@@ -39,13 +46,8 @@ class Spread:
         Raises:
             ValueError: the two were not drawn with the same starts.
         """
-        if not a.pairs_with(b):
-            raise ValueError("the replicates of the two are not of the same draws")
-        assert a.replicates is not None
-        assert b.replicates is not None
-        starts = a.replicates.starts
-        apart = np.std(np.subtract(a.replicates.values, b.replicates.values), ddof=1)
-        return cls(float(apart * starts / np.sqrt(starts - 1)), starts)
+        apart, starts = difference_spread(a, b)
+        return cls(apart * starts / np.sqrt(starts - 1), starts)
 
     def power(self, difference: float, starts: int, level: float = LEVEL) -> float:
         """Chance, 0 to 1, that methods which differ by this are told apart on so many starts."""
@@ -55,9 +57,10 @@ class Spread:
             return 0.0
         if self.each == 0:
             return float(difference != 0)
-        shift = abs(difference) * np.sqrt(starts) / self.each
+        shift = min(abs(difference) * np.sqrt(starts) / self.each, _SURE)
         limit = quantile((1 + level) / 2, starts)
-        return float(1 - nctdtr(starts - 1, shift, limit) + nctdtr(starts - 1, shift, -limit))
+        wrong = nctdtr(starts - 1, shift, -limit) if shift < 5 else 0.0
+        return float(1 - nctdtr(starts - 1, shift, limit) + wrong)
 
     def starts_for(self, difference: float, power: float = POWER, level: float = LEVEL) -> int | None:
         """Fewest starts that tell such a difference apart with this power; None where ``MOST`` are not enough."""
@@ -82,8 +85,56 @@ class Spread:
         return high
 
 
-def typical_spread(scores: Mapping[str, Score] | Sequence[Score]) -> Spread | None:
-    """The median spread over all pairs that can be paired; None where there is none."""
-    known = list(scores.values() if isinstance(scores, Mapping) else scores)
-    pairs = [Spread.of(a, b) for i, a in enumerate(known) for b in known[i + 1 :] if a.pairs_with(b)]
-    return sorted(pairs, key=lambda spread: spread.each)[len(pairs) // 2] if pairs else None
+class Differing(Protocol):
+    """Two methods that differ by so much; what :func:`pair_for` chooses from."""
+
+    @property
+    def difference(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two methods scored on the same starts.
+
+    Attributes:
+        methods: their names.
+        difference: of their scores, at least 0, in the metric's unit.
+        spread: their own.
+    """
+
+    methods: tuple[str, str]
+    difference: float
+    spread: Spread
+
+
+def pairs_of(scores: Mapping[str, Score]) -> list[Pair]:
+    """All pairs that were drawn with the same starts, those that differ least first."""
+    known = [
+        Pair((a, b), abs(scores[a].value - scores[b].value), Spread.of(scores[a], scores[b]))
+        for a, b in combinations(scores, 2)
+        if scores[a].pairs_with(scores[b])
+    ]
+    return sorted(known, key=lambda pair: (pair.difference, pair.methods))
+
+
+AnyPair = TypeVar("AnyPair", bound=Differing)
+
+
+def pair_for(pairs: Sequence[AnyPair], difference: float) -> AnyPair:
+    """The pair whose spread stands for a difference: that which differs by as much or next more, else the last.
+
+    Args:
+        pairs: at least one, those that differ least first.
+        difference: asked for; where every pair differs by less, the power stated for it is an upper bound.
+    """
+    return next((pair for pair in pairs if pair.difference >= difference), pairs[-1])
+
+
+def smallest_difference(pairs: Sequence[Pair], starts: int, power: float = POWER) -> float:
+    """Smallest difference that so many starts tell apart with this power, each judged by :func:`pair_for`."""
+    below = 0.0
+    for pair in pairs[:-1]:
+        if (needed := pair.spread.smallest(starts, power)) <= pair.difference:
+            return max(needed, below)
+        below = pair.difference
+    return max(pairs[-1].spread.smallest(starts, power), below)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..workspace.catalog import Row
-from .metrics import METRICS, higher_is_better, in_order, names, networks
+from .metrics import METRICS, higher_is_better, in_order, names, needs_following, networks, wanders
 from .paired import TIED, Key, Score, below, pairing_note
 from .schema import Replicates
 
+DEVIATION = "follow_sfm_deviation"
 FLOOR_METHOD = "real"  # recorded frames against recorded frames: a floor, not a method
 
 
@@ -160,9 +161,10 @@ def board(
             scores[key] = Score(cell.value, cell.low, cell.high, drawn)
     columns = tuple(m for m in metrics if any(m in e.cells and e.cells[m].value is not None for e in entries.values()))
     floor = next((entries.pop(key) for key in list(entries) if key[0] == FLOOR_METHOD), None)
-    scores = {key: score for key, score in scores.items() if key in entries}
+    away = _wandering(entries, floor) if needs_following(primary) else {}
+    scores = {key: score for key, score in scores.items() if key in entries and key not in away}
     others = sorted((e for k, e in entries.items() if k not in scores), key=lambda e: _unranked_order(e, primary))
-    unranked = [replace(e, reason=_reason(e, primary)) for e in others]
+    unranked = [replace(e, reason=_reason(e, primary, away.get((e.method, e.source)))) for e in others]
     ranked = rank([(entries[key], score) for key, score in scores.items()], higher_is_better(primary))
     pairing = pairing_note({method: score for (method, _), score in scores.items()})
     return Board(title, primary, columns or (primary,), ranked, unranked, floor, pairing)
@@ -174,10 +176,34 @@ def _unranked_order(entry: Entry, primary: str) -> tuple[float, str]:
     return math.inf if value is None else value, entry.method
 
 
-def _reason(entry: Entry, primary: str) -> str:
+def _wandering(entries: Mapping[tuple[str, str], Entry], floor: Entry | None) -> dict[tuple[str, str], str]:
+    """Which methods do not keep to their path, and why: they deviate too much, or no flight of theirs can be posed.
+
+    The second counts only where recorded frames can be posed: else the frames are too few or too small for anyone.
+    """
+    posable = floor is not None and _deviation(floor) is not None
+    found = {}
+    for key, entry in entries.items():
+        cell = entry.cells.get(DEVIATION)
+        if why := wanders(_deviation(entry)):
+            lost = f"; {cell.note}" if cell and cell.note else ""
+            found[key] = why + lost
+        elif posable and cell is not None and cell.value is None and cell.n:
+            found[key] = f"counts as wandering off: {cell.note or 'no flight can be posed'}"
+    return found
+
+
+def _deviation(entry: Entry) -> float | None:
+    cell = entry.cells.get(DEVIATION)
+    return None if cell is None else cell.value
+
+
+def _reason(entry: Entry, primary: str, away: str | None) -> str:
     cell = entry.cells.get(primary)
     if cell is None:
         return f"has no {primary}"
+    if away and (cell.ranked or not cell.note):
+        return away
     return cell.note or ("no value" if cell.value is None else "not ranked by its protocol")
 
 

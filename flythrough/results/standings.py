@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ..workspace.catalog import Row
 from ..workspace.printing import number, table_lines
-from .metrics import METRICS
+from .metrics import MAX_DEVIATION, METRICS
 from .paired import TIED, Key
-from .ranking import Board, Cell, build_boards
+from .ranking import DEVIATION, Board, Cell, build_boards
 from .schema import Replicates
 
 
@@ -43,6 +43,8 @@ def _lines(protocol: str, board: Board) -> Iterator[str]:
         yield f"{TIED}: not distinguishable from a neighbour: the 95 % interval of their difference contains 0"
     if board.pairing:
         yield board.pairing
+    if DEVIATION in board.columns:
+        yield f"Ranked only with {DEVIATION} of at most {MAX_DEVIATION:g} path lengths (0.29: another way)"
     for entry in board.unranked:
         yield f"Not ranked: {entry.method}: {entry.reason}"
     if board.floor:

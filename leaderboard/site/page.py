@@ -9,14 +9,19 @@ from markupsafe import Markup
 
 from flythrough.cli.page import data_uri, jpeg_uri, page, svg
 from flythrough.media import flight_grid
-from flythrough.results.metrics import METRICS, higher_is_better
-from flythrough.results.ranking import FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards
+from flythrough.results.metrics import MAX_DEVIATION, METRICS, higher_is_better
+from flythrough.results.ranking import DEVIATION, FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards
 from flythrough.results.schema import Result
 from flythrough.workspace.files import JsonObject
 
 from ..config import LeaderboardConfig
 from ..gather import Standing
 from ..reported import DAGGER
+
+GATE = (
+    f"Ranked only if the motion follows the commanded camera and {DEVIATION} is at most {MAX_DEVIATION:g} path lengths "
+    "(a path that does not go that way at all has about 0.29)."
+)
 
 
 def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
@@ -98,6 +103,7 @@ def _board(board: Board) -> JsonObject:
         else "",
         "tied": any(entry.tied for entry in board.ranked),
         "pairing": board.pairing,
+        "gate": GATE if DEVIATION in board.columns else "",
     }
 
 

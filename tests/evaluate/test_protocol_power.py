@@ -12,7 +12,7 @@ from flythrough.errors import InputError
 from flythrough.evaluate.cli import protocol_build
 from flythrough.evaluate.protocols.power import answers, measured_power
 from flythrough.evaluate.protocols.protocol import load_protocol, save_protocol
-from flythrough.results.power import Spread
+from flythrough.results.power import FEW, Spread
 from flythrough.results.schema import Replicates, Result, Value, rows_of, write_result
 from flythrough.workspace.catalog import Workspace
 
@@ -25,7 +25,10 @@ def scored(method: str, per_start: np.ndarray) -> Result:
     kept = Replicates(drawn=f"same {starts}", starts=starts, values=tuple(draws @ per_start / starts))
     return Result(
         status="scored", protocol={"name": "p-v1", "hash": f"ab{starts}"}, method={"name": method},
-        values=(Value(metric="fd_lite0", value=float(per_start.mean()), n=starts, ranked=True),),
+        values=tuple(
+            Value(metric=metric, step=step, value=float(per_start.mean()), n=starts, ranked=True)
+            for metric, step in (("fd_lite0", None), ("psnr", 5))
+        ),
         replicates={"fd_lite0": kept, "psnr@5": kept},
     )  # fmt: skip
 
@@ -38,25 +41,40 @@ def pair(starts: int = STARTS) -> list[Result]:
 
 def test_a_protocol_states_its_power_and_it_is_no_part_of_the_hash(tmp_path: Path) -> None:
     protocol = load_protocol("sample-v1")
-    stated = measured_power([*pair(), *pair(4)], {"fd_lite0": 12})
+    stated = measured_power([*pair(), *pair(9)], {"fd_lite0": 12})
     (power,) = stated  # it has no view synthesis at step 5 here
-    assert (power.metric, power.starts, power.measured_on, power.methods) == ("fd_lite0", 12, STARTS, ("a", "b"))
-    assert power.spread == pytest.approx(3, rel=0.4)
-    assert Spread(power.spread, STARTS).power(power.separates, 12) == pytest.approx(0.8, abs=0.01)
+    (known,) = power.pairs
+    assert (power.metric, power.starts, power.measured_on, known.methods) == ("fd_lite0", 12, STARTS, ("a", "b"))
+    assert known.spread == pytest.approx(3, rel=0.4)
+    spread = Spread(known.spread, STARTS)
+    assert spread.power(power.separates, 12) == pytest.approx(0.8, abs=0.01)
+    assert known.power == pytest.approx(spread.power(known.difference, 12), abs=0.01)
     told = protocol.model_copy(update={"power": stated})
     assert told.hash == protocol.hash
     again = load_protocol(str(save_protocol(told, tmp_path)))
     assert again == told
     assert again.hash == protocol.hash
     assert "12 starts tell" in again.power[0].line
-    assert "rough" not in again.power[0].line
-    assert "rough" in measured_power(pair(4), {"fd_lite0": 12})[0].line
+
+
+def test_no_power_is_stated_from_few_starts() -> None:
+    assert measured_power(pair(FEW - 1), {"fd_lite0": 12}) == ()
+    assert measured_power(pair(FEW), {"fd_lite0": 12})
+    with pytest.raises(InputError, match=f"the same {FEW} starts or more"):
+        answers(measured_power(pair(3), {"fd_lite0": 3}), ["fd_lite0=1"])
+
+
+def test_a_difference_beyond_all_that_were_measured_is_called_a_bound() -> None:
+    stated = measured_power(pair(), {"fd_lite0": 12})
+    most = stated[0].pairs[-1].difference
+    assert "a bound" in stated[0].for_difference(2 * most)
+    assert "a bound" not in stated[0].for_difference(most / 2)
 
 
 def test_differences_are_answered_with_starts() -> None:
     stated = measured_power(pair(), {"fd_lite0": 12, "psnr@5": 12})
     lines = answers(stated, ["fd_lite0=1", "psnr@5=1e-9"])
-    needed = Spread(stated[0].spread, STARTS).starts_for(1.0)
+    needed = Spread(stated[0].pairs[0].spread, STARTS).starts_for(1.0)
     assert f"fd_lite0: a difference of 1 needs {needed} starts" in lines[0]
     assert "more starts than any protocol has" in lines[1]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flythrough.results.paired import Score, below
-from flythrough.results.power import Spread, typical_spread
+from flythrough.results.power import Spread, pair_for, pairs_of, smallest_difference
 from flythrough.results.schema import Replicates
 
 
@@ -50,13 +50,26 @@ def test_starts_and_smallest_difference_are_inverse_to_power() -> None:
     assert Spread(0.0, 5).power(0.1, 5) == 1
 
 
-def test_the_typical_spread_is_the_median_of_the_pairs_that_can_be_paired() -> None:
+def test_a_difference_is_judged_by_a_pair_that_differs_by_as_much() -> None:
     random = np.random.default_rng(0)
     draws = random.multinomial(9, np.full(9, 1 / 9), size=50)
-    scores = [score(random.normal(0, size, 9), draws) for size in (1, 2, 8)]
-    pairs = [Spread.of(scores[i], scores[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
-    found = typical_spread([*scores, Score(1.0, 0.0, 2.0)])
-    assert found == sorted(pairs, key=lambda each: each.each)[1]
-    assert typical_spread([scores[0], Score(1.0)]) is None
+    scores = {n: score(off + random.normal(0, off + 1, 9), draws) for n, off in (("a", 0), ("b", 5), ("c", 40))}
+    pairs = pairs_of({**scores, "lone": Score(1.0, 0.0, 2.0)})
+    assert len(pairs) == 3
+    assert [each.difference for each in pairs] == sorted(each.difference for each in pairs)
+    assert pair_for(pairs, 0) == pairs[0]
+    assert pair_for(pairs, pairs[1].difference) == pairs[1]
+    assert pair_for(pairs, 1e9) == pairs[-1]
+    least = smallest_difference(pairs, 9)
+    assert pair_for(pairs, least).spread.power(least, 9) >= 0.8 - 1e-6
     with pytest.raises(ValueError, match="same draws"):
-        Spread.of(scores[0], Score(1.0))
+        Spread.of(scores["a"], Score(1.0))
+
+
+@pytest.mark.parametrize("starts", [2, 3, 20, 2000])
+def test_power_rises_with_the_difference_and_is_never_nan(starts: int) -> None:
+    spread = Spread(1.0, 20)
+    powers = [spread.power(difference, starts) for difference in np.geomspace(1e-3, 1e6, 60)]
+    assert np.isfinite(powers).all()
+    assert np.diff(powers).min() > -1e-6
+    assert powers[-1] > 0.97
