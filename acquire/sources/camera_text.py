@@ -80,7 +80,10 @@ def _numbers(body: bytes) -> tuple[np.ndarray, np.ndarray, list[Fault]]:
     count = body.count(b"\n") + 1
     table = np.empty((count, COLUMNS))
     state = np.empty(count, dtype=np.uint8)
-    _line_reader()(np.frombuffer(body + b"\n", dtype=np.uint8), table, state)
+    if (read_lines := _line_reader()) is not None:
+        read_lines(np.frombuffer(body + b"\n", dtype=np.uint8), table, state)
+    else:  # each line the slow way, which gives the same numbers
+        state[:] = [_ODD if line.strip(b" \t") else _BLANK for line in body.split(b"\n")]
     faults = []
     if len(odd := np.flatnonzero(state == _ODD)):
         lines = body.split(b"\n")
@@ -140,9 +143,13 @@ def _in_time_order(
 def _line_reader() -> Any:
     """The fast reader, compiled: plain decimal numbers with at most 15 digits, for which it is exact.
 
-    (Mantissa and power of ten are then both exact doubles, so their quotient is correctly rounded.)
+    (Mantissa and power of ten are then both exact doubles, so their quotient is correctly rounded.) None where numba
+    is not installed, which the base does not bring.
     """
-    import numba
+    try:
+        import numba
+    except ModuleNotFoundError:
+        return None
 
     powers = 10.0 ** np.arange(23)
 

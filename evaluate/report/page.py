@@ -152,8 +152,8 @@ def _plots(results: list[Result]) -> list[str]:
 
     found = []
     for metric in in_order({name for result in results for name in result.curves}):
-        if (figure := over_steps(results, metric)) is not None:
-            found += [f"<h2>{escape(metric)} over steps</h2>", page.svg(figure)]
+        if (lines := over_steps(results, metric)) is not None:
+            found += [f"<h2>{escape(metric)} over steps</h2>", lines]
     names = {name for result in results for values in result.starts.values() for name in values}
     shown = [n for n in names if n.startswith(("psnr@", "lpips_alex@", "follow_correlation", "follow_sfm_deviation"))]
     for metric in sorted(shown, key=lambda name: (name.partition("@")[0], len(name), name)):

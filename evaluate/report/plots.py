@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
+from flythrough.cli.line_plot import Line, line_plot
 from flythrough.results.schema import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def over_steps(results: list[Result], metric: str) -> Figure | None:
+def over_steps(results: list[Result], metric: str) -> Markup | None:
     """A distance over the last step of its window, a line a method; None where no method has it."""
-    import matplotlib.pyplot as plt
-
-    shown = [result for result in results if result.curves.get(metric)]
-    if not shown:
-        return None
-    figure, axes = plt.subplots(figsize=(7.5, 3.6))
-    for result in shown:
-        steps, values = zip(*result.curves[metric], strict=True)
-        follows = result.follows_camera is not False
-        label = result.method.name + ("" if follows else " (does not follow)")
-        axes.plot(steps, values, label=label, linestyle="-" if follows else ":", marker="." if len(steps) < 3 else None)
-    axes.set_xlabel("last step of the window")
-    axes.set_ylabel(metric)
-    axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
+    lines = [
+        Line(result.method.name + (" (does not follow)" if apart else ""), result.curves[metric], apart)
+        for result in results
+        if result.curves.get(metric)
+        for apart in [result.follows_camera is False]
+    ]
+    return line_plot(lines, "last step of the window", metric) if lines else None
 
 
 def per_start(results: list[Result], metric: str) -> Figure | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError, FlythroughError, InputError
+from ..errors import ConfigError, FlythroughError, InputError, extras_named
 from . import tools as cli_tools
 from . import upkeep
 from .options import (
@@ -223,7 +223,8 @@ def main() -> None:
     """Entry point: prints errors as one line with a remedy, and exits with 1."""
     _add_commands()
     try:
-        app()
+        with extras_named("This command"):
+            app()
     except FlythroughError as error:
         print(f"error [{error.kind}] {error}", file=sys.stderr)
         sys.exit(1)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from ..errors import FlythroughError
+from ..errors import EXTRAS, FlythroughError, MissingDependency
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,8 @@ class Check:
     needed: bool = True
 
 
-EXTRAS = {"ray": "ray", "transformers": "depth", "tensorflow": "tf", "webdataset": "export"}
-
-
 def checks() -> list[Check]:
-    """Examine the machine; takes a few seconds (loads torch)."""
+    """Examine the machine; takes a few seconds where torch is installed (loads it)."""
     return [_python(), _ffmpeg(), _deno(), _pycolmap(), _device(), _disk(), *_extras(), *_weights()]
 
 
@@ -42,9 +39,12 @@ def _ffmpeg() -> Check:
 
     try:
         path = ffmpeg_path()
+    except MissingDependency as error:
+        return Check("ffmpeg", False, error.message, error.remedy, needed="FLYTHROUGH_FFMPEG" in os.environ)
+    try:
         line = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (FlythroughError, OSError, subprocess.SubprocessError) as error:
-        return Check("ffmpeg", False, str(error), "pip install imageio-ffmpeg, or install your system's ffmpeg")
+        return Check("ffmpeg", False, str(error), "pip install 'flythrough[video]', or install your system's ffmpeg")
     encoders = subprocess.run(
         [path, "-hide_banner", "-encoders"], capture_output=True, text=True, timeout=20, check=False
     )
@@ -60,7 +60,8 @@ def _deno() -> Check:
     beside = os.path.join(os.path.dirname(sys.executable), "deno")
     path = shutil.which("deno") or (beside if os.path.exists(beside) else None)
     if path is None:
-        return Check("deno", False, "not found: YouTube downloads will fail", "pip install deno")
+        remedy = "pip install 'flythrough[youtube]'"
+        return Check("deno", False, "not found: YouTube downloads will fail", remedy, needed=False)
     try:
         version = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
@@ -72,11 +73,14 @@ def _pycolmap() -> Check:
     try:
         version = importlib.metadata.version("pycolmap")
     except importlib.metadata.PackageNotFoundError:
-        return Check("pycolmap", False, "not installed", "pip install pycolmap")
+        return Check("pycolmap", False, "not installed", "pip install 'flythrough[sfm]'", needed=False)
     return Check("pycolmap", int(version.split(".")[0]) >= 4, version, "pip install -U pycolmap")
 
 
 def _device() -> Check:
+    if importlib.util.find_spec("torch") is None:
+        remedy = "pip install 'flythrough[train]', or [evaluate]"
+        return Check("device", False, "torch is not installed", remedy, needed=False)
     import torch
 
     from ..networks.device import pick
@@ -92,13 +96,12 @@ def _disk() -> Check:
 
 
 def _extras() -> list[Check]:
-    return [
-        Check(
-            module, found, "installed" if found else "not installed", f"pip install 'flythrough[{extra}]'", needed=False
-        )
-        for module, extra in EXTRAS.items()
-        for found in [importlib.util.find_spec(module) is not None]
-    ]
+    found = []
+    for extra, modules in EXTRAS.items():
+        missing = [module for module in modules if importlib.util.find_spec(module) is None]
+        finding = f"not installed: {', '.join(missing)}" if missing else "installed"
+        found.append(Check(f"[{extra}]", not missing, finding, f"pip install 'flythrough[{extra}]'", needed=False))
+    return found
 
 
 def _weights() -> list[Check]:

@@ -13,7 +13,7 @@ from types import TracebackType
 import numpy as np
 from jaxtyping import UInt8
 
-from ..errors import FlythroughError, MissingDependency
+from ..errors import FlythroughError, MissingDependency, extras_named, missing_extra
 
 FFMPEG_VARIABLE = "FLYTHROUGH_FFMPEG"
 
@@ -37,17 +37,21 @@ def ffmpeg_path() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     if found := shutil.which("ffmpeg"):
         return found
-    raise MissingDependency("There is no ffmpeg", remedy="pip install imageio-ffmpeg")
+    raise missing_extra("This", "an ffmpeg program", "video")
 
 
 class VideoWriter:
     """Write RGB frames as H.264 in MP4, playable in browsers, and playable up to the last frame after a kill.
 
     Use as a context manager; ``write(image)`` takes ``[h, w, 3]`` uint8. Odd sizes are padded by one pixel.
+
+    Raises:
+        MissingDependency: the extra ``video`` is not installed.
     """
 
     def __init__(self, path: Path, *, width: int, height: int, fps: Fraction | float, crf: int = 18) -> None:
-        import ffmpeg
+        with extras_named("Writing a video"):
+            import ffmpeg
 
         self.path, self.width, self.height = Path(path), width, height
         stream = ffmpeg.input(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from ..errors import FlythroughError, MissingDependency
+from ..errors import FlythroughError, extras_named
 from . import weights
 
 NETWORKS = ("depth-anything-v2-small", "midas", "dpt-large")  # those of the weights table, preferred first
@@ -28,13 +28,10 @@ class DepthNetwork:
     """
 
     def __init__(self, source: str | Path, device_name: str = "auto", revision: str | None = None) -> None:
-        try:
+        with extras_named("A depth network"):
             from transformers import AutoImageProcessor, AutoModelForDepthEstimation
-        except ImportError as error:
-            raise MissingDependency(
-                "Depth networks need transformers", remedy="pip install 'flythrough[depth]'"
-            ) from error
-        from . import device
+
+            from . import device
 
         self._device = device.pick(device_name)
         try:

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import FlythroughError, InputError
+from ..errors import FlythroughError, InputError, extras_named
 from .files import JsonObject, disk_errors, publish
 
 if TYPE_CHECKING:
@@ -214,8 +214,10 @@ class Workspace:
 
         Raises:
             InputError: the file is not this table.
+            MissingDependency: pandas is not installed.
         """
-        import pandas as pd
+        with extras_named("A data frame"):
+            import pandas as pd
 
         return pd.DataFrame(self.rows(table), columns=list(TABLES[table]))
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import psutil
 
-from ..errors import InputError, MissingDependency
+from ..errors import InputError, extras_named
 from .failure import Failure
 from .stage import Resources
 from .worker import Call, Work, Worker, usable_cores
@@ -115,10 +115,8 @@ class RayExecutor:
         self.address = address
 
     def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]:
-        try:
+        with extras_named("The executor"):
             import ray
-        except ImportError as error:
-            raise MissingDependency("Ray is not installed", remedy="pip install 'flythrough[ray]'") from error
         if not ray.is_initialized():
             ray.init(address=self.address, include_dashboard=False, log_to_driver=False, configure_logging=False)
         remote = ray.remote(max_retries=0)(_ray_call).options(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import FlythroughError
+from ..errors import FlythroughError, missing_module
 
 TIMEOUT_REMEDY = "Raise the stage's time limit in the config, then run again with --retry-errors"
 CRASH_REMEDY = (
@@ -24,6 +24,8 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """The failure that an exception stands for; an unexpected one is of kind "bug"."""
+        if isinstance(error, ModuleNotFoundError):
+            error = missing_module("This task", error) or error
         if isinstance(error, FlythroughError):
             return cls(error.kind, error.message, type(error).__name__, error.remedy)
         text = " ".join(str(error).split()) or type(error).__name__

@@ -30,7 +30,7 @@ from .files import (
     write_text,
 )
 from .progress import bar
-from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage
+from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage, require_extra
 from .worker import Call
 
 TASK_FILE = "task.json"  # in every published folder: the key and the outcome
@@ -69,7 +69,12 @@ def run_stage(
         executor: runs the tasks; stages that use the whole machine run in this process all the same,
             unless it is Ray.
         retry_errors: of the tasks tried before, run those in error again. Without it they stay in error.
+
+    Raises:
+        MissingDependency: the stage's extra is not installed.
     """
+    if not isinstance(executor, RayExecutor):  # its nodes have packages of their own
+        require_extra(stage.name)
     keys: dict[str, str] = {}
     there = Listing.of(workspace, stage.name)
     todo = _Calls(stage.name, workspace.root, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from ..errors import EXTRAS, missing_extra
 from .catalog import Row, Workspace
 from .files import JsonObject, key_of_texts, key_text
 
@@ -145,3 +147,14 @@ def load_stage(name: str) -> Stage[Any]:
     assert isinstance(stage, Stage)
     assert stage.name == name
     return stage
+
+
+def require_extra(stage: str) -> None:
+    """See to it that a stage's packages are installed, without loading them.
+
+    Raises:
+        MissingDependency: one is not; names the extra that brings it.
+    """
+    missing = [module for module in EXTRAS.get(stage, ()) if importlib.util.find_spec(module) is None]
+    if missing:
+        raise missing_extra(stage, ", ".join(missing), stage)

@@ -7,7 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from flythrough.cli.page import data_uri, jpeg_uri, page, svg
+from flythrough.cli.line_plot import Line, line_plot
+from flythrough.cli.page import data_uri, jpeg_uri, page
+from flythrough.errors import MissingDependency
 from flythrough.media import flight_grid
 from flythrough.results.metrics import MAX_DEVIATION, METRICS, higher_is_better
 from flythrough.results.ranking import DEVIATION, FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards
@@ -139,40 +141,23 @@ def _plots(each: ProtocolBoards, standing: Standing) -> Iterator[tuple[str, Mark
     results = standing.results.get(each.hash, [])
     ranked = {board.primary: {entry.method for entry in board.ranked} for board in each.boards}
     for metric in dict.fromkeys(name for result in results for name in result.curves):
-        lines = {r.method.name: r.curves[metric] for r in results if r.curves.get(metric)}
-        lines.pop(FLOOR_METHOD, None)
+        among = ranked.get(metric.removesuffix("_sw"), set())
+        curves = {r.method.name: r.curves[metric] for r in results if r.curves.get(metric)}
+        lines = [Line(name, points, name not in among) for name, points in curves.items() if name != FLOOR_METHOD]
         floors = [v.floor for r in results for v in r.values if v.metric == metric.removesuffix("_sw")]
-        floor = next((f for f in floors if f is not None), None)
-        yield metric, Markup(_plot(metric, lines, ranked.get(metric.removesuffix("_sw"), set()), floor))
-
-
-def _plot(metric: str, lines: dict[str, tuple[tuple[int, float], ...]], ranked: set[str], floor: float | None) -> str:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(8, 3.4))
-    for method, points in lines.items():
-        steps, values = zip(*points, strict=True)
-        style = "-" if method in ranked else ":"
-        axes.plot(steps, values, style, marker="o" if len(steps) < 3 else None, label=method, linewidth=1.8)
-    if floor is not None:
-        axes.axhline(floor, color="gray", linewidth=0.8)
-        axes.annotate("real against real (all frames)", (0.01, floor), xycoords=("axes fraction", "data"), fontsize=8)
-    axes.set_xlabel("last step of the window")
-    axes.set_ylabel(metric)
-    axes.set_ylim(bottom=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return svg(figure)
+        floor = next(((f, "real against real (all frames)") for f in floors if f is not None), None)
+        if lines:
+            yield metric, line_plot(lines, "last step of the window", metric, floor)
 
 
 def _starts(flights: Any, config: LeaderboardConfig) -> Iterator[JsonObject]:
     for start in flight_grid.shared_starts(flights)[: config.pictures]:
         steps, rows = flight_grid.grid(flights, start, config.picture_width)
-        video = None
+        video = no_video = None
         if config.video:
-            video = data_uri(flight_grid.side_by_side(flights, start, config.picture_width), "video/mp4")
+            try:
+                video = data_uri(flight_grid.side_by_side(flights, start, config.picture_width), "video/mp4")
+            except MissingDependency as error:  # the page is whole without it
+                no_video = str(error)
         images = {method: [jpeg_uri(image, 80) for image in found] for method, found in rows.items()}
-        yield {"id": start, "steps": steps, "rows": images, "video": video}
+        yield {"id": start, "steps": steps, "rows": images, "video": video, "no_video": no_video}

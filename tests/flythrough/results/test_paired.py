@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
-from flythrough.results.paired import Score, below, difference_interval, pairing_note, replicates_by_key
+from flythrough.results.paired import Score, below, difference_interval, pairing_note, quantile, replicates_by_key
 from flythrough.results.ranking import build_boards
 from flythrough.results.schema import Replicates, Result, Value, rows_of
 
@@ -90,3 +91,12 @@ def test_the_matrix_is_the_interval_of_each_pair() -> None:
 def test_a_value_without_an_interval_is_told_apart_from_none() -> None:
     assert not below([Score(1.0), Score(9.0, 8.0, 10.0), Score(100.0)]).any()
     assert pairing_note({"only": Score(1.0)}) is None
+
+
+def test_students_t_agrees_with_scipy_and_with_tables() -> None:
+    assert quantile(0.975, 2) == pytest.approx(12.706204736, rel=1e-9)
+    assert quantile(0.975, 31) == pytest.approx(2.042272456, rel=1e-9)
+    assert np.isnan(quantile(0.975, 1))
+    for starts in (2, 3, 4, 5, 10, 31, 90, 1000, 50_000):
+        for share in (0.05, 0.6, 0.9, 0.975, 0.9995):
+            assert quantile(share, starts) == pytest.approx(stdtrit(starts - 1, share), rel=1e-9)
