@@ -117,10 +117,10 @@ def pairs_of(scores: Mapping[str, Score]) -> list[Pair]:
     return sorted(known, key=lambda pair: (pair.difference, pair.methods))
 
 
-AnyPair = TypeVar("AnyPair", bound=Differing)
+Between = TypeVar("Between", bound=Differing)
 
 
-def pair_for(pairs: Sequence[AnyPair], difference: float) -> AnyPair:
+def pair_for(pairs: Sequence[Between], difference: float) -> Between:
     """The pair whose spread stands for a difference: that which differs by as much or next more, else the last.
 
     Args:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -19,6 +20,9 @@ from flythrough.workspace.files import JsonObject
 from ..config import LeaderboardConfig
 from ..gather import Standing
 from ..reported import DAGGER
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 GATE = (
     f"Ranked only if the motion follows the commanded camera and {DEVIATION} is at most {MAX_DEVIATION:g} path lengths "
@@ -44,7 +48,7 @@ def _arrow(metric: str) -> str:
     return METRICS[metric].arrow if metric in METRICS else "lower is better"
 
 
-def _template(name: str) -> Any:
+def _template(name: str) -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("flythrough.leaderboard.site", ".")
@@ -150,7 +154,7 @@ def _plots(each: ProtocolBoards, standing: Standing) -> Iterator[tuple[str, Mark
             yield metric, line_plot(lines, "last step of the window", metric, floor)
 
 
-def _starts(flights: Any, config: LeaderboardConfig) -> Iterator[JsonObject]:
+def _starts(flights: dict[str, Path], config: LeaderboardConfig) -> Iterator[JsonObject]:
     for start in flight_grid.shared_starts(flights)[: config.pictures]:
         steps, rows = flight_grid.grid(flights, start, config.picture_width)
         video = no_video = None
