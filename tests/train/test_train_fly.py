@@ -163,7 +163,7 @@ def test_what_cannot_be_flown_is_refused_with_a_reason(
     np.savez(tmp_path / "bare.npz", image=np.zeros((8, 8, 3)))
     output = tmp_path / options.pop("output", "flight.mp4")
     with pytest.raises(InputError, match=message):
-        fly_command(photo if start == "photo" else tmp_path / start, output, 2, checkpoint, device="cpu", **options)
+        fly_command(photo if start == "photo" else tmp_path / start, output, 2, [checkpoint], device="cpu", **options)
     assert not output.exists()
 
 
