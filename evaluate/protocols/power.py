@@ -114,7 +114,7 @@ def answers(stated: Iterable[Power], wanted: Iterable[str]) -> list[str]:
     known = {each.metric: each for each in stated}
     if not known:
         raise InputError(
-            f"There are no two methods scored on the same {FEW} starts or more to take the power from",
+            f"Power needs two methods scored on the same {FEW} starts or more, and there are none",
             remedy=f"Run: flythrough evaluate, with two methods or more and {FEW} starts or more",
         )
     lines = []

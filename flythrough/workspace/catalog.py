@@ -299,9 +299,7 @@ def check_values(table: str, row: Row) -> None:
     Raises:
         AssertionError: an unknown column, or a value of another type; the message names it.
     """
-    columns = TABLES[table]
-    if not row.keys() <= columns.keys():
-        raise AssertionError(f"{table}.parquet has no column {', '.join(sorted(set(row) - set(columns)))}")
+    columns = _known_columns(table, row)
     for name, value in row.items():
         kind = columns[name].type
         fits = isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == BOOL)
@@ -310,12 +308,16 @@ def check_values(table: str, row: Row) -> None:
 
 
 def _check_row(table: str, row: Row) -> None:
+    for name, column in _known_columns(table, row).items():
+        if not column.nullable and row.get(name) is None:
+            raise AssertionError(f"{table}.{name} is null in row {row.get('id')}")
+
+
+def _known_columns(table: str, row: Row) -> dict[str, Column]:
     columns = TABLES[table]
     if not row.keys() <= columns.keys():
         raise AssertionError(f"{table}.parquet has no column {', '.join(sorted(set(row) - set(columns)))}")
-    for name, column in columns.items():
-        if not column.nullable and row.get(name) is None:
-            raise AssertionError(f"{table}.{name} is null in row {row.get('id')}")
+    return columns
 
 
 def _arrow(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:

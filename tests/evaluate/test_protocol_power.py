@@ -88,7 +88,7 @@ def test_what_cannot_be_answered_is_refused_with_a_remedy(wanted: str) -> None:
 
 def test_without_two_methods_on_the_same_starts_there_is_no_power() -> None:
     assert measured_power(pair()[:1], {"fd_lite0": 12}) == ()
-    with pytest.raises(InputError, match="no two methods"):
+    with pytest.raises(InputError, match="two methods scored on the same 8 starts"):
         answers((), ["fd_lite0=1"])
 
 

@@ -27,7 +27,7 @@ def export_state(state: Path, folder: Path) -> InfiniteNature:
         folder: checkpoint folder to write.
 
     Raises:
-        InputError: ``state`` is no training state of this version, or a weight is not finite.
+        InputError: ``state`` is not a training state of this version, or a weight is not finite.
         DiskError: no room, no rights.
     """
     from safetensors import SafetensorError, safe_open
@@ -37,7 +37,7 @@ def export_state(state: Path, folder: Path) -> InfiniteNature:
         with safe_open(state, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise InputError(f"{state} is no training state of this version", remedy=remedy)
+                raise InputError(f"{state} is not a training state of this version", remedy=remedy)
             names = [name for name in file.keys() if name.startswith(MEAN)]  # noqa: SIM118  # no mapping
             tensors = {name.removeprefix(MEAN): file.get_tensor(name).half() for name in names}
     except (SafetensorError, OSError) as error:

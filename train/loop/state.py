@@ -122,7 +122,7 @@ def _read(path: Path, remedy: str) -> tuple[dict[str, str], dict[str, Tensor]]:
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} cannot be read: {error}", remedy=remedy) from error
     if metadata.get("format") != FORMAT:
-        raise InputError(f"{path} is no training state of this version", remedy=remedy)
+        raise InputError(f"{path} is not a training state of this version", remedy=remedy)
     return metadata, tensors
 
 

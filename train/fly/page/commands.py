@@ -77,7 +77,7 @@ def read_message(text: str) -> JsonObject:
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
-        raise InputError("That is no command", remedy="Reload the page")
+        raise InputError("The page sent something that is not a command", remedy="Reload the page")
     return said
 
 
