@@ -29,7 +29,8 @@ def load(device: str = "cpu") -> Any:
     """The network in evaluation mode, parameters frozen; one copy a process and device."""
     from efficientnet_lite_pytorch import EfficientNet
 
-    with contextlib.redirect_stdout(io.StringIO()):  # the package prints
+    # The package prints, and draws weights that are then replaced: random numbers must not depend on who loads first.
+    with contextlib.redirect_stdout(io.StringIO()), torch.random.fork_rng(devices=[]):
         model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights_file()))
     return model.eval().requires_grad_(False).to(device)
 
