@@ -29,7 +29,9 @@ def fly(
     start: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[IMAGE_OR_NPZ]", help="A photo, or rgbd and intrinsics in a .npz; none opens the page."
+            metavar="[IMAGE_OR_NPZ]",
+            help="A photo, rgbd and intrinsics in a .npz, or a picture of the page's by its name (island-9000); "
+            "none opens the page.",
         ),
     ] = None,
     output: Annotated[
@@ -114,9 +116,10 @@ def _film(
 ) -> None:
     from flythrough.workspace.progress import bar
 
-    from .fly.from_photo import film, plan_flight, read_start
+    from .fly.from_photo import film, plan_flight
+    from .fly.page.gallery import read_any
 
-    begin = read_start(start, model.config.height, model.config.width, depth)
+    begin = read_any(start, model.config.height, model.config.width, depth)
     if begin.disparity_from != "the file":
         print(f"Disparity of the start picture: {begin.disparity_from}", file=sys.stderr)
     flight = plan_flight(plan, begin.intrinsics, speed)

@@ -24,7 +24,8 @@ def fly(
     """Fly into a picture: yields the start, then a frame a step.
 
     Args:
-        start: a picture, or a ``.npz`` with ``rgbd`` ``[h, w, 4]`` in [0, 1] and ``intrinsics`` ``[4]``.
+        start: a picture, one of the page's by its name (``island-9000`` to ``island-9003``), or a ``.npz`` with
+            ``rgbd`` ``[h, w, 4]`` in [0, 1] and ``intrinsics`` ``[4]``.
         checkpoint: a checkpoint folder, or the prefix of the authors' TensorFlow one; by default the package's model.
         steps: how many; ``None`` flies on for ever.
         plan: autopilot, straight, orbit, or a camera file to follow.
@@ -42,14 +43,15 @@ def fly(
 
     from flythrough.networks.device import pick
 
-    from .from_photo import at_size, load_model, plan_flight, read_start
+    from .from_photo import at_size, load_model, plan_flight
+    from .page.gallery import read_any
     from .rollout import fly as frames
     from .rollout import to_image
     from .shipped import shipped_checkpoint
 
     chosen = Path(checkpoint) if checkpoint is not None else shipped_checkpoint()
     model = at_size(load_model(chosen), size).to(pick(device))
-    begin = read_start(Path(start), model.config.height, model.config.width, depth)
+    begin = read_any(start, model.config.height, model.config.width, depth)
     flight = plan_flight(plan, begin.intrinsics, speed)
     first = torch.from_numpy(begin.rgbd)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from flythrough.scene.geometry import default_intrinsics
 
-from ..from_photo import Start, to_rgbd
+from ..from_photo import Start, read_start, to_rgbd
 
 FOLDER = Path(__file__).parent / "gallery"
 SEEDS = (9000, 9001, 9002, 9003)  # held out: training islands start at 100,000
@@ -22,6 +22,14 @@ _DISPARITY_STEPS = 65535  # disparity 1 in the 16-bit PNG
 def island_name(seed: int) -> str:
     """What the page calls an island's still, such as ``island-9000``."""
     return f"island-{seed}"
+
+
+def read_any(start: Path | str, height: int, width: int, depth: str = "auto") -> Start:
+    """One of the gallery by its name, such as ``island-9000``, else a file as :func:`.from_photo.read_start` does."""
+    by_name = {island_name(seed): seed for seed in SEEDS}
+    if str(start) in by_name and not Path(start).exists():
+        return read_island(by_name[str(start)], height, width)
+    return read_start(Path(start), height, width, depth)
 
 
 def picture_file(seed: int) -> Path:
