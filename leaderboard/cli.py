@@ -7,21 +7,58 @@ from typing import Annotated
 
 import typer
 
-from flythrough.cli.options import WorkspaceOption
+from flythrough.cli.options import JsonOption, WorkspaceOption
 
 RUN_OPTIONS: dict[str, tuple[type, str, str]] = {}
+SubmissionArgument = Annotated[
+    Path, typer.Argument(help="What flythrough leaderboard pack wrote, such a zip unpacked, or a results.json.")
+]
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add the stage's commands."""
-    stage.command("add")(add)
-    stage.command("export")(export)
+    for command in (pack, check, add, remove, export):
+        stage.command()(command)
+    stage.command("list")(list_held)
+
+
+def pack(
+    source: Annotated[
+        Path, typer.Argument(help="results.json, or a folder with it and the frames: those are handed in too.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The zip to write.")],
+) -> None:
+    """Pack results, and frames where they are to be scored again, as one zip to hand in."""
+    from .package import pack as run
+
+    submission = run(source, out)
+    frames = sum(submission.flights.values())
+    print(f"{out}: {submission.result.method.name} on {submission.result.protocol.name}, {frames} frames")
+
+
+def check(
+    submissions: Annotated[list[Path], typer.Argument(help="Zips, unpacked zips or results.json.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a table, for a comment.")] = False,
+) -> None:
+    """Check submissions as add does, and write nothing: a line each, and exit code 1 if one is refused."""
+    from flythrough.cli.tools import existing
+
+    from .verdicts import as_lines, as_markdown, verdict
+
+    held = existing(workspace)
+    found = [verdict(held, path) for path in submissions]
+    print(as_markdown(found) if markdown else as_lines(found), end="")
+    if any(each.refused for each in found):
+        raise typer.Exit(1)
 
 
 def add(
-    results: Annotated[Path, typer.Argument(help="results.json that flythrough evaluate wrote for a method.")],
+    submission: SubmissionArgument,
     workspace: WorkspaceOption = Path("workspace"),
-    replace: Annotated[bool, typer.Option("--replace", help="Take the place of an earlier one of this name.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Supersede an earlier one of this name; it is kept.")] = (
+        False
+    ),
 ) -> None:
     """Check somebody's results against those measured here, and list them."""
     from flythrough.results.schema import read_result
@@ -29,11 +66,45 @@ def add(
 
     from .submissions import add_submission, describe
 
-    held = Workspace(workspace)
-    with held.locked():
-        kept = add_submission(held, results, replace=replace)
+    kept = add_submission(Workspace(workspace), submission, replace=replace)
     found = ", ".join(f"{name} {value}" for name, value in describe(read_result(kept)).items())
     print(f"Accepted: {found}\nRun this to show it: flythrough leaderboard --workspace {workspace}")
+
+
+def list_held(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption = False) -> None:
+    """List what the page shows: method, protocol, tier, date and digest."""
+    import json
+
+    from flythrough.cli.tools import existing
+    from flythrough.workspace.printing import print_table
+
+    from .submissions import holdings
+
+    found = holdings(existing(workspace))
+    if json_:
+        print(json.dumps(found, indent=1))
+        return
+    rows = [[e["method"], e["protocol"], e["tier"], e["date"] or "-", e["sha256"][:12]] for e in found]
+    print_table(["method", "protocol", "tier", "date", "sha256"], rows)
+
+
+def remove(
+    method: Annotated[str, typer.Argument(help="Name of a method that was handed in.")],
+    workspace: WorkspaceOption = Path("workspace"),
+    protocol: Annotated[str | None, typer.Option("--protocol", "-p", help="Its name, or the start of its hash.")] = (
+        None
+    ),
+) -> None:
+    """Withdraw a submission: it is no longer shown, and kept with a record; nothing is deleted."""
+    from flythrough.cli.tools import existing
+
+    from . import store
+
+    held = existing(workspace)
+    with store.locked(held):
+        kept = store.withdraw(held, method, protocol)
+    print(f"Withdrawn, not deleted: {kept} holds it, {held / store.LOG} records it")
+    print(f"Run this for a page without it: flythrough leaderboard --workspace {workspace}")
 
 
 def export(

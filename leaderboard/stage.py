@@ -22,7 +22,7 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
     from flythrough.errors import InputError
     from flythrough.workspace.files import sha256_of
 
-    from .submissions import submission_files
+    from .store import listed_files
 
     rows = workspace.rows("results")
     if not rows:
@@ -33,7 +33,7 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
         inputs={
             "results": sha256_of(workspace.table_file("results")),
             "files": files,
-            "submissions": [sha256_of(file) for file in submission_files(workspace)],
+            "submissions": [sha256_of(file) for file in listed_files(workspace)],
             "report": (workspace / "evaluate" / "report.html").is_file(),
         },
     )

@@ -10,41 +10,66 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flythrough.errors import InputError
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
-from flythrough.results.schema import Result, read_result, results_behind, write_result
+from flythrough.results.schema import Result, read_result, results_behind
 from flythrough.workspace.catalog import Row, Workspace
-from flythrough.workspace.files import JsonObject
+from flythrough.workspace.files import JsonObject, sha256_of
 from flythrough.workspace.printing import one_line
 
+from . import store
 from .consistency import inconsistency, reused_frames
+from .package import Submission, open_submission
+from .tiers import Tier, measured_rows
 
 log = logging.getLogger("flythrough.leaderboard")
 
-FOLDER = "leaderboard/submissions"
 METHOD_NAME = "[a-z0-9][a-z0-9._-]{0,79}"  # evaluate writes no other; it becomes a file's name
 _ALIKE = str.maketrans("015i", "olsl")
 
 
 def add_submission(workspace: Workspace, path: Path, *, replace: bool = False) -> Path:
-    """Check a results file and keep a copy in the workspace; the next ``flythrough leaderboard`` shows it.
+    """Check a submission and keep its numbers in the workspace; the next ``flythrough leaderboard`` shows them.
+
+    Args:
+        workspace: of the leaderboard.
+        path: a packed submission, an unpacked one, or a ``results.json``.
+        replace: may take the place of an earlier one of the method, which is kept.
 
     Raises:
         InputError: it is not of a protocol measured here, does not hold together, or its method is listed already.
     """
-    submission = read_result(path)
+    submission = open_submission(path)
+    with store.locked(workspace):
+        refuse(workspace, submission.result, path)
+        return store.put(workspace, submission.result, replace=replace)
+
+
+def check_submission(workspace: Workspace, path: Path) -> Submission:
+    """All that :func:`add_submission` checks, without writing; returns what was handed in.
+
+    Raises:
+        InputError: as there, but for a method that is listed already.
+    """
+    submission = open_submission(path)
+    refuse(workspace, submission.result, path)
+    return submission
+
+
+def refuse(workspace: Workspace, result: Result, path: Path) -> None:
+    """Hold a result against what was measured here and handed in before.
+
+    Raises:
+        InputError: it cannot be listed.
+    """
     rows = [row for row in workspace.rows("results") if row["source"] == "measured"]
-    if reason := reject(submission, rows, results_behind(workspace, rows), submissions(workspace)):
+    if reason := reject(result, rows, results_behind(workspace, rows), submissions(workspace)):
         reason = one_line(reason, 300)
         raise InputError(f"{path} is refused: {reason}", remedy="Score the frames again with flythrough evaluate")
-    target = workspace / FOLDER / f"{submission.method.name}.{submission.protocol.hash[:8]}.json"
-    if target.exists() and not replace and read_result(target) != submission:
-        raise InputError(f"{submission.method.name} is listed already", remedy="Use --replace, or another name")
-    write_result(submission, target)
-    return target
 
 
 def reject(submission: Result, rows: list[Row], references: list[Result], listed: Iterable[Result] = ()) -> str | None:
@@ -91,23 +116,23 @@ def _as_read(name: str) -> str:
 
 def submissions(workspace: Workspace) -> list[Result]:
     """The submissions that can be read; others, which something else than this program put there, are logged."""
-    found = []
-    for file in submission_files(workspace):
+    return list(submissions_by_file(workspace).values())
+
+
+def submissions_by_file(workspace: Workspace) -> dict[Path, Result]:
+    """As :func:`submissions`, by the file of each."""
+    found = {}
+    for file in store.listed_files(workspace):
         try:
             submission = read_result(file)
         except InputError as error:
             log.warning("Left out: %s", error)
             continue
         if re.fullmatch(METHOD_NAME, submission.method.name):
-            found.append(submission)
+            found[file] = submission
         else:
             log.warning("Left out: %s: %r cannot be a method's name", file, submission.method.name)
     return found
-
-
-def submission_files(workspace: Workspace) -> list[Path]:
-    """The results files handed in, in order of name."""
-    return sorted((workspace / FOLDER).glob("*.json"))
 
 
 def describe(submission: Result) -> JsonObject:
@@ -116,3 +141,27 @@ def describe(submission: Result) -> JsonObject:
     return {"method": submission.method.name, "protocol": submission.protocol.name} | {
         v.metric: v.value for v in primary
     }
+
+
+def holdings(workspace: Workspace) -> list[JsonObject]:
+    """Everything that the page can show: ``method``, ``protocol``, ``protocol_hash``, ``tier``, ``date``, ``sha256``.
+
+    The date of a submission is when it was added (None where the log does not say), that of others when they were
+    scored. ``sha256`` is that of the results file.
+    """
+    files = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}
+    found = []
+    for file, tier in files.items():
+        if file and (path := workspace / file).is_file():
+            scored = datetime.fromtimestamp(int(path.stat().st_mtime), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            found.append(_holding(read_result(path), tier, scored, sha256_of(path)))
+    dates = {event.sha256: event.date for event in store.events(workspace) if event.event == "added"}
+    for path, result in submissions_by_file(workspace).items():
+        sha256 = sha256_of(path)
+        found.append(_holding(result, "submitted", dates.get(sha256), sha256))
+    return sorted(found, key=lambda each: (each["protocol"], each["protocol_hash"], each["method"], each["tier"]))
+
+
+def _holding(result: Result, tier: Tier, date: str | None, sha256: str) -> JsonObject:
+    known = {"method": result.method.name, "protocol": result.protocol.name, "protocol_hash": result.protocol.hash}
+    return known | {"tier": tier, "date": date, "sha256": sha256}

@@ -19,7 +19,7 @@ from ..workspace.files import JsonObject, write_json
 from ..workspace.names import Name
 from ..workspace.printing import one_line
 from ..workspace.stage import Section
-from .strict_json import read_strict_json
+from .strict_json import read_strict_json, strict_json
 
 SCHEMA_VERSION = 1
 LIBRARIES = (
@@ -123,14 +123,26 @@ def read_result(path: Path) -> Result:
     Raises:
         InputError: missing, of another version, malformed, or against a limit of :mod:`.strict_json`.
     """
-    text, _ = read_strict_json(path)
+    return _result(read_strict_json(path)[0], str(path))
+
+
+def result_from(content: bytes, name: str) -> Result:
+    """As :func:`read_result`, of bytes that came from ``name`` (a file in an archive).
+
+    Raises:
+        InputError: as there.
+    """
+    return _result(strict_json(content, name)[0], name)
+
+
+def _result(text: str, name: str) -> Result:
     try:
         return Result.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False)[0]
         what = one_line(": ".join((".".join(map(str, first["loc"])) or "the file", first["msg"])))
         raise InputError(
-            f"{path} is not a results file of version {SCHEMA_VERSION}: {what}",
+            f"{name} is not a results file of version {SCHEMA_VERSION}: {what}",
             remedy="Take the file that flythrough evaluate wrote, or score again",
         ) from error
 

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..workspace.files import JsonObject
 from ..workspace.printing import one_line
 
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _REMEDY = "Send the file as the program wrote it, unedited"
 
 
@@ -41,21 +41,36 @@ def read_strict_json(path: Path, limits: Limits = Limits()) -> tuple[str, Any]:
     Raises:
         InputError: not a regular file, not UTF-8, not JSON, or against a limit; the reason is one line.
     """
+    path = Path(path)
     try:
-        return _checked(_text(path, limits), limits)
-    except _Refused as error:
-        raise InputError(f"{path} cannot be read: {error}", remedy=_REMEDY) from None
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} cannot be read: it is not a file", remedy=_REMEDY)
+        with open(path, "rb") as file:
+            content = file.read(limits.bytes + 1)
     except OSError as error:
         reason = one_line(error.strerror or str(error))
         raise InputError(f"{path} cannot be read: {reason}", remedy="Check the path") from error
+    return strict_json(content, str(path), limits)
 
 
-def _text(path: Path, limits: Limits) -> str:
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise _Refused("it is not a file")
-    with open(path, "rb") as file:
-        content = file.read(limits.bytes + 1)
+def strict_json(content: bytes, name: str, limits: Limits = Limits()) -> tuple[str, Any]:
+    """The text that bytes are, and its JSON value.
+
+    Args:
+        content: as others wrote it.
+        name: where it came from, for the message.
+        limits: see there.
+
+    Raises:
+        InputError: not UTF-8, not JSON, or against a limit; the reason is one line.
+    """
+    try:
+        return _checked(_text(content, limits), limits)
+    except _Refused as error:
+        raise InputError(f"{name} cannot be read: {error}", remedy=_REMEDY) from None
+
+
+def _text(content: bytes, limits: Limits) -> str:
     if len(content) > limits.bytes:
         raise _Refused(f"it is larger than {limits.bytes / 2**20:.3g} MiB")
     try:

@@ -124,7 +124,12 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 
 def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """Publish ``value`` as JSON at ``path``, atomically; NaN is refused. See :func:`publish`."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", durable=durable)
+    write_text(path, to_canonical_json(value), durable=durable)
+
+
+def to_canonical_json(value: object) -> str:
+    """A value as JSON text with sorted keys, the same on every machine; NaN is refused."""
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from flythrough.errors import InputError
 from flythrough.leaderboard.gather import gather
 from flythrough.leaderboard.reported import reported_json
-from flythrough.leaderboard.submissions import FOLDER, add_submission
+from flythrough.leaderboard.store import FOLDER
+from flythrough.leaderboard.submissions import add_submission
 from flythrough.results.ranking import as_json
 from flythrough.results.schema import Result, read_result
 from flythrough.workspace.catalog import Workspace

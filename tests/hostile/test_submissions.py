@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from flythrough.errors import InputError
-from flythrough.leaderboard.submissions import FOLDER, add_submission
+from flythrough.leaderboard.store import FOLDER
+from flythrough.leaderboard.submissions import add_submission
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import write_json
 

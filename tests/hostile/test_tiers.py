@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flythrough.leaderboard.gather import gather
-from flythrough.leaderboard.submissions import FOLDER
+from flythrough.leaderboard.store import FOLDER
 from flythrough.results.ranking import Board, Entry
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import write_json

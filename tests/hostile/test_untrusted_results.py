@@ -10,7 +10,8 @@ import pytest
 
 from flythrough.errors import InputError
 from flythrough.leaderboard.gather import gather
-from flythrough.leaderboard.submissions import FOLDER, add_submission
+from flythrough.leaderboard.store import FOLDER
+from flythrough.leaderboard.submissions import add_submission
 from flythrough.results.schema import read_result
 from flythrough.results.strict_json import Limits, read_strict_json
 from flythrough.workspace.catalog import Workspace
@@ -24,7 +25,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def kept(workspace: Workspace) -> list[str]:
-    return sorted(file.name for file in (workspace / FOLDER).glob("*"))
+    return sorted(file.name for file in (workspace / FOLDER).glob("*.json"))
 
 
 def check_refused(workspace: Workspace, claim: dict[str, Any] | bytes, says: str) -> None:

@@ -1,0 +1,173 @@
+"""Where submissions are kept: one file a method and protocol, and a log to which lines are only ever added.
+
+::
+
+    leaderboard/submissions/METHOD.PROTOCOL8.json             what is listed
+    leaderboard/submissions/log.jsonl                         one line an event, oldest first
+    leaderboard/submissions/earlier/METHOD.PROTOCOL8.SHA12.json   what was superseded or withdrawn
+
+Nothing is deleted. Whoever writes holds a lock; a second writer waits for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from flythrough.errors import FlythroughError, InputError
+from flythrough.results.schema import Result, read_result, write_result
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import disk_errors, sha256_of, write_text
+from flythrough.workspace.stage import Section
+
+FOLDER = "leaderboard/submissions"
+LOG, EARLIER, LOCK = f"{FOLDER}/log.jsonl", f"{FOLDER}/earlier", "leaderboard/.submissions.lock"
+WAIT_S = 60.0  # for another writer; one holds the lock for well under a second
+
+
+class Event(Section):
+    """A line of the log."""
+
+    event: Literal["added", "withdrawn"] = Field(description="what happened")
+    date: str = Field(description="UTC, YYYY-MM-DDThh:mm:ssZ")
+    method: str = Field(description="whose numbers")
+    protocol: str = Field(description="its name")
+    protocol_hash: str = Field(description="its hash")
+    sha256: str = Field(description="of the file that was added or withdrawn")
+    supersedes: str | None = Field(default=None, description="SHA-256 of the file whose place it took")
+
+
+@contextmanager
+def locked(workspace: Workspace, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Hold the store for writing.
+
+    Raises:
+        FlythroughError: another holds it for longer than ``wait_s`` seconds.
+    """
+    file = workspace / LOCK
+    with disk_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(file, "w")
+    with handle:
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    message = f"Another program is writing to {workspace / FOLDER}"
+                    raise FlythroughError(message, remedy="Wait for it to end", kind="locked") from None
+                time.sleep(0.05)
+        yield
+
+
+def file_of(workspace: Workspace, method: str, protocol_hash: str) -> Path:
+    """Where a method's numbers on a protocol are kept."""
+    return workspace / FOLDER / f"{method}.{protocol_hash[:8]}.json"
+
+
+def listed_files(workspace: Workspace) -> list[Path]:
+    """The files that are listed, in order of name."""
+    return sorted((workspace / FOLDER).glob("*.json"))
+
+
+def put(workspace: Workspace, result: Result, *, replace: bool) -> Path:
+    """Keep a result, the lock being held; one that is kept already, and the same, is left as it is.
+
+    Raises:
+        InputError: another result of the method is listed on the protocol, and it may not be replaced.
+    """
+    target = file_of(workspace, result.method.name, result.protocol.hash)
+    earlier = None
+    if target.exists():
+        if read_result(target) == result:
+            return target
+        if not replace:
+            raise InputError(f"{result.method.name} is listed already", remedy="Use --replace, or another name")
+        earlier = _keep_earlier(workspace, target)
+    write_result(result, target)
+    _log(workspace, _event("added", result, sha256_of(target), earlier))
+    return target
+
+
+def withdraw(workspace: Workspace, method: str, protocol: str | None = None) -> Path:
+    """Take a method off the list, the lock being held; its file is kept among the earlier ones.
+
+    Args:
+        workspace: with the store.
+        method: its name.
+        protocol: name, or the beginning of the hash; needed where the method is listed on several.
+
+    Returns:
+        where the file is now.
+
+    Raises:
+        InputError: it is not listed, or on several protocols.
+    """
+    found = {file: read_result(file) for file in listed_files(workspace)}
+    found = {
+        file: result
+        for file, result in found.items()
+        if result.method.name == method
+        and (not protocol or protocol == result.protocol.name or result.protocol.hash.startswith(protocol))
+    }
+    if len(found) != 1:
+        on = ", ".join(f"{each.protocol.name} {each.protocol.hash[:12]}" for each in found.values())
+        if found:
+            raise InputError(f"{method} is listed on several protocols ({on})", remedy="Name one with --protocol")
+        remedy = "See: flythrough leaderboard list. What was measured here is removed by evaluate's settings"
+        raise InputError(f"No submission of {method} is listed", remedy=remedy)
+    [(file, result)] = found.items()
+    sha256 = _keep_earlier(workspace, file)
+    _log(workspace, _event("withdrawn", result, sha256, None))
+    file.unlink()
+    return _earlier(workspace, file, sha256)
+
+
+def events(workspace: Workspace) -> list[Event]:
+    """The log, oldest first.
+
+    Raises:
+        InputError: a line is none that this program wrote.
+    """
+    file = workspace / LOG
+    if not file.exists():
+        return []
+    found = []
+    for place, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found.append(Event.model_validate_json(line, strict=True))
+        except ValidationError as error:
+            raise InputError(f"{file}: line {place} is no event", remedy="Restore the file") from error
+    return found
+
+
+def _event(event: Literal["added", "withdrawn"], result: Result, sha256: str, supersedes: str | None) -> Event:
+    known = {"method": result.method.name, "protocol": result.protocol.name, "protocol_hash": result.protocol.hash}
+    date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Event(event=event, date=date, **known, sha256=sha256, supersedes=supersedes)
+
+
+def _log(workspace: Workspace, event: Event) -> None:
+    lines = [each.model_dump(mode="json") for each in (*events(workspace), event)]
+    write_text(workspace / LOG, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
+
+
+def _earlier(workspace: Workspace, file: Path, sha256: str) -> Path:
+    return workspace / EARLIER / f"{file.stem}.{sha256[:12]}.json"
+
+
+def _keep_earlier(workspace: Workspace, file: Path) -> str:
+    """Copy a listed file to the earlier ones; returns its SHA-256."""
+    sha256 = sha256_of(file)
+    write_text(_earlier(workspace, file, sha256), file.read_text(encoding="utf-8"))
+    return sha256
