@@ -17,7 +17,7 @@ SubmissionArgument = Annotated[
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add the stage's commands."""
-    for command in (pack, check, add, remove, export):
+    for command in (pack, check, add, remove, export, init_repository):
         stage.command()(command)
     stage.command("list")(list_held)
 
@@ -78,13 +78,13 @@ def list_held(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption 
     from flythrough.cli.tools import existing
     from flythrough.workspace.printing import print_table
 
-    from .submissions import holdings
+    from .exports.holdings import holdings
 
     found = holdings(existing(workspace))
     if json_:
-        print(json.dumps(found, indent=1))
+        print(json.dumps([each.stated for each in found], indent=1))
         return
-    rows = [[e["method"], e["protocol"], e["tier"], e["date"] or "-", e["sha256"][:12]] for e in found]
+    rows = [[e.method, e.result.protocol.name, e.tier, e.date, e.sha256[:12]] for e in found]
     print_table(["method", "protocol", "tier", "date", "sha256"], rows)
 
 
@@ -109,20 +109,36 @@ def remove(
 
 def export(
     format: Annotated[
-        str, typer.Option("--format", help="csv, latex, markdown, bibtex, every-eval-ever or huggingface.")
+        str,
+        typer.Option("--format", help="csv, latex, markdown, bibtex, starts, atom, every-eval-ever or huggingface."),
     ],
     workspace: WorkspaceOption = Path("workspace"),
     out: Annotated[Path | None, typer.Option(help="Folder; by default WORKSPACE/leaderboard/export.")] = None,
     organization: Annotated[str, typer.Option(help="Who runs the leaderboard (every-eval-ever).")] = "unknown",
     dataset: Annotated[str, typer.Option(help="Benchmark dataset on the Hub, OWNER/NAME (huggingface).")] = "",
     source_url: Annotated[str, typer.Option(help="Where the leaderboard stands (huggingface).")] = "",
+    base_url: Annotated[str, typer.Option(help="Where the page stands; by default links are relative (atom).")] = "",
 ) -> None:
     """Write the leaderboard as files that papers and other programs read."""
     from flythrough.workspace.catalog import Workspace
 
     from .exports.export import exported, write_export
 
-    held = Workspace(workspace)
-    files = exported(held, format, organization=organization, dataset=dataset, source_url=source_url)
+    held, more = Workspace(workspace), {"source_url": source_url, "base_url": base_url}
+    files = exported(held, format, organization=organization, dataset=dataset, **more)
     for path in write_export(files, out or held / "leaderboard" / "export"):
         print(path)
+
+
+def init_repository(
+    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet, or empty.")],
+    workspace: WorkspaceOption = Path("workspace"),
+) -> None:
+    """Make a results repository: others hand in by pull request, a workflow checks, comments and rebuilds the page."""
+    from flythrough.cli.tools import existing
+
+    from .exports.repository import make_repository
+
+    for path in make_repository(existing(workspace), folder):
+        print(path)
+    print(f"Next: read {folder}/README.md, fill in its section Data, then git init and push it to a host")

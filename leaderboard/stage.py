@@ -1,4 +1,4 @@
-"""leaderboard/: the results table as a page. One task; what it makes is put at ``leaderboard/index.html``."""
+"""leaderboard/: the results table as a page. One task; it is put at ``leaderboard/index.html``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import LeaderboardConfig
 
-PAGE, DATA = "index.html", "leaderboard.json"
+PAGE, DATA, FEED, STARTS = "index.html", "leaderboard.json", "feed.xml", "starts.jsonl"
 
 
 def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
@@ -22,7 +22,7 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
     from flythrough.errors import InputError
     from flythrough.workspace.files import sha256_of
 
-    from .store import listed_files
+    from .store import LOG, listed_files
 
     rows = workspace.rows("results")
     if not rows:
@@ -34,6 +34,7 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
             "results": sha256_of(workspace.table_file("results")),
             "files": files,
             "submissions": [sha256_of(file) for file in listed_files(workspace)],
+            "log": sha256_of(workspace / LOG) if (workspace / LOG).is_file() else None,
             "report": (workspace / "evaluate" / "report.html").is_file(),
         },
     )
@@ -44,22 +45,30 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
     from flythrough.results.ranking import as_json
     from flythrough.workspace.files import write_json, write_text
 
+    from .exports.feed import as_atom
+    from .exports.holdings import as_jsonl, holdings
     from .gather import gather
     from .reported import reported_json
     from .site.page import leaderboard_page
 
-    standing = gather(Workspace(job.workspace))
+    workspace = Workspace(job.workspace)
+    standing, held = gather(workspace), holdings(workspace)
     write_text(job.folder / PAGE, leaderboard_page(standing, config))
     write_json(job.folder / DATA, as_json(standing.protocols, reported_json(standing.reported)))
+    write_text(job.folder / FEED, as_atom(held, title=config.title, base_url=config.base_url))
+    write_text(job.folder / STARTS, as_jsonl(held))
     return Outcome(rows=[{"id": job.task.id, "folder": job.published}])
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
-    """Put the page where readers look for it."""
+    """Put the page where readers look for it, and remember when each result was first on it."""
     from flythrough.workspace.files import write_text
 
+    from .exports.holdings import remember_dates
+
+    remember_dates(workspace)
     for row in outcome.rows:
-        for name in (PAGE, DATA):
+        for name in (PAGE, DATA, FEED, STARTS):
             text = (workspace / row["folder"] / name).read_text(encoding="utf-8")
             write_text(workspace / "leaderboard" / name, text)
     return outcome
@@ -67,7 +76,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
 
 STAGE = Stage(
     name="leaderboard",
-    version=5,
+    version=6,
     table=None,
     config=LeaderboardConfig,
     tasks=tasks,

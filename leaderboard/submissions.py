@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from flythrough.errors import InputError
@@ -18,13 +17,12 @@ from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result, read_result, results_behind
 from flythrough.workspace.catalog import Row, Workspace
-from flythrough.workspace.files import JsonObject, sha256_of
+from flythrough.workspace.files import JsonObject
 from flythrough.workspace.printing import one_line
 
 from . import store
 from .consistency import inconsistency, reused_frames
 from .package import Submission, open_submission
-from .tiers import Tier, measured_rows
 
 log = logging.getLogger("flythrough.leaderboard")
 
@@ -141,27 +139,3 @@ def describe(submission: Result) -> JsonObject:
     return {"method": submission.method.name, "protocol": submission.protocol.name} | {
         v.metric: v.value for v in primary
     }
-
-
-def holdings(workspace: Workspace) -> list[JsonObject]:
-    """Everything that the page can show: ``method``, ``protocol``, ``protocol_hash``, ``tier``, ``date``, ``sha256``.
-
-    The date of a submission is when it was added (None where the log does not say), that of others when they were
-    scored. ``sha256`` is that of the results file.
-    """
-    files = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}
-    found = []
-    for file, tier in files.items():
-        if file and (path := workspace / file).is_file():
-            scored = datetime.fromtimestamp(int(path.stat().st_mtime), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            found.append(_holding(read_result(path), tier, scored, sha256_of(path)))
-    dates = {event.sha256: event.date for event in store.events(workspace) if event.event == "added"}
-    for path, result in submissions_by_file(workspace).items():
-        sha256 = sha256_of(path)
-        found.append(_holding(result, "submitted", dates.get(sha256), sha256))
-    return sorted(found, key=lambda each: (each["protocol"], each["protocol_hash"], each["method"], each["tier"]))
-
-
-def _holding(result: Result, tier: Tier, date: str | None, sha256: str) -> JsonObject:
-    known = {"method": result.method.name, "protocol": result.protocol.name, "protocol_hash": result.protocol.hash}
-    return known | {"tier": tier, "date": date, "sha256": sha256}

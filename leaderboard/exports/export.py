@@ -12,14 +12,22 @@ from flythrough.workspace.files import write_text
 
 from ..gather import gather
 from .bibtex import as_bibtex
+from .feed import as_atom
+from .holdings import as_jsonl, holdings
 from .records import every_eval_ever, hugging_face, measured_results
 from .tables import as_csv, as_latex, as_markdown
 
-FORMATS = ("csv", "latex", "markdown", "bibtex", "every-eval-ever", "huggingface")
+FORMATS = ("csv", "latex", "markdown", "bibtex", "starts", "atom", "every-eval-ever", "huggingface")
 
 
 def exported(
-    workspace: Workspace, format: str, *, organization: str = "unknown", dataset: str = "", source_url: str = ""
+    workspace: Workspace,
+    format: str,
+    *,
+    organization: str = "unknown",
+    dataset: str = "",
+    source_url: str = "",
+    base_url: str = "",
 ) -> dict[str, str]:
     """The files of one format: their texts by path, the same for the same results.
 
@@ -29,9 +37,10 @@ def exported(
         organization: who runs the leaderboard (every-eval-ever).
         dataset: benchmark dataset on the Hub, OWNER/NAME (huggingface).
         source_url: where the leaderboard stands (huggingface).
+        base_url: where the page stands (atom); empty: links are relative.
 
     Raises:
-        ConfigError: an unknown format, or no dataset where one is needed.
+        ConfigError: an unknown format, no dataset where one is needed, or a base URL that is none.
         InputError: there are no results.
     """
     if format not in FORMATS:
@@ -49,6 +58,10 @@ def exported(
     if format == "bibtex":
         results = [*standing.results.values(), *standing.claims.values()]
         return {"methods.bib": as_bibtex([each for found in results for each in found], reported)}
+    if format == "starts":
+        return {"starts.jsonl": as_jsonl(holdings(workspace))}
+    if format == "atom":
+        return {"feed.xml": as_atom(holdings(workspace), base_url=base_url)}
     measured = measured_results(workspace)
     if not measured:
         raise InputError(f"{workspace.root} has no scored method", remedy="Run flythrough evaluate first")

@@ -16,9 +16,10 @@ import pytest
 
 from flythrough.errors import InputError
 from flythrough.leaderboard import cli, store
+from flythrough.leaderboard.exports.holdings import holdings
 from flythrough.leaderboard.gather import gather
 from flythrough.leaderboard.package import open_submission, pack
-from flythrough.leaderboard.submissions import add_submission, holdings
+from flythrough.leaderboard.submissions import add_submission
 from flythrough.results.schema import read_result
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import content_key, sha256_of, write_json
@@ -136,7 +137,7 @@ def test_remove_names_what_is_not_there_or_not_one(workspace: Workspace) -> None
     with pytest.raises(InputError, match="several protocols"):
         store.withdraw(workspace, "earlier")
     store.withdraw(workspace, "earlier", "q-v1")
-    assert [each["protocol"] for each in holdings(workspace) if each["method"] == "earlier"] == ["p-v1"]
+    assert [each.result.protocol.name for each in holdings(workspace) if each.method == "earlier"] == ["p-v1"]
 
 
 WRITER = """
@@ -165,4 +166,4 @@ def test_two_writers_at_once_lose_nothing(workspace: Workspace) -> None:
         assert writer.returncode == 0
     names = sorted(["earlier", *(f"{who}-{letter}" for who in "xy" for letter in "kpqxz")])
     assert sorted(event.method for event in store.events(workspace)) == names
-    assert sorted(each["method"] for each in holdings(workspace)) == sorted([*names, "ours"])
+    assert sorted(each.method for each in holdings(workspace)) == sorted([*names, "ours"])

@@ -1,0 +1,89 @@
+"""Every result that a leaderboard shows, with its tier, date and digest; and the raw values of its starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flythrough.results.schema import Result, read_result
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import JsonObject, read_json, sha256_of, write_json
+
+from .. import store
+from ..submissions import submissions_by_file
+from ..tiers import Tier, measured_rows
+
+DATES = "leaderboard/dates.json"  # by SHA-256: a file's time does not outlive a copy or a clone, this does
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One results file.
+
+    Attributes:
+        result: what is in it.
+        tier: see :mod:`..tiers`.
+        date: UTC, YYYY-MM-DDThh:mm:ssZ. When it was handed in, or when it was scored here.
+        sha256: of the file.
+    """
+
+    result: Result
+    tier: Tier
+    date: str
+    sha256: str
+
+    @property
+    def method(self) -> str:
+        return self.result.method.name
+
+    @property
+    def stated(self) -> JsonObject:
+        """What ``flythrough leaderboard list --json`` says of it."""
+        known = {"method": self.method, "protocol": self.result.protocol.name}
+        known["protocol_hash"] = self.result.protocol.hash
+        return known | {"tier": self.tier, "date": self.date, "sha256": self.sha256}
+
+
+def holdings(workspace: Workspace) -> list[Holding]:
+    """Every results file behind the page that is there, by protocol and method."""
+    dates = {event.sha256: event.date for event in store.events(workspace) if event.event == "added"}
+    if (workspace / DATES).is_file():
+        dates = read_json(workspace / DATES) | dates
+    tiers: dict[str, Tier] = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}
+    files = {workspace / file: tier for file, tier in tiers.items() if file and (workspace / file).is_file()}
+    found = [_holding(path, read_result(path), tier, dates) for path, tier in files.items()]
+    for path, result in submissions_by_file(workspace).items():
+        found.append(_holding(path, result, "submitted", dates))
+    return sorted(found, key=lambda e: (e.result.protocol.name, e.result.protocol.hash, e.method, e.tier))
+
+
+def _holding(path: Path, result: Result, tier: Tier, dates: dict[str, str]) -> Holding:
+    sha256 = sha256_of(path)
+    written = datetime.fromtimestamp(int(path.stat().st_mtime), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Holding(result, tier, dates.get(sha256, written), sha256)
+
+
+def remember_dates(workspace: Workspace) -> None:
+    """Write the dates of all results down; those that are known stay as they are."""
+    dates = {each.sha256: each.date for each in holdings(workspace)}
+    file = workspace / DATES
+    known = read_json(file) if file.is_file() else {}
+    if set(dates) - set(known):
+        write_json(file, dates | known)
+
+
+def as_jsonl(held: Iterable[Holding]) -> str:
+    """One line a result and start: its raw values, and the SHA-256 of its flights' frames and of the results file."""
+    return "".join(json.dumps(line, sort_keys=True, allow_nan=False) + "\n" for each in held for line in _lines(each))
+
+
+def _lines(held: Holding) -> Iterator[JsonObject]:
+    result, hashes = held.result, held.result.frames_sha256
+    common = {"protocol": result.protocol.name, "protocol_hash": result.protocol.hash, "method": held.method}
+    common |= {"tier": held.tier, "results_sha256": held.sha256}
+    for start, values in sorted(result.starts.items()):
+        frames = {flight.split("/")[0]: sha256 for flight, sha256 in hashes.items() if flight.endswith(f"/{start}")}
+        yield common | {"start": start, "values": values, "frames_sha256": frames}

@@ -1,0 +1,74 @@
+"""A results repository: a leaderboard that others enter by pull request. Made once, then the keeper's own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from flythrough import __version__
+from flythrough.errors import InputError
+from flythrough.results.schema import read_result
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import disk_errors, write_text
+
+from .. import store
+from ..tiers import measured_rows
+from .holdings import DATES, remember_dates
+from .workflow import WORKFLOW
+
+BOARD = "board"
+IGNORED = f"{BOARD}/*\n!{BOARD}/results.parquet\n!{BOARD}/flythrough.toml\n!{BOARD}/evaluate/\n!{BOARD}/leaderboard/\n"
+IGNORED += f"{BOARD}/leaderboard/*\n!{BOARD}/{store.FOLDER}/\n!{BOARD}/{DATES}\n"
+
+
+def make_repository(workspace: Workspace, folder: Path) -> list[Path]:
+    """Write the repository's files; nothing in the workspace changes but the note of its results' dates.
+
+    Args:
+        workspace: whose measured results others are held against.
+        folder: not there yet, or empty.
+
+    Returns:
+        the files, in order of name.
+
+    Raises:
+        InputError: the folder has something in it, or nothing was measured yet.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is not an empty folder", remedy="Name one that is not there yet")
+    if not workspace.rows("results"):
+        raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
+    remember_dates(workspace)
+    with disk_errors(folder):
+        for source in _board_files(workspace):
+            target = folder / BOARD / source.relative_to(workspace.root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    protocols = sorted({f"{row['protocol']} `{row['protocol_hash'][:12]}`" for row in workspace.rows("results")})
+    write_text(folder / ".github" / "workflows" / "leaderboard.yml", _filled(WORKFLOW))
+    readme = Path(__file__).with_name("results_repository.md").read_text(encoding="utf-8")
+    write_text(folder / "README.md", _filled(readme).replace("@PROTOCOLS@", ", ".join(protocols)))
+    write_text(folder / "submissions" / ".gitkeep", "")
+    write_text(folder / ".gitignore", IGNORED)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _filled(template: str) -> str:
+    return template.replace("@VERSION@", __version__)
+
+
+def _board_files(workspace: Workspace) -> Iterator[Path]:
+    """What checks and the page need: tables, results with their protocol's files, submissions, dates. No frames."""
+    yield workspace.table_file("results")
+    yield workspace / DATES
+    if workspace.config_file.is_file():
+        yield workspace.config_file
+    for row_file in sorted({row["results_file"] for row in measured_rows(workspace.rows("results"))} - {None}):
+        results = workspace / row_file
+        if results.is_file():
+            yield results
+            name = read_result(results).protocol.name  # that of the protocol's files beside it
+            protocol = (results.with_name(f"{name}{end}") for end in (".toml", ".json"))
+            yield from (path for path in protocol if path.is_file())
+    yield from (path for path in sorted((workspace / store.FOLDER).rglob("*")) if path.is_file())
