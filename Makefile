@@ -7,7 +7,7 @@ DEMO := demo
 SPLITS := --set sfm.splits.validation=0
 STAGES := flythrough acquire curate sfm train evaluate leaderboard
 
-.PHONY: help demo test test-faults tutorials docs lint bench ship-model clean
+.PHONY: help demo test test-types test-faults tutorials docs lint bench ship-model clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,11 @@ test: .venv/ready  ## All tests, a process a room.
 		'case $$1 in ground) what="tests $(ROOMS:%=--ignore=tests/%)";; *) what=tests/$$1;; esac; \
 		$(BIN)/python -m pytest -q $$what > build/tests/$$1.txt 2>&1; code=$$?; \
 		echo "== $$1" | cat - build/tests/$$1.txt; exit $$code' room
+
+# jaxtyping and beartype check shapes and types at every call, which takes the tests half as long again or more.
+CHECKED := flythrough/scene flythrough/rendering flythrough/results flythrough/media flythrough/rules
+test-types: .venv/ready  ## Tests in which a signature that lies fails; CHECKED="sfm curate" takes other rooms.
+	FLYTHROUGH_CHECK_TYPES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(CHECKED:%=tests/%)
 
 # What takes longer: kill -9 at 60 random moments over all stages, and tables of 1,000,000 shots.
 test-faults: .venv/ready  ## Kills, full disks and a million shots; takes longer.

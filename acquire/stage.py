@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .fetch.store import Provenance
 
 
-class _Acquire(Stage):
+class _Acquire(Stage[AcquireConfig]):
     def key_maker(self, config: Section) -> Callable[[Task], str]:
         """As any stage's, over the settings that a task's result depends on."""
         assert isinstance(config, AcquireConfig)

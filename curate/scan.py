@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .boundaries.detect import Arbiter, Transition
 from .boundaries.segment import Segmenter, Span
-from .boundaries.strips import tiny_of
+from .boundaries.strips import Arbiter, Transition, tiny_of
 from .config import CurateConfig
 from .decode import glimpses
 from .measures.collect import Collector

@@ -38,7 +38,7 @@ class Shot:
     size: tuple[int, int]  # height and width of the displayed frame
     measures: JsonObject
     pictures: list[UInt8[np.ndarray, "h w 3"]]
-    views: list[UInt8[np.ndarray, "h w 3"]] = field(default_factory=list)  # larger, a few a second
+    views: list[UInt8[np.ndarray, "tall wide 3"]] = field(default_factory=list)  # larger, a few a second
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))  # as picture.Look, over the shot
     columns: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
     box: tuple[int, int, int, int] = (0, 0, 0, 0)

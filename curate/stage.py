@@ -119,7 +119,7 @@ def resources(config: CurateConfig) -> Resources:
     return Resources(cpus=1, memory_gb=1.2, time_limit_s=config.time_limit_s)
 
 
-STAGE: Stage = Stage(
+STAGE = Stage(
     name="curate",
     version=VERSION,
     table="shots",

@@ -12,7 +12,7 @@ import stat
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flythrough.results.strict_json import Limits
 from flythrough.workspace.names import problem_with
@@ -36,6 +36,7 @@ class Refused(ValueError):
     """Why a submission is not accepted: a reason in one line, which follows the words "is refused:"."""
 
 
+@runtime_checkable
 class Entries(Protocol):
     """The files of a submission, by path; ``content`` reads no more than :func:`most_bytes` of one."""
 

@@ -83,7 +83,7 @@ def pose_all(
     footage: Footage, models: list[pycolmap.Reconstruction], keyframes: np.ndarray, config: SfmConfig
 ) -> list[Scene]:
     """Every model with all the frames it can carry, refined; a frame belongs to the first model that poses it."""
-    from .disparity.provider import MIN_POINTS
+    from .disparity.fit import MIN_POINTS
     from .poses.register import register_frames
     from .poses.scene import refine, scene_of
     from .poses.trajectory import runs

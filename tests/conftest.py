@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jaxtyping import config, install_import_hook
+
+from tests import typechecked
+
+# Before any module of the package is imported: from here on, a signature that lies fails the test that calls it. It
+# takes the tests half as long again or more, so it is asked for (make test-types).
+if os.environ.get("FLYTHROUGH_CHECK_TYPES"):
+    install_import_hook(list(typechecked.modules()), "tests.typechecked.check")
 
 # A script that starts the tests with "&" has them ignore Ctrl-C, and so would the commands that they send it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """For tests of what is refused: wrong types reach the function's own checks."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

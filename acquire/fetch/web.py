@@ -7,6 +7,7 @@ import time
 import urllib.request
 import warnings
 from collections.abc import Mapping
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.cookiejar import LoadError, MozillaCookieJar
 from pathlib import Path
@@ -140,7 +141,7 @@ def cookie_jar(path: Path) -> MozillaCookieJar:
     return jar
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
+def retry_after_s(headers: Mapping[str, str] | Message) -> float | None:
     """How long a server asks to wait (``Retry-After``, seconds or a date), or None."""
     text = headers.get("Retry-After", "").strip()
     if not text:
@@ -153,7 +154,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _now(headers: Mapping[str, str]) -> float:
+def _now(headers: Mapping[str, str] | Message) -> float:
     """The server's time, else ours: a date that it gives is by its own clock."""
     try:
         return parsedate_to_datetime(headers.get("Date", "")).timestamp()

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ..config import Shots
-from .detect import Arbiter, Strip, Transition, find_transitions
+from .detect import find_transitions
+from .strips import Arbiter, Strip, Transition
 
 BUFFER_S, BUFFER_FRAMES = 20.0, 1200
 OVERLAP_S = 3.0

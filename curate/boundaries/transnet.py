@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from .detect import Strip, Transition
+from .strips import Strip, Transition
 
 FILE = Path(__file__).with_name("transnet.onnx")
 SIZE, BINS = (27, 48), 512  # of a frame; of a colour histogram: the three highest bits of each channel

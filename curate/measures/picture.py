@@ -59,7 +59,7 @@ def _cut(length: int, count: int) -> Iterator[tuple[int, int]]:
     return pairwise(np.linspace(0, length, min(count, length) + 1).round().astype(int).tolist())
 
 
-def _brightest(stripes: list[UInt8[np.ndarray, "h w"]], axis: int) -> UInt8[np.ndarray, "n"]:
+def _brightest(stripes: list[UInt8[np.ndarray, "_ _"]], axis: int) -> UInt8[np.ndarray, "n"]:
     """Means along ``axis`` of each stripe; the greatest of all stripes."""
     import cv2
 

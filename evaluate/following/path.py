@@ -12,6 +12,7 @@ from flythrough.scene.geometry import camera_center
 from .similarity import Poses, by_orientations
 
 Errors = Float[np.ndarray, "n"]
+Found = Float[np.ndarray, "k 3 4"]  # cam_from_world of the frames that were placed
 MIN_POSED = 3  # frames without which there is no path
 
 
@@ -28,11 +29,11 @@ class Path:
 
     commanded: Poses
     placed: Int[np.ndarray, "k"]
-    aligned: Poses
-    recovered: Poses
+    aligned: Found
+    recovered: Found
 
     @classmethod
-    def of(cls, recovered: Poses, placed: Int[np.ndarray, "k"], commanded: Poses) -> Path | None:
+    def of(cls, recovered: Found, placed: Int[np.ndarray, "k"], commanded: Poses) -> Path | None:
         """None where there is no path: under ``MIN_POSED`` posed frames, or a commanded camera that stands still."""
         placed = np.asarray(placed)
         if len(placed) < MIN_POSED or path_length(commanded[placed]) == 0:

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -26,6 +27,9 @@ from flythrough.workspace.worker import WALL_CLOCK_FACTOR, end_with
 
 from .figures import figures
 from .path import Path as CameraPath
+
+if TYPE_CHECKING:
+    import pycolmap
 
 HEIGHT = 240  # smaller frames are enlarged to this height: SIFT finds little in them
 OVERLAP = 5  # frames that each frame is matched to
@@ -144,7 +148,7 @@ def reconstruct(folder: Path, intrinsics: list[float]) -> tuple[Int[np.ndarray, 
     return np.array(numbers), np.stack([placed[names[number]] for number in numbers])
 
 
-def _mapping():  # type: ignore[no-untyped-def]
+def _mapping() -> pycolmap.GlobalPipelineOptions:
     """COLMAP's global mapper: the incremental one bends the path of a camera that flies ahead and turns."""
     import pycolmap
 
@@ -163,7 +167,8 @@ def _mapping():  # type: ignore[no-untyped-def]
 def _size(image: Path) -> tuple[int, int]:
     import cv2
 
-    return cv2.imread(str(image)).shape[:2]  # type: ignore[union-attr]
+    height, width = cv2.imread(str(image)).shape[:2]  # type: ignore[union-attr]
+    return int(height), int(width)
 
 
 def main(folder: Path, parent: int, limit_s: int, intrinsics: list[float]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 Features = Float[np.ndarray, "n d"]
+OtherFeatures = Float[np.ndarray, "m d"]
 CHUNK = 4096  # rows of features held in float64 at a time
 KID_SUBSETS, KID_SUBSET_SIZE, KID_SEED = 100, 1000, 2020  # torch-fidelity's defaults
 
@@ -193,7 +194,7 @@ class Kid:
 
 def kid(
     features_a: Features,
-    features_b: Features,
+    features_b: OtherFeatures,
     *,
     subsets: int = KID_SUBSETS,
     subset_size: int = KID_SUBSET_SIZE,
@@ -227,7 +228,7 @@ class Kernels:
     bb: Float[np.ndarray, "m m"]
 
     @classmethod
-    def of(cls, features_a: Features, features_b: Features) -> Kernels:
+    def of(cls, features_a: Features, features_b: OtherFeatures) -> Kernels:
         a, b = np.asarray(features_a, dtype=np.float64), np.asarray(features_b, dtype=np.float64)
         aa, ab, bb = ((x @ y.T / x.shape[1] + 1) ** 3 for x, y in ((a, a), (a, b), (b, b)))
         np.fill_diagonal(aa, 0)

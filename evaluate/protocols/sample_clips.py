@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from flythrough.errors import InputError
 from flythrough.media.image_files import write_image
@@ -43,7 +45,15 @@ def _clips_of(video: Path, workspace: Workspace) -> list[Row]:
         ]
 
 
-def _write_clip(id: str, video: Path, shot: Row, images: list, archive, workspace: Workspace, island: int) -> Row:  # type: ignore[no-untyped-def]
+def _write_clip(
+    id: str,
+    video: Path,
+    shot: Row,
+    images: list[UInt8[np.ndarray, "h w 3"]],
+    archive: Mapping[str, np.ndarray],
+    workspace: Workspace,
+    island: int,
+) -> Row:
     import cv2
 
     chosen = range(shot["start_frame"], shot["end_frame"])

@@ -96,7 +96,7 @@ def _sheet(files: Mapping[str, Sequence[Path]], step: int, width: int) -> UInt8[
     return np.vstack([np.hstack(tiles[row : row + across]) for row in range(0, len(tiles), across)])
 
 
-def _tile(method: str, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+def _tile(method: str, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "tall wide 3"]:
     import cv2
 
     label = np.full((20, image.shape[1], 3), BACKGROUND, np.uint8)

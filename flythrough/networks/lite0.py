@@ -35,7 +35,7 @@ def load(device: str = "cpu") -> Any:
     return model.eval().requires_grad_(False).to(device)
 
 
-def prepare(images: Float[Tensor, "b 3 h w"], size: int | None = SIZE) -> Float[Tensor, "b 3 s s"]:
+def prepare(images: Float[Tensor, "b 3 h w"], size: int | None = SIZE) -> Float[Tensor, "b 3 tall wide"]:
     """Images in 0..255, any size, as the network wants them: (x - 127) / 128, resized unless size is None."""
     if size is not None and images.shape[-2:] != (size, size):
         images = interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)

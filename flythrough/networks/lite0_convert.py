@@ -58,7 +58,7 @@ class _Tensor:
         indices = np.full(self._shape, self._offset)  # the values may lie in another order than they are read
         for axis, step in enumerate(self._steps):
             indices += step * np.arange(self._shape[axis]).reshape(-1, *[1] * (len(self._shape) - axis - 1))
-        return self._storage.array[indices]
+        return np.asarray(self._storage.array[indices])
 
 
 class _Reader(pickle.Unpickler):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -28,6 +28,7 @@ class Setting:
     checkpoint: Path | None = None  # the workspace's newest, for methods whose spec asks for one
 
 
+@runtime_checkable
 class Method(Protocol):
     """A method of perpetual view generation."""
 

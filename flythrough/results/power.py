@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -85,6 +85,7 @@ class Spread:
         return high
 
 
+@runtime_checkable
 class Differing(Protocol):
     """Two methods that differ by so much; what :func:`pair_for` chooses from."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +21,7 @@ from .geometry import Intrinsics, Pose, compose, identity_pose, invert
 Steer = tuple[float, float]
 
 
+@runtime_checkable
 class Flight(Protocol):
     """Where the camera goes. ``pose`` is where it is now: cam_from_world, float64 numpy ``[3, 4]``."""
 

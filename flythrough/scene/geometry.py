@@ -39,8 +39,8 @@ def identity_pose() -> Pose:
     return np.eye(3, 4)
 
 
-def compose(c_from_b: Pose, b_from_a: Pose) -> Pose:
-    """Chain rigid maps; returns ``c_from_a``."""
+def compose(c_from_b: Float[Array, "*#view 3 4"], b_from_a: Float[Array, "*#view 3 4"]) -> Float[Array, "... 3 4"]:
+    """Chain rigid maps; returns ``c_from_a``. The two are broadcast against each other."""
     rotation = c_from_b[..., :3] @ b_from_a[..., :3]
     translation = (c_from_b[..., :3] @ b_from_a[..., 3:])[..., 0] + c_from_b[..., 3]
     return make_pose(rotation, translation)
@@ -110,7 +110,7 @@ def rotation_angle_deg(a: Pose, b: Pose) -> Float[np.ndarray, "*view"]:
     skew = relative - relative.swapaxes(-1, -2)
     sine = np.linalg.norm(np.stack([skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], -1), axis=-1) / 2
     cosine = (np.trace(relative, axis1=-2, axis2=-1) - 1) / 2
-    return np.degrees(np.arctan2(sine, cosine))
+    return np.asarray(np.degrees(np.arctan2(sine, cosine)))
 
 
 def default_intrinsics(height: int, width: int) -> Float[np.ndarray, 4]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import psutil
 
@@ -17,6 +17,7 @@ from .worker import Call, Work, Worker, usable_cores
 _CHECK_S = 0.2  # how often time limits are looked at
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs ``work(*arguments)`` for each call; yields ``(index, failure or None)`` as calls end.
 

@@ -58,7 +58,7 @@ class Report:
 
 
 def run_stage(
-    stage: Stage, workspace: Workspace, config: Section, executor: Executor, *, retry_errors: bool = False
+    stage: Stage[Any], workspace: Workspace, config: Section, executor: Executor, *, retry_errors: bool = False
 ) -> Report:
     """Run a stage's unfinished tasks, then publish its tables.
 
@@ -271,7 +271,7 @@ def _error_file(root: Path, stage: str, id: str) -> Path:
     return root / stage / _ERRORS / f"{id}.json"
 
 
-def _publish(stage: Stage, workspace: Workspace, config: Section, keys: dict[str, str]) -> Report:
+def _publish(stage: Stage[Any], workspace: Workspace, config: Section, keys: dict[str, str]) -> Report:
     """Tables are a function of the finished tasks alone, so a killed run and its rerun end in the same tables."""
     report = Report(stage.name, tasks=len(keys))
     outcome = Outcome()

@@ -18,7 +18,7 @@ _WIDEST = 0.2  # between neighbouring keyframes, widths, where the cap of their 
 _TRACKER = LucasKanade(window=15)
 
 
-def picture_motion(footage: Footage) -> Float[np.ndarray, "n-1"]:
+def picture_motion(footage: Footage) -> Float[np.ndarray, "steps"]:
     """Median motion of corners from each frame to the next, widths of the picture; NaN where none could be followed."""
     small = [_shrink(image) for image in footage.gray]
     motion = np.full(len(small) - 1, np.nan)
@@ -39,7 +39,7 @@ def picture_motion(footage: Footage) -> Float[np.ndarray, "n-1"]:
 
 
 def choose_keyframes(
-    motion: Float[np.ndarray, "n-1"], times_us: Int64[np.ndarray, "n"], config: KeyframesConfig
+    motion: Float[np.ndarray, "steps"], times_us: Int64[np.ndarray, "n"], config: KeyframesConfig
 ) -> Int64[np.ndarray, "k"]:
     """Indices of the keyframes, ascending; the first and the last frame are among them.
 

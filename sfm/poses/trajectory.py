@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from flythrough.scene.geometry import camera_center
 
@@ -65,7 +65,7 @@ def measure_quality(scene: Scene, smoothed: Float[np.ndarray, "m 3 4"], *, film:
     )
 
 
-def smooth(poses: Float[np.ndarray, "m 3 4"], times_us: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m 3 4"]:
+def smooth(poses: Float[np.ndarray, "m 3 4"], times_us: Int64[np.ndarray, "m"]) -> Float[np.ndarray, "m 3 4"]:
     """Poses of a constant-velocity Kalman smoother (RTS) over centres and orientations."""
     seconds = (np.asarray(times_us) - times_us[0]) / 1e6
     centers = camera_center(poses)

@@ -48,6 +48,7 @@ def test_200_files_at_concurrency_8(server: Server, tmp_path: Path) -> None:
     assert all(server.sent[f"/{index}.mp4"] == len(body) for index, body in enumerate(bodies))
 
 
+@pytest.mark.usefixtures("unchecked")  # its checks take longer than 10,000 entries
 def test_memory_is_flat_in_entries_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch(self: Fetcher, url: str, target: Path) -> None:
         raise of_status(404, url)

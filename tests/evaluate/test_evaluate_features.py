@@ -114,6 +114,7 @@ def test_lite0_features_are_the_ground_floors_whatever_the_batch_and_memory_form
     assert relative(lite0.features(lite0.load(), torch.from_numpy(stack).permute(0, 3, 1, 2)).numpy(), found) < 1e-5
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_networks_take_only_uint8_and_missing_weights_are_an_error_with_the_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -151,6 +152,7 @@ def test_psnr_ssim_and_mse_agree_with_scikit_image() -> None:
     assert images.ssim(a, b) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_image_metrics_have_known_values_and_do_not_wrap() -> None:
     dark, bright = np.full((32, 32, 3), 10, np.uint8), np.full((32, 32, 3), 250, np.uint8)
     assert images.mse(dark, bright) == pytest.approx((240 / 255) ** 2)

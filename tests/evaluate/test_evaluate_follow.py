@@ -170,6 +170,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, *paths: Recovered) -> Any:
     return tally
 
 
+@pytest.mark.usefixtures("unchecked")  # a stand-in for the source
 def test_what_was_not_reconstructed_is_in_no_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two flights: one whose reconstruction crashed, one that was measured."""
     figures = dict.fromkeys(CAMERA_FIGURES, 0.01)
@@ -179,6 +180,7 @@ def test_what_was_not_reconstructed_is_in_no_mean(monkeypatch: pytest.MonkeyPatc
     assert "1 of 2 flights" in tally.not_measured["follow_sfm_registered"]
 
 
+@pytest.mark.usefixtures("unchecked")  # a stand-in for the source
 def test_a_flight_without_a_path_counts_as_the_worst_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = dict.fromkeys(CAMERA_FIGURES, 0.1), dict.fromkeys(CAMERA_FIGURES, 0.4)
     tally = measured(monkeypatch, Recovered(1.0, good), Recovered(0.1, None), Recovered(0.5, bad), Recovered(0.0, None))

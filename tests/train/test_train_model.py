@@ -148,6 +148,7 @@ def test_sizes_that_are_no_multiples_of_32_are_refused(size: tuple[int, int]) ->
         ({"intrinsics": torch.zeros(1, 4)}, "focal length"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_flown_is_refused_at_the_door(change: dict[str, torch.Tensor], said: str) -> None:
     model = InfiniteNature(32, 64, base_width=2, style_size=4).eval()
     given = {"rgbd": torch.rand(1, 4, 32, 64), "pose": HOME, "next_pose": HOME, "intrinsics": LENS}

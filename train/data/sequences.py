@@ -25,6 +25,8 @@ from flythrough.scene.geometry import compose, flip_intrinsics, flip_pose, inver
 from .color_jitter import Tint
 from .replay import Flight, ReplayMemory, ReplaySchedule
 
+Loaded = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # what Sequences.load tells
+
 
 @dataclass(frozen=True)
 class Pick:
@@ -162,7 +164,7 @@ class Sequences:
         here = start if flight.roams else start + stride * flight.age
         return Pick(clip, here, stride, flipped, flight.age, flight.roams, tint)
 
-    def load(self, pick: Pick, unroll: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def load(self, pick: Pick, unroll: int) -> Loaded:
         """RGBD ``[t, 4, h, w]``, poses ``[t, 3, 4]`` relative to the first, intrinsics ``[t, 4]``, and the RGBD
         ``[4, h, w]`` of the flight's first frame; float32."""
         clip = self.clips[pick.clip]
@@ -237,7 +239,7 @@ class Loader:
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         """The batches of optimiser steps ``first .. last - 1``."""
         with ThreadPoolExecutor(self.workers, thread_name_prefix="decode") as pool:
-            waiting: deque[tuple[list[Pick], list[Future]]] = deque()
+            waiting: deque[tuple[list[Pick], list[Future[Loaded]]]] = deque()
             try:
                 for step in range(first, last + self.ahead):
                     if step < last:
@@ -251,7 +253,7 @@ class Loader:
                     for job in jobs:
                         job.cancel()
 
-    def _collate(self, picks: list[Pick], jobs: list[Future]) -> Batch:
+    def _collate(self, picks: list[Pick], jobs: list[Future[Loaded]]) -> Batch:
         columns = zip(*(job.result() for job in jobs), strict=True)
         rgbd, poses, intrinsics, takeoff = (torch.from_numpy(np.stack(column)) for column in columns)
         clips = tuple(self.sequences.clips[p.clip].id for p in picks)

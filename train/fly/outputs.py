@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -56,6 +56,7 @@ class Outputs:
             raise InputError("Two outputs have the same file name", remedy="Name a file for each")
 
 
+@runtime_checkable
 class PictureWriter(Protocol):
     """Takes RGB frames ``[h, w, 3]`` uint8."""
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 Kernels = Mapping["SpectralConv", Tensor]  # the normalised weight of each
 Image = Float[Tensor, "b c h w"]
+Made = Float[Tensor, "b c_out h_out w_out"]
+Condition = Float[Tensor, "b c_condition h_condition w_condition"]
 
 SLOPE = 0.2
 
@@ -33,7 +35,7 @@ def padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def reflect_pad(x: Image, kernel: int, stride: int = 1) -> Image:
+def reflect_pad(x: Image, kernel: int, stride: int = 1) -> Made:
     """Pad by reflection; a side too short for that (1 pixel, say) repeats its last."""
     for side, size in ((2, x.shape[2]), (3, x.shape[3])):
         before, after = padding(size, kernel, stride)
@@ -61,7 +63,7 @@ class SpectralConv(nn.Module):
         self.register_buffer("u", F.normalize(torch.randn(outputs), dim=0))
         nn.init.xavier_normal_(self.weight)
 
-    def forward(self, x: Image, kernels: Kernels) -> Image:
+    def forward(self, x: Image, kernels: Kernels) -> Made:
         kernel = kernels[self]
         return F.conv2d(reflect_pad(x, kernel.shape[-1], self.stride), kernel, self.bias, self.stride)
 
@@ -93,7 +95,7 @@ class Spade(nn.Module):
         self.conv_cond = nn.Conv2d(condition, hidden, 3)
         self.gamma_beta = nn.Conv2d(hidden, 2 * channels, 3, padding=1)  # gamma first
 
-    def forward(self, x: Image, condition: Image) -> Image:
+    def forward(self, x: Image, condition: Condition) -> Made:
         hidden = F.relu(self.conv_cond(reflect_pad(condition, 3)))
         gamma, beta = self.gamma_beta(hidden).chunk(2, 1)
         return instance_norm(x) * (1 + gamma) + beta
@@ -114,7 +116,7 @@ class SpadeBlock(nn.Module):
             self.shortcut_spade = Spade(inputs, condition, hidden)
             self.shortcut_conv = SpectralConv(inputs, outputs, 1, bias=False)
 
-    def forward(self, x: Image, condition: Image, kernels: Kernels) -> Image:
+    def forward(self, x: Image, condition: Condition, kernels: Kernels) -> Made:
         y = self.conv_0(leaky(self.spade_0(x, condition)), kernels)
         y = self.conv_1(leaky(self.spade_1(y, condition)), kernels)
         if self.learned_shortcut:

@@ -18,7 +18,7 @@ from flythrough.rendering.projection import MAX_SOBEL
 from flythrough.rendering.render import render
 from flythrough.scene.geometry import Intrinsics, Pose
 
-from .layers import Image, Kernels, SpadeBlock, SpectralConv, instance_norm, leaky, normalise
+from .layers import Condition, Image, Kernels, Made, SpadeBlock, SpectralConv, instance_norm, leaky, normalise
 
 Rgbd = Float[Tensor, "batch 4 height width"]
 Mask = Float[Tensor, "batch 1 height width"]
@@ -110,7 +110,7 @@ class Generator(nn.Module):
         self.conv = SpectralConv(c, 4, 3)
         self.checkpointing = False  # recompute each block in the backward pass instead of keeping its insides
 
-    def forward(self, style: Style, condition: Image, kernels: Kernels) -> Rgbd:
+    def forward(self, style: Style, condition: Condition, kernels: Kernels) -> Rgbd:
         x = self.linear(style).view(-1, *self.start).permute(0, 3, 1, 2)
         x = resize(x, condition.shape[-2] // 32, condition.shape[-1] // 32)
         x = self._block(self.head, x, condition, kernels)
@@ -120,7 +120,7 @@ class Generator(nn.Module):
             x = self._block(block, upsample(x), condition, kernels)
         return (torch.tanh(self.conv(leaky(x), kernels)) + 1) / 2
 
-    def _block(self, block: SpadeBlock, x: Image, condition: Image, kernels: Kernels) -> Image:
+    def _block(self, block: SpadeBlock, x: Image, condition: Condition, kernels: Kernels) -> Made:
         condition = shrink(condition, x.shape[-1])
         if self.checkpointing and torch.is_grad_enabled():
             return checkpoint(block, x, condition, kernels, use_reentrant=False)
@@ -257,19 +257,19 @@ def ground(refined: Rgbd, rendered: Rgbd, mask: Mask) -> Rgbd:
     return torch.cat([refined[:, :3], (log_scale.exp() * refined[:, 3:]).clamp(0, 1)], 1)
 
 
-def resize(image: Image, height: int, width: int) -> Image:
+def resize(image: Image, height: int, width: int) -> Made:
     """Bilinear, antialiased where it shrinks; ``image`` itself if it has that size."""
     if image.shape[-2:] == (height, width):
         return image
     return F.interpolate(image, (height, width), mode="bilinear", antialias=True, align_corners=False)
 
 
-def upsample(x: Image) -> Image:
+def upsample(x: Image) -> Made:
     """Twice the size, nearest."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def shrink(condition: Image, width: int) -> Image:
+def shrink(condition: Condition, width: int) -> Made:
     """Area resize to ``width`` (an integer ratio)."""
     factor = condition.shape[-1] // width
     return F.avg_pool2d(condition, factor) if factor > 1 else condition

@@ -59,6 +59,7 @@ def test_the_file_is_what_its_script_makes() -> None:
     assert abs(len(made) - lite0_onnx.FILE.stat().st_size) < 1000  # but for the words of another version of onnx
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="uint8"):
         lite0_onnx.probabilities(np.zeros((1, 224, 224, 3), np.uint8))

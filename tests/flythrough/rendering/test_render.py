@@ -274,6 +274,7 @@ NAN = torch.full((1, 3, 4), float("nan"))
         ({"path": "opengl"}, "path"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_refused_at_the_door(change: dict, said: str) -> None:
     given = GOOD | change
     with pytest.raises(InputError, match=said):

@@ -103,6 +103,7 @@ def test_the_table_in_the_docs_is_that_of_the_declarations(stage: str) -> None:
     assert found == markdown_table(rules), f"Update it with: python -m flythrough.rules {stage}"
 
 
+@pytest.mark.usefixtures("unchecked")  # the stage's section is not the one that its signatures name
 def test_a_made_up_rule_is_one_class_and_appears_everywhere(tmp_path: Path) -> None:
     """In the config with its help, in the docs' table, in the verdicts and in the report, without another edit."""
 

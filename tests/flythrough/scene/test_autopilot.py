@@ -128,6 +128,7 @@ def test_a_pose_file_is_flown_as_it_is_or_from_a_given_pose(tmp_path: Path) -> N
         lambda: FixedFlight([]),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_refused_at_the_door(make) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError):
         make()
