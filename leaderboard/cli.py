@@ -13,6 +13,9 @@ RUN_OPTIONS: dict[str, tuple[type, str, str]] = {}
 SubmissionArgument = Annotated[
     Path, typer.Argument(help="What flythrough leaderboard pack wrote, such a zip unpacked, or a results.json.")
 ]
+RescoreOption = Annotated[
+    bool, typer.Option("--rescore", help="Score the frames inside again, by flythrough evaluate (needs torch).")
+]
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
@@ -40,6 +43,7 @@ def check(
     submissions: Annotated[list[Path], typer.Argument(help="Zips, unpacked zips or results.json.")],
     workspace: WorkspaceOption = Path("workspace"),
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a table, for a comment.")] = False,
+    rescore: RescoreOption = False,
 ) -> None:
     """Check submissions as add does, and write nothing: a line each, and exit code 1 if one is refused."""
     from flythrough.cli.tools import existing
@@ -47,7 +51,7 @@ def check(
     from .verdicts import as_lines, as_markdown, verdict
 
     held = existing(workspace)
-    found = [verdict(held, path) for path in submissions]
+    found = [verdict(held, path, rescore=rescore) for path in submissions]
     print(as_markdown(found) if markdown else as_lines(found), end="")
     if any(each.refused for each in found):
         raise typer.Exit(1)
@@ -59,13 +63,21 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Supersede an earlier one of this name; it is kept.")] = (
         False
     ),
+    rescore: RescoreOption = False,
 ) -> None:
-    """Check somebody's results against those measured here, and list them."""
+    """Check somebody's results against those measured here, and list them; with --rescore as scored here."""
     from flythrough.results.schema import read_result
     from flythrough.workspace.catalog import Workspace
 
-    from .submissions import add_submission, describe
+    from .submissions import add_submission, check_submission, describe
 
+    if rescore:
+        from .rescore import rescore as run
+
+        check_submission(Workspace(workspace), submission)
+        run(Workspace(workspace), submission, keep=True)
+        print(f"Scored here. Run this to show it: flythrough leaderboard --workspace {workspace}")
+        return
     kept = add_submission(Workspace(workspace), submission, replace=replace)
     found = ", ".join(f"{name} {value}" for name, value in describe(read_result(kept)).items())
     print(f"Accepted: {found}\nRun this to show it: flythrough leaderboard --workspace {workspace}")

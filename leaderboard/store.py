@@ -87,6 +87,7 @@ def put(workspace: Workspace, result: Result, *, replace: bool) -> Path:
         InputError: another result of the method is listed on the protocol, and it may not be replaced.
     """
     target = file_of(workspace, result.method.name, result.protocol.hash)
+    events(workspace)  # before anything is written: a damaged log is refused
     earlier = None
     if target.exists():
         if read_result(target) == result:

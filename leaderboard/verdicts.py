@@ -12,6 +12,7 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import JsonObject
 from flythrough.workspace.printing import number, one_line
 
+from .rescore import rescore as score_again
 from .submissions import check_submission, describe
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#@&~!])")  # @ would call somebody, # name an issue
@@ -34,10 +35,12 @@ class Verdict:
     frames: int = 0
 
 
-def verdict(workspace: Workspace, path: Path) -> Verdict:
-    """Check one submission; nothing is written."""
+def verdict(workspace: Workspace, path: Path, *, rescore: bool = False) -> Verdict:
+    """Check one submission, and score its frames again if asked to; nothing is written to the workspace."""
     try:
         found = check_submission(workspace, path)
+        if rescore:
+            score_again(workspace, path)
     except InputError as error:
         return Verdict(path.name, one_line(error.message.removeprefix(f"{path} is refused: "), 400), {})
     return Verdict(path.name, None, describe(found.result), sum(found.flights.values()))
