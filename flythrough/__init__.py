@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from .errors import extras_named
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
+    __version__: str
     from .evaluate.library import evaluate  # type: ignore[import-not-found]  # its folder lies beside this one
     from .rendering.render import render
     from .scene.library import load_clip
@@ -38,6 +37,13 @@ _DOORS = {
 def __getattr__(name: str) -> object:
     if name == "evaluate":  # the stage's package, which can be called
         return import_module(".evaluate", __name__)
+    if name == "__version__":  # of the installed package, which has it from the tag it was built at
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("flythrough")
+        except PackageNotFoundError:  # imported from a folder
+            return "0+unknown"
     if name not in _DOORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _DOORS[name]
