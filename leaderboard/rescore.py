@@ -21,7 +21,8 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.printing import one_line
 
 from .consistency import FLOOR_TOLERANCE
-from .package import FRAMES, open_submission
+from .entries import FRAMES
+from .package import open_submission
 
 PIXELS_TOLERANCE = 1e-6  # of metrics of pixels alone: the same sums in another order
 LPIPS_TOLERANCE = 5e-4  # absolute: float32 networks differ so much between processors
@@ -108,4 +109,5 @@ def _protocol(workspace: Workspace, claimed: Result) -> str:
 
 
 def _run(words: list[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "flythrough", *words]).returncode
+    """Its table goes to stderr: what check prints may be read by a program."""
+    return subprocess.run([sys.executable, "-m", "flythrough", *words], stdout=sys.stderr).returncode
