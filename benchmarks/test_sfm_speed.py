@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import pycolmap
 import pytest
-from sfm_tables import align, pose_take, write_table
 
+from benchmarks.sfm_tables import align, pose_take, write_table
 from flythrough.sample.film import Film, film
 from flythrough.scene.geometry import camera_center
 from flythrough.sfm.stage import load_colmap
