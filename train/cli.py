@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
-    """Add ``flythrough fly``, ``flythrough train report``, ``import`` and ``export``."""
+    """Add ``flythrough fly``, ``flythrough train report``, ``import``, ``export`` and ``onnx``."""
     app.command()(fly)
     stage.command()(report)
     stage.command("import")(import_release)
     stage.command("export")(export)
+    stage.command("onnx")(onnx)
 
 
 def fly(
@@ -176,3 +177,22 @@ def export(
 
     export_state(state, output)
     print(output.absolute())
+
+
+def onnx(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write encoder.onnx and generator.onnx to.")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder, or TensorFlow prefix; by default the package's model.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Width x height, multiples of 32; by default as it was trained.")] = "",
+    half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the bytes.")] = False,
+) -> None:
+    """Write a model as ONNX files, to run without Python (the renderer is not in them)."""
+    from .fly.from_photo import at_size, load_model
+    from .fly.onnx_model import export_onnx
+    from .fly.shipped import shipped_checkpoint
+
+    folder = checkpoint or shipped_checkpoint()
+    model = at_size(load_model(folder), size)
+    for file in export_onnx(model, output, folder.resolve().name, half=half):
+        print(f"{file.absolute()}: {file.stat().st_size / 1e6:.1f} MB")

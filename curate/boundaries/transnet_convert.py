@@ -48,7 +48,7 @@ def onnx_bytes(weights: Weights, *, half: bool = True) -> bytes:
         for part in ("weight", "bias")
     }
     x = _linear(graph, heads, x, "heads")
-    return graph.file("TransNetV2", {"frames": (WINDOW, 3, *SIZE), "colors": (WINDOW, BINS)}, x, (WINDOW, 2))
+    return graph.file("TransNetV2", {"frames": (WINDOW, 3, *SIZE), "colors": (WINDOW, BINS)}, {x: (WINDOW, 2)})
 
 
 def _stack(graph: Graph, weights: Weights, x: str, name: str, sides: tuple[int, int]) -> str:

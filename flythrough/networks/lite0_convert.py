@@ -139,7 +139,7 @@ def onnx_bytes(pth: Path, *, half: bool = True) -> bytes:
     """
     network = _Network(read_pth(pth), Graph(half=half))
     classes = network.classify("images")
-    return network.graph.file("efficientnet-lite0", {"images": (BATCH, 3, SIZE, SIZE)}, classes, (BATCH, 1000))
+    return network.graph.file("efficientnet-lite0", {"images": (BATCH, 3, SIZE, SIZE)}, {classes: (BATCH, 1000)})
 
 
 if __name__ == "__main__":

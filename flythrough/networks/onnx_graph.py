@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET, FORMAT = 13, 8  # the oldest that holds all that is used: what reads them is in every OpenCV since 4.10
+
+Shape = tuple[int | str, ...]
 
 
 class Graph:
@@ -31,9 +34,9 @@ class Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Append an operator of ONNX; returns the name of its output."""
-        name = f"{kind}{len(self._nodes)}"
+    def node(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Append an operator of ONNX; returns the name of its output, which may be given."""
+        name = output or f"{kind}{len(self._nodes)}"
         self._nodes.append(self._onnx.helper.make_node(kind, inputs, [name], **attributes))
         return name
 
@@ -51,11 +54,18 @@ class Graph:
             return self.constant(np.asarray(array, np.float32))
         return self.node("Cast", self.constant(np.asarray(array, np.float16)), to=self._onnx.TensorProto.FLOAT)
 
-    def file(self, name: str, inputs: dict[str, tuple[int, ...]], output: str, shape: tuple[int, ...]) -> bytes:
-        """The bytes of a model with float32 ``inputs``, by name, of fixed shapes, and one ``output``."""
+    def file(
+        self,
+        name: str,
+        inputs: Mapping[str, Shape],
+        outputs: Mapping[str, Shape],
+        metadata: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """The bytes of a model with float32 inputs and outputs, by name. A side given as a name is of any length."""
         helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
         taken = [helper.make_tensor_value_info(each, kind, size) for each, size in inputs.items()]
-        given = helper.make_tensor_value_info(output, kind, shape)
-        graph = helper.make_graph(self._nodes, name, taken, [given], self._constants)
+        given = [helper.make_tensor_value_info(each, kind, size) for each, size in outputs.items()]
+        graph = helper.make_graph(self._nodes, name, taken, given, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=FORMAT)
+        helper.set_model_props(model, dict(metadata or {}))
         return bytes(model.SerializeToString())
