@@ -248,7 +248,7 @@ PRESETS["tune"] = PRESETS["ship"] | {
     "unroll_start": 3,
     "replay_from": 5,
     "adversarial_weight": 0.25,
-    "steps": 60,
+    "steps": 30,
     "batch": 4,
     "generator_rate": 1e-4,
     "discriminator_rate": 4e-4,
@@ -257,7 +257,8 @@ PRESETS["tune"] = PRESETS["ship"] | {
     "precision": "float32",
     "cache_mb": 512,
     "video_every": 0,
-    "save_every": 20,
+    "log_every": 10,
+    "save_every": 10,
 }
 
 
