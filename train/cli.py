@@ -65,6 +65,12 @@ def fly(
     path: Annotated[Path | None, typer.Option(help="Also write the path with its points: .ply or .glb.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port; 0 takes a free one.")] = 0,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+    export_web: Annotated[
+        Path | None, typer.Option(help="Write a folder for any web host, which flies in the browser; then stop.")
+    ] = None,
+    onnxruntime_web: Annotated[
+        Path, typer.Option(help="onnxruntime-web's folder as npm installed it, for --export-web.")
+    ] = Path("node_modules/onnxruntime-web"),
 ) -> None:
     """Fly from one picture and film it; without a picture, open a page on which you choose one and steer."""
     from flythrough.networks.device import pick
@@ -81,11 +87,24 @@ def fly(
     models = {
         name: at_size(load_model(folder), size).to(pick(device)) for name, folder in name_checkpoints(folders).items()
     }
-    if start is None:
+    if export_web is not None:
+        _export_web(models, export_web, onnxruntime_web)
+    elif start is None:
         _serve(models, depth, bf16, port, open_)
     else:
         (model,) = models.values()
         _film(model, start, depth, plan, speed, outputs, steps=steps, fps=fps, bf16=bf16, sky=sky)
+
+
+def _export_web(models: dict[str, InfiniteNature], folder: Path, runtime: Path) -> None:
+    from .fly.web_folder import export_web
+
+    if len(models) > 1:
+        raise InputError("A web folder has one model", remedy="Give --checkpoint once")
+    ((name, model),) = models.items()
+    files = export_web(model.cpu(), folder, name, runtime)
+    size = sum(file.stat().st_size for file in files) / 1e6
+    print(f"{folder.absolute()}: {size:.0f} MB; try it with: python -m http.server --directory {folder}")
 
 
 def _serve(models: dict[str, InfiniteNature], depth: str, bf16: bool, port: int, open_browser: bool) -> None:

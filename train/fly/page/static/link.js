@@ -1,5 +1,9 @@
 // The WebSocket: commands out as JSON; frames in as a header and a JPEG per model, acknowledged once drawn.
 
+export const takesPhotos = true;
+export const still = (start, token) => `/gallery/${start}.jpg?token=${encodeURIComponent(token)}`;
+export const readGallery = async (token) => (await fetch("/gallery", { headers: { "x-token": token } })).json();
+
 export function connect(token, on) {
   const socket = new WebSocket(`ws://${location.host}/fly?token=${encodeURIComponent(token)}`);
   socket.binaryType = "arraybuffer";

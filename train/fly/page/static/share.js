@@ -23,7 +23,7 @@ export async function shareLink(said, models, tell) {
   history.replaceState(null, "", writeLink(said, models));
   try {
     await navigator.clipboard.writeText(location.href);
-    tell("Link copied. It repeats this flight on this machine while the server runs.");
+    tell(`Link copied. ${find("share").dataset.lasts ?? "It repeats this flight on this machine while the server runs."}`);
   } catch {
     tell("The address bar now has the link; copy it from there.");
   }

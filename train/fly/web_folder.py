@@ -1,0 +1,91 @@
+"""``flythrough fly --export-web``: a static folder that flies in the browser, without Python and without a server."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from flythrough.errors import InputError
+from flythrough.workspace.files import read_json, sha256_of, write_json
+
+from ..model.network import InfiniteNature
+from .onnx_model import GENERATOR, export_onnx
+from .page.gallery import SEEDS, island_name, picture_file, read_island
+
+STATIC = Path(__file__).parent / "page" / "static"
+FORMAT = "flythrough web 1"
+TESTED = "1.30.0"  # version of onnxruntime-web
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+_OWN = ("controls.js", "flight.js", "gallery.js", "map.js", "mesh.js", "page.js", "pilot.js", "share.js", "steering.js",
+        "style.css", "view.js", "web_worker.js")  # fmt: skip
+_CREDITS = """Start pictures: islands of flythrough's sample world, made by this program; Apache-2.0.
+Model: {name}, see flythrough; Apache-2.0 for the package's own.
+ort/: onnxruntime-web {version}, Microsoft Corporation, MIT licence.
+"""
+
+
+def export_web(model: InfiniteNature, folder: Path, name: str, runtime: Path) -> list[Path]:
+    """Write the page, the model as ONNX, the gallery with its disparity, and onnxruntime-web's files.
+
+    Args:
+        model: in evaluation mode, on the CPU, at the size to fly at.
+        folder: new, empty, or an earlier export, which is written over.
+        name: of the model.
+        runtime: the folder of onnxruntime-web as npm installed it.
+
+    Raises:
+        InputError: ``runtime`` is not that; ``folder`` holds something else.
+        MissingDependency: ``onnx`` is not installed.
+    """
+    version = _check_runtime(runtime)
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not _is_export(folder))):
+        raise InputError(f"{folder} is no folder of an earlier export", remedy="Give a new or an empty folder")
+    (folder / "ort").mkdir(parents=True, exist_ok=True)
+    (folder / "start").mkdir(exist_ok=True)
+    write_json(folder / "gallery.json", {"format": FORMAT})  # from here on it is ours
+    export_onnx(model, folder, name, half=True)
+    for file in RUNTIME:
+        shutil.copyfile(runtime / "dist" / file, folder / "ort" / file)
+    for file in _OWN:
+        shutil.copyfile(STATIC / file, folder / file)
+    shutil.copyfile(STATIC / "web_link.js", folder / "link.js")
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    (folder / "index.html").write_text(page.replace("/static/", "").replace("TOKEN", ""), encoding="utf-8")
+    (folder / "CREDITS.txt").write_text(_CREDITS.format(name=name, version=version), encoding="utf-8")
+    about = {
+        "format": FORMAT,
+        "models": [name],
+        "fingerprint": sha256_of(folder / GENERATOR)[:12],
+        "width": model.config.width,
+        "height": model.config.height,
+        "maxSobel": model.config.max_sobel,
+        "pictures": [_write_start(seed, model, folder) for seed in SEEDS],
+    }
+    write_json(folder / "gallery.json", about)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _write_start(seed: int, model: InfiniteNature, folder: Path) -> dict[str, object]:
+    """A start's picture, and its RGB and disparity at the model's size as planes of 16 bits, little endian."""
+    start, name = read_island(seed, model.config.height, model.config.width), island_name(seed)
+    shutil.copyfile(picture_file(seed), folder / "start" / f"{name}.jpg")
+    (folder / "start" / f"{name}.bin").write_bytes(np.round(start.rgbd * 65535).astype("<u2").tobytes())
+    return {"start": name, "name": f"Island {seed}", "intrinsics": [float(v) for v in start.intrinsics]}
+
+
+def _check_runtime(runtime: Path) -> str:
+    """The version of an installed onnxruntime-web."""
+    missing = [file for file in RUNTIME if not (runtime / "dist" / file).is_file()]
+    if missing:
+        raise InputError(
+            f"{runtime} is not onnxruntime-web as npm installs it: no dist/{missing[0]}",
+            remedy=f"Run: npm install onnxruntime-web@{TESTED}, or name its folder with --onnxruntime-web",
+        )
+    return str(read_json(runtime / "package.json")["version"])
+
+
+def _is_export(folder: Path) -> bool:
+    file = folder / "gallery.json"
+    return file.is_file() and file.stat().st_size < 1 << 20 and read_json(file).get("format") == FORMAT
