@@ -26,26 +26,30 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
     stage.command("onnx")(onnx)
 
 
+StartArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[IMAGE_OR_NPZ]",
+        help="A photo, rgbd and intrinsics in a .npz, or a picture of the page's by its name (island-9000); "
+        "none opens the page.",
+    ),
+]
+CheckpointsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Checkpoint folder, or TensorFlow prefix; by default the workspace's newest, or the package's. "
+        "The page shows several side by side: give the option again."
+    ),
+]
+
+
 def fly(
-    start: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[IMAGE_OR_NPZ]",
-            help="A photo, rgbd and intrinsics in a .npz, or a picture of the page's by its name (island-9000); "
-            "none opens the page.",
-        ),
-    ] = None,
+    start: StartArgument = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The video to write: .mp4, or a .gif or .webp loop.")
     ] = Path("flight.mp4"),
     steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
-    checkpoint: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Checkpoint folder, or TensorFlow prefix; by default the workspace's newest, or the package's. "
-            "The page shows several side by side: give the option again."
-        ),
-    ] = None,
+    checkpoint: CheckpointsOption = None,
     workspace: WorkspaceOption = Path("workspace"),
     speed: Annotated[float, typer.Option(help="Distance a step, in units of the near ground; below 0 is back.")] = 0.2,
     plan: Annotated[str, typer.Option(help="autopilot, straight, orbit, or a camera file to follow.")] = "autopilot",

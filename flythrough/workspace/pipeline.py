@@ -30,7 +30,7 @@ from .files import (
     write_text,
 )
 from .progress import bar
-from .stage import STAGES, Job, Outcome, Section, Stage, Task, load_stage, require_extra
+from .stage import STAGES, C, Job, Outcome, Section, Stage, Task, load_stage, require_extra
 from .worker import Call
 
 TASK_FILE = "task.json"  # in every published folder: the key and the outcome
@@ -58,7 +58,7 @@ class Report:
 
 
 def run_stage(
-    stage: Stage[Any], workspace: Workspace, config: Section, executor: Executor, *, retry_errors: bool = False
+    stage: Stage[C], workspace: Workspace, config: C, executor: Executor, *, retry_errors: bool = False
 ) -> Report:
     """Run a stage's unfinished tasks, then publish its tables.
 
@@ -271,7 +271,7 @@ def _error_file(root: Path, stage: str, id: str) -> Path:
     return root / stage / _ERRORS / f"{id}.json"
 
 
-def _publish(stage: Stage[Any], workspace: Workspace, config: Section, keys: dict[str, str]) -> Report:
+def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, str]) -> Report:
     """Tables are a function of the finished tasks alone, so a killed run and its rerun end in the same tables."""
     report = Report(stage.name, tasks=len(keys))
     outcome = Outcome()
