@@ -43,11 +43,28 @@ STAGE_HELP = {
 }
 
 app = typer.Typer(
-    help="From drone videos to scored endless flights (Infinite Nature, rebuilt).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        print(f"flythrough {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From drone videos to scored endless flights (Infinite Nature, rebuilt)."""
+
 
 _GIVEN = {"camera_files", "images"}  # options that bring input of their own: a new workspace is meant, not a typo
 _COMMON: list[tuple[str, Any, Any]] = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,11 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     for command in commands:
         assert f" {command} " in done.stdout, command
     assert "loaded: []" in done.stdout
+
+
+def test_the_version_is_the_packages() -> None:
+    done = flythrough("--version")
+    assert (done.returncode, done.stdout) == (0, f"flythrough {version('flythrough')}\n")
 
 
 def test_python_runs_the_package_and_importing_it_loads_nothing() -> None:
