@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -107,7 +108,7 @@ def remove(
         None
     ),
 ) -> None:
-    """Withdraw a submission: it is no longer shown, and kept with a record; nothing is deleted."""
+    """Withdraw a submission: the page no longer shows it; its file and a record of it are kept."""
     from flythrough.cli.tools import existing
 
     from . import store
@@ -149,8 +150,10 @@ def init_repository(
     """Make a results repository: others hand in by pull request, a workflow checks, comments and rebuilds the page."""
     from flythrough.cli.tools import existing
 
-    from .exports.repository import make_repository
+    from .exports.repository import make_repository, not_released
 
     for path in make_repository(existing(workspace), folder):
         print(path)
+    if problem := not_released():
+        print(problem, file=sys.stderr)
     print(f"Next: read {folder}/README.md, fill in its section Data, then git init and push it to a host")

@@ -19,14 +19,13 @@ from flythrough.workspace.names import problem_with
 from flythrough.workspace.printing import one_line
 
 MANIFEST, RESULTS, FRAMES = "manifest.json", "results.json", "frames"
-MAX_FILES = (
-    20_000  # acid-v1, the largest protocol shipped, needs 15,500: 141 starts, 100 steps, recorded frames, cameras
-)
+MAX_FILES = 20_000  # acid-v1, the largest shipped, needs 15,500: 141 starts x 100 steps, recorded frames, cameras
 MAX_TOTAL = 2 * 2**30  # bytes of all files: those 15,500 as PNG of 130 kB, which is one of noise at 256 x 160
 MAX_PATH = 240  # characters; Windows opens no path of over 260
 MAX_FRAME = 16 * 2**20  # bytes of a PNG: 2048 x 2048 pixels of noise are 12 MiB
 MAX_CAMERAS = 2**20  # bytes of a cameras.txt: 100 lines of 19 numbers are 40 kB
 MAX_MANIFEST = 8 * 2**20  # bytes: MAX_FILES lines of a long path, a size and a hash are 7 MB
+_DEPTH = 3  # folders within folders: frames/generation/START
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".whl", ".npz")
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".joblib", ".safetensors")
 _FRAME = re.compile(r"frames/(?:view_synthesis|generation)/([^/]+)/(?:[0-9]{6}\.png|cameras\.txt)")
@@ -135,7 +134,9 @@ class FolderEntries:
                 count[0] += 1
                 if count[0] > 2 * MAX_FILES:  # folders count too
                     raise Refused(f"it has over {MAX_FILES:,} files")
-                if stat.S_ISDIR(mode) and depth < 3:
+                if stat.S_ISDIR(mode):
+                    if depth == _DEPTH:
+                        raise Refused(f"{one_line(path, 80)!r} is a folder too deep")
                     yield from self._walk(f"{path}/", depth + 1, count)
                 elif stat.S_ISREG(mode):
                     yield path, entry.stat(follow_symlinks=False).st_size
@@ -157,13 +158,13 @@ class FolderEntries:
 
 
 def _kind(mode: int) -> str:
-    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder too deep", stat.S_IFIFO: "a pipe"}
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe"}
     kinds |= {stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
     return kinds.get(stat.S_IFMT(mode), "not a regular file")
 
 
 def check_mode(path: str, mode: int) -> None:
-    """Refuse what an archive says is no regular file.
+    """Refuse an entry that its archive marks as a link, a folder or a device.
 
     Args:
         path: of the entry.
@@ -173,4 +174,4 @@ def check_mode(path: str, mode: int) -> None:
         Refused: it is a link, a folder or a device.
     """
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise Refused(f"{one_line(path, 80)!r} is {_kind(mode).removesuffix(' too deep')}")
+        raise Refused(f"{one_line(path, 80)!r} is {_kind(mode)}")

@@ -64,7 +64,7 @@ def pack(source: Path, out: Path) -> Submission:
         out: the zip to write.
 
     Raises:
-        InputError: there is no results.json, or what would be packed would be refused.
+        InputError: results.json is missing, or the check would refuse what is to be packed.
     """
     files = dict(_files_of(source))
     try:
@@ -180,7 +180,7 @@ def _check_frame(content: bytes, path: str, result: Result) -> None:
     """Its first 26 bytes: 8-bit RGB PNG of the protocol's size. No picture is decoded here."""
     head = content[:26]
     if len(head) < 26 or head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
-        raise Refused(f"{path!r} is no PNG")
+        raise Refused(f"{path!r} is not a PNG")
     width, height, depth, color = struct.unpack(">IIBB", head[16:26])
     ours = (result.protocol.width or width, result.protocol.height or height)
     if (width, height) != ours or depth != 8 or color != 2:

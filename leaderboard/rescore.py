@@ -75,7 +75,8 @@ def rescore(workspace: Workspace, path: Path, *, keep: bool = False, run: Scorer
 def differences(claimed: Result, ours: Result) -> list[str]:
     """The claimed values that frames scored here do not give, in words.
 
-    Camera figures are left out: structure from motion draws at random, and what is shown of frames scored here is ours.
+    Camera figures are left out: structure from motion may end elsewhere on another machine, by how much was not
+    measured. What is shown of frames scored here is ours.
     """
     measured = {(value.metric, value.step): value for value in ours.values}
     wrong = []

@@ -138,7 +138,7 @@ def events(workspace: Workspace) -> list[Event]:
     """The log, oldest first.
 
     Raises:
-        InputError: a line is none that this program wrote.
+        InputError: a line of it is damaged.
     """
     file = workspace / LOG
     if not file.exists():
@@ -148,7 +148,8 @@ def events(workspace: Workspace) -> list[Event]:
         try:
             found.append(Event.model_validate_json(line, strict=True))
         except ValidationError as error:
-            raise InputError(f"{file}: line {place} is no event", remedy="Restore the file") from error
+            remedy = "Restore the file, from version control or a backup"
+            raise InputError(f"{file}: line {place} is damaged", remedy=remedy) from error
     return found
 
 

@@ -26,6 +26,10 @@ MAX_DIRECTORY = MAX_FILES * (46 + 4 * MAX_PATH)  # bytes: the fixed part of an e
 _END = struct.Struct("<4s4H2LH")  # 4.3.16: signature, disk, directory's disk, entries here, all, bytes, offset, comment
 _LOCAL = 30  # 4.3.7: bytes of the fixed part before each file
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # 4.4.4: encrypted, strongly encrypted, directory encrypted
+# What zipfile and zlib raise on archives that were changed byte by byte: UnicodeDecodeError is a ValueError,
+# NotImplementedError a RuntimeError.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, IndexError,
+            OverflowError)  # fmt: skip
 _TIMES = (0x5455, 0x5855, 0x7875, 0x000A)  # 4.5: extra fields with times and owners only; others rename or resize
 
 
@@ -36,7 +40,7 @@ class ZipEntries:
         file: opened for reading; it stays open as long as this is used.
 
     Raises:
-        Refused: it is no zip, or not one that a submission may be.
+        Refused: the file is not a zip, or breaks a rule that submissions keep.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -142,10 +146,7 @@ def _damage(what: str) -> Iterator[None]:
         yield
     except Refused:
         raise
-    except (
-        *(zipfile.BadZipFile, zlib.error, struct.error, UnicodeDecodeError, EOFError, OSError),
-        *(RuntimeError, NotImplementedError, ValueError, IndexError, OverflowError),
-    ) as error:
+    except _DAMAGED as error:
         raise Refused(f"{what} is damaged: {one_line(str(error), 100)}") from error
 
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -47,8 +48,11 @@ finally:
 """
 
 
+Lean = Callable[..., subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture
-def lean(tmp_path: Path):  # type: ignore[no-untyped-def]
+def lean(tmp_path: Path) -> Lean:
     """Run the command line as the base installation has it."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(BLOCK)
@@ -92,7 +96,7 @@ def distributions(module: str) -> set[str]:
     return {known.get(module, module.replace("_", "-").lower()), *installed().get(module, ())}
 
 
-def test_acquire_curate_and_leaderboard_need_no_extra(tmp_path: Path, lean) -> None:  # type: ignore[no-untyped-def]
+def test_acquire_curate_and_leaderboard_need_no_extra(tmp_path: Path, lean: Lean) -> None:
     rng = np.random.default_rng(0)
     wide = np.kron(rng.integers(0, 256, (12, 60, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))
     with VideoWriter(tmp_path / "film.mp4", width=160, height=96, fps=25) as writer:
@@ -121,7 +125,7 @@ RESULT = {
 }  # fmt: skip
 
 
-def test_a_stage_without_its_extra_names_it_and_runs_nothing(tmp_path: Path, lean) -> None:  # type: ignore[no-untyped-def]
+def test_a_stage_without_its_extra_names_it_and_runs_nothing(tmp_path: Path, lean: Lean) -> None:
     for stage in ("sfm", "train", "evaluate"):
         done = lean(stage, "--workspace", str(tmp_path / "w"), "--new")
         assert done.returncode == 1
@@ -129,7 +133,7 @@ def test_a_stage_without_its_extra_names_it_and_runs_nothing(tmp_path: Path, lea
     assert Workspace(tmp_path / "w").rows("errors") == []
 
 
-def test_commands_and_doors_name_the_extra_that_they_lack(tmp_path: Path, lean) -> None:  # type: ignore[no-untyped-def]
+def test_commands_and_doors_name_the_extra_that_they_lack(tmp_path: Path, lean: Lean) -> None:
     done = lean("sample", str(tmp_path / "films"))
     assert "pip install 'flythrough[sample]'" in done.stderr
     done = lean("doctor")

@@ -192,13 +192,16 @@ def import_release(
 
 
 def export(
-    state: Annotated[Path, typer.Argument(help="The state.safetensors of a training run, which may be going on.")],
+    states: Annotated[
+        list[Path],
+        typer.Argument(help="The state.safetensors of a run, which may be going on; of several, the weights' mean."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")],
 ) -> None:
     """Write a run's running mean as a small checkpoint (float16, without optimiser state)."""
     from .loop.export import export_state
 
-    export_state(state, output)
+    export_state(states, output)
     print(output.absolute())
 
 

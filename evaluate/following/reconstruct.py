@@ -167,7 +167,9 @@ def _mapping() -> pycolmap.GlobalPipelineOptions:
 def _size(image: Path) -> tuple[int, int]:
     import cv2
 
-    height, width = cv2.imread(str(image)).shape[:2]  # type: ignore[union-attr]
+    picture = cv2.imread(str(image))
+    assert picture is not None, "written a moment ago"
+    height, width = picture.shape[:2]
     return int(height), int(width)
 
 

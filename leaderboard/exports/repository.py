@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,13 @@ def make_repository(workspace: Workspace, folder: Path) -> list[Path]:
     write_text(folder / "submissions" / ".gitkeep", "")
     write_text(folder / ".gitignore", IGNORED)
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def not_released(version: str = __version__) -> str | None:
+    """What to mend in the workflow where the version that made it is not a release, which no index has."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version):
+        return None
+    return f"flythrough {version} is not a release: in the workflow, give pip install what your host can install"
 
 
 def _filled(template: str) -> str:

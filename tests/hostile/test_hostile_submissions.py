@@ -40,7 +40,7 @@ def png(shade: int, width: int = 6, depth: int = 8, color: int = 2) -> bytes:
 
 
 def good(claim: dict[str, Any] | None = None) -> Files:
-    """A submission with a frame a flight, without its manifest."""
+    """A submission of one frame per flight; the manifest is added by the caller."""
     claim = claim or record("theirs")
     claim["protocol"] |= {"width": 6, "height": 1}
     frames = {f"frames/{flight}/000001.png": png(place) for place, flight in enumerate(FLIGHTS)}
@@ -309,8 +309,8 @@ CONTENTS: dict[str, Case] = {
     "results that are a pickle": (lambda: with_file("results.json", PICKLE), "is not UTF-8"),
     "results that are a zip": (lambda: with_file("results.json", ORIGINAL), "is not UTF-8|is not JSON"),
     "a camera file that is a pickle": (lambda: with_file(f"frames/{FLIGHTS[0]}/cameras.txt", PICKLE), "not plain text"),
-    "a frame that is a zip": (lambda: with_file(FRAME, ORIGINAL), "is no PNG"),
-    "a frame that is a page": (lambda: with_file(FRAME, b"<svg onload=alert(1)>"), "is no PNG"),
+    "a frame that is a zip": (lambda: with_file(FRAME, ORIGINAL), "is not a PNG"),
+    "a frame that is a page": (lambda: with_file(FRAME, b"<svg onload=alert(1)>"), "is not a PNG"),
     "a frame of another size": (lambda: with_file(FRAME, png(1, width=60_000)), "not 8-bit RGB of 6 x 1"),
     "a frame of 16 bits": (lambda: with_file(FRAME, png(1, depth=16)), "not 8-bit RGB"),
     "a frame with a palette": (lambda: with_file(FRAME, png(1, color=3)), "not 8-bit RGB"),

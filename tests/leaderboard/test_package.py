@@ -73,7 +73,7 @@ def test_what_cannot_be_packed(tmp_path: Path) -> None:
         pack(tmp_path, tmp_path / "a.zip")
     folder = with_frames(tmp_path / "theirs", "theirs")
     (folder / "frames" / FLIGHTS[0] / "000002.png").write_bytes(b"\x89PNG changed")
-    with pytest.raises(InputError, match="is no PNG"):
+    with pytest.raises(InputError, match="is not a PNG"):
         pack(folder, tmp_path / "a.zip")
     (folder / "frames" / FLIGHTS[0] / "model.pt").write_bytes(b"weights")
     with pytest.raises(InputError, match="checkpoint"):

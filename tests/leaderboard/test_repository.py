@@ -17,7 +17,7 @@ from flythrough.errors import ConfigError, InputError
 from flythrough.leaderboard.exports.export import exported
 from flythrough.leaderboard.exports.feed import ATOM, as_atom
 from flythrough.leaderboard.exports.holdings import holdings, remember_dates
-from flythrough.leaderboard.exports.repository import make_repository
+from flythrough.leaderboard.exports.repository import make_repository, not_released
 from flythrough.leaderboard.package import pack
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import sha256_of, write_json
@@ -149,6 +149,11 @@ def test_a_repository_needs_an_empty_folder_and_results(workspace: Workspace, tm
         make_repository(workspace, tmp_path / "full")
     with pytest.raises(InputError, match="no results"):
         make_repository(Workspace(tmp_path / "none"), tmp_path / "r")
+
+
+def test_a_version_that_no_index_has_is_said() -> None:
+    assert not_released("1.2.0") is None
+    assert "pip install" in (not_released("0.1.0.dev3+gabc") or "")
 
 
 def test_each_starts_values_with_hashes(workspace: Workspace) -> None:

@@ -59,13 +59,11 @@ def test_the_shipped_model_by_the_command(tmp_path: Path, capsys: Any) -> None:
     assert sizes[0] < 0.51 * sizes[1]
 
 
-@pytest.mark.parametrize(("size", "keep", "batch"), [((32, 64), 0.0, 1), ((96, 32), 0.4, 3)])
+@pytest.mark.parametrize(("size", "keep", "batch"), [((32, 64), 0.0, 1), ((96, 64), 0.4, 3)])
 def test_another_size_and_a_model_that_keeps(
     tmp_path: Path, capsys: Any, size: tuple[int, int], keep: float, batch: int
 ) -> None:
     torch.manual_seed(3)
     model = InfiniteNature(32, 64, base_width=4, style_size=8, keep=keep).eval().at_size(*size)
     export_onnx(model, tmp_path, "small")
-    assert (
-        max(furthest(model, tmp_path, torch.rand(batch, 4, *size), capsys)) < 2e-3
-    )  # an untrained network on few pixels divides by tiny variances
+    assert max(furthest(model, tmp_path, torch.rand(batch, 4, *size), capsys)) < 1e-4

@@ -87,7 +87,7 @@ def test_an_exported_state_is_the_running_mean_in_half_precision(tmp_path: Path)
             mean.add_(0.01)
     trainer.state.step = 7
     save_state(tmp_path / "state", trainer.state, settings.keyed() | {"perceptual": "none", "clips": "x"})
-    export_state(tmp_path / "state", tmp_path / "out")
+    export_state([tmp_path / "state"], tmp_path / "out")
     back = load_checkpoint(tmp_path / "out")
     for name, value in trainer.mean.state_dict().items():
         torch.testing.assert_close(back.state_dict()[name], value.half().float(), atol=0, rtol=0)
@@ -97,11 +97,30 @@ def test_an_exported_state_is_the_running_mean_in_half_precision(tmp_path: Path)
     assert (tmp_path / "out" / WEIGHTS).stat().st_size < 0.6 * whole + 20_000  # 20 kB of names
 
 
+def test_of_several_states_of_a_run_the_mean_is_exported(tmp_path: Path) -> None:
+    settings = Settings(**SMALL, perceptual_weight=0)  # type: ignore[arg-type]
+    trainer = Trainer(settings, Crew("cpu"))
+    keyed = settings.keyed() | {"perceptual": "none", "clips": "x"}
+    for step in (4, 8):
+        with torch.no_grad():
+            for mean in trainer.mean.parameters():
+                mean.fill_(step)
+        trainer.state.step = step
+        save_state(tmp_path / str(step), trainer.state, keyed)
+    export_state([tmp_path / "4", tmp_path / "8"], tmp_path / "out")
+    assert {float(value.unique()) for value in load_checkpoint(tmp_path / "out").parameters()} == {6.0}
+    record = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert (record["step"], record["mean_of_steps"]) == (8, [4, 8])
+    save_state(tmp_path / "other", trainer.state, keyed | {"seed": 99})
+    with pytest.raises(InputError, match="is not of the run"):
+        export_state([tmp_path / "4", tmp_path / "other"], tmp_path / "out")
+
+
 def test_what_is_no_training_state_is_not_exported(model: InfiniteNature, tmp_path: Path) -> None:
     save_checkpoint(tmp_path, model, {})
     for path in (tmp_path / WEIGHTS, tmp_path / "nothing"):
         with pytest.raises(InputError):
-            export_state(path, tmp_path / "out")
+            export_state([path], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

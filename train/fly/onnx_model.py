@@ -1,6 +1,6 @@
 """The model as two ONNX files, which run without Python: ``encoder.onnx`` and ``generator.onnx``.
 
-The renderer stays outside: it is no network (``page/static/mesh.js`` is one in JavaScript).
+The renderer is not part of them, since it has no weights (``page/static/mesh.js`` is one in JavaScript).
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def export_web(model: InfiniteNature, folder: Path, name: str, runtime: Path) ->
     """
     version = _check_runtime(runtime)
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not _is_export(folder))):
-        raise InputError(f"{folder} is no folder of an earlier export", remedy="Give a new or an empty folder")
+        raise InputError(f"{folder} is not empty and not an earlier export", remedy="Give a new or an empty folder")
     (folder / "ort").mkdir(parents=True, exist_ok=True)
     (folder / "start").mkdir(exist_ok=True)
     write_json(folder / "gallery.json", {"format": FORMAT})  # from here on it is ours

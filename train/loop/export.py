@@ -3,33 +3,68 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from flythrough.errors import InputError
 from flythrough.scene.trained_on import read_trained_on
+from flythrough.workspace.files import JsonObject
 
 from ..model.native import save_checkpoint
 from ..model.network import InfiniteNature
 from .state import FORMAT
 
+SHAPE = ("height", "width", "base_width", "style_size", "max_sobel", "keep")  # settings that a model is made of
 MEAN = "mean/"  # prefix of the running mean's tensors in a training state
 
 
-def export_state(state: Path, folder: Path) -> InfiniteNature:
+def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
     """Write the running mean of a saved training state as a float16 checkpoint; returns the model, as written.
 
     The run may go on meanwhile: a state is replaced as a whole, so what is read is always one save.
 
     Args:
-        state: ``state.safetensors`` of a run.
+        states: ``state.safetensors`` of a run; of several states of one run, the mean of their weights is written.
         folder: checkpoint folder to write.
 
     Raises:
-        InputError: ``state`` is not a training state of this version, or a weight is not finite.
+        InputError: one is not a training state of this version, they are of different runs, or a weight is not finite.
         DiskError: no room, no rights.
     """
+    saved = [_read(state) for state in states]
+    first = saved[0]
+    for state, other in zip(states, saved, strict=True):
+        if other.settings != first.settings:
+            raise InputError(f"{state} is not of the run of {states[0]}", remedy="Give states of one run")
+    tensors = {name: torch.stack([s.mean[name] for s in saved]).mean(0).half() for name in first.mean}
+    broken = sorted(name for name, value in tensors.items() if not torch.isfinite(value).all())
+    if broken:
+        raise InputError(f"{states[0]}: {broken[0]} is not finite in float16", remedy="Export an earlier state")
+    shape = {name: first.settings[name] for name in SHAPE}
+    model = InfiniteNature(**shape).half()
+    model.load_state_dict(tensors)
+    steps = [each.step for each in saved]
+    more = {"mean_of_steps": steps} if len(steps) > 1 else {}
+    save_checkpoint(folder, model, {"step": max(steps), "settings": first.settings, **more})
+    if (history := read_trained_on(states[0].parent)) is not None:
+        history.write(folder)
+    return model
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """Of a training state: the step, the run's settings, and the running mean's tensors, float32."""
+
+    step: int
+    settings: JsonObject
+    mean: dict[str, Tensor]
+
+
+def _read(state: Path) -> _Saved:
     from safetensors import SafetensorError, safe_open
 
     remedy = "Give the state.safetensors in a run's folder"
@@ -39,18 +74,7 @@ def export_state(state: Path, folder: Path) -> InfiniteNature:
             if metadata.get("format") != FORMAT:
                 raise InputError(f"{state} is not a training state of this version", remedy=remedy)
             names = [name for name in file.keys() if name.startswith(MEAN)]  # noqa: SIM118  # no mapping
-            tensors = {name.removeprefix(MEAN): file.get_tensor(name).half() for name in names}
+            mean = {name.removeprefix(MEAN): file.get_tensor(name).float() for name in names}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{state} cannot be read: {error}", remedy=remedy) from error
-    broken = sorted(name for name, value in tensors.items() if not torch.isfinite(value).all())
-    if broken:
-        raise InputError(f"{state}: {broken[0]} is not finite in float16", remedy="Export an earlier state")
-    chosen = json.loads(metadata["settings"])
-    shape = {name: chosen[name] for name in ("height", "width", "base_width", "style_size", "max_sobel", "keep")}
-    model = InfiniteNature(**shape).half()
-    model.load_state_dict(tensors)
-    record = {"step": int(metadata["step"]), "settings": chosen}
-    save_checkpoint(folder, model, record)
-    if (history := read_trained_on(state.parent)) is not None:
-        history.write(folder)
-    return model
+    return _Saved(int(metadata["step"]), json.loads(metadata["settings"]), mean)

@@ -35,11 +35,13 @@ def read_command(x: object, y: object, speed: object) -> Command:
     Raises:
         InputError: they are not whole numbers within the limits.
     """
-    values = (x, y, speed)
-    for value, limit in zip(values, (MAX_STEER, MAX_STEER, MAX_SPEED), strict=True):
-        if not isinstance(value, int) or isinstance(value, bool) or abs(value) > limit:
-            raise InputError(f"{value!r} is not a whole number up to {limit}", remedy="Reload the page")
-    return Command(*values)  # type: ignore[arg-type]
+    return Command(_whole(x, MAX_STEER), _whole(y, MAX_STEER), _whole(speed, MAX_SPEED))
+
+
+def _whole(value: object, limit: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > limit:
+        raise InputError(f"{value!r} is not a whole number up to {limit}", remedy="Reload the page")
+    return value
 
 
 def read_log(value: object) -> list[Command]:

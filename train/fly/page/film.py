@@ -39,7 +39,7 @@ class Film:
         """Append a frame: pictures of several models lie side by side, padded to the tallest.
 
         Raises:
-            MissingDependency: there is no ffmpeg.
+            MissingDependency: ffmpeg is not installed.
         """
         height = max(len(picture) for picture in pictures)
         image = np.concatenate([np.pad(p, ((0, height - len(p)), (0, 0), (0, 0))) for p in pictures], 1)

@@ -73,7 +73,7 @@ class Service:
         """A new flight of each model from a start by its name.
 
         Raises:
-            InputError: there is no such start.
+            InputError: no start has that name.
         """
         starts = self._starts(self.check_start(name))
         return SideBySide(
