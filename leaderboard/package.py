@@ -98,7 +98,7 @@ def _files_of(source: Path) -> Iterator[tuple[str, Path]]:
         remedy = (
             "Name a results.json or its folder; flythrough evaluate score FRAMES --out FRAMES/results.json makes one"
         )
-        raise InputError(f"{results} is not there", remedy=remedy)
+        raise InputError(f"{results} does not exist", remedy=remedy)
     yield RESULTS, results
     if source.is_dir():
         frames = source / FRAMES if (source / FRAMES).is_dir() else source

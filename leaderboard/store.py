@@ -125,7 +125,7 @@ def withdraw(workspace: Workspace, method: str, protocol: str | None = None) -> 
         on = ", ".join(f"{each.protocol.name} {each.protocol.hash[:12]}" for each in found.values())
         if found:
             raise InputError(f"{method} is listed on several protocols ({on})", remedy="Name one with --protocol")
-        remedy = "See: flythrough leaderboard list. What was measured here is removed by evaluate's settings"
+        remedy = "See: flythrough leaderboard list. A method measured here leaves with its name in evaluate.methods"
         raise InputError(f"No submission of {method} is listed", remedy=remedy)
     [(file, result)] = found.items()
     sha256 = _keep_earlier(workspace, file)

@@ -87,7 +87,7 @@ def _check_end(file: BinaryIO) -> int:
     file.seek(max(0, size - _END.size))
     tail = file.read(_END.size)
     if len(tail) < _END.size or tail[:4] != b"PK\x05\x06":
-        raise Refused("it does not end as a zip file without a comment does")
+        raise Refused("it is not a zip file, is cut short, or has a comment")
     _, disk, directory_disk, here, count, length, offset, comment = _END.unpack(tail)
     if disk or directory_disk or here != count:
         raise Refused("it is a part of a zip file in several parts")

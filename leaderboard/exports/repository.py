@@ -59,7 +59,7 @@ def not_released(version: str = __version__) -> str | None:
     """What to mend in the workflow where the version that made it is not a release, which no index has."""
     if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version):
         return None
-    return f"flythrough {version} is not a release: in the workflow, give pip install what your host can install"
+    return f"flythrough {version} is not a release: in workflow and README, give pip install what others can install"
 
 
 def _filled(template: str) -> str:

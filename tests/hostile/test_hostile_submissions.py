@@ -249,10 +249,10 @@ PATHS: dict[str, Case] = {
     "pickled arrays": (lambda: plus("frames/generation/x.npy", PICKLE), "a checkpoint or a pickle"),
 }  # fmt: skip
 ARCHIVES: dict[str, Case] = {
-    "empty": (lambda: b"", "does not end as a zip"),
-    "text": (lambda: b"no zip at all, but longer than the end of one", "does not end as a zip"),
-    "cut off": (lambda: ORIGINAL[:-30], "does not end as a zip"),
-    "a comment": (lambda: end(ORIGINAL, 20, "<H", 4) + b"text", "does not end as a zip"),
+    "empty": (lambda: b"", "is not a zip file, is cut short"),
+    "text": (lambda: b"no zip at all, but longer than the end of one", "is not a zip file, is cut short"),
+    "cut off": (lambda: ORIGINAL[:-30], "is not a zip file, is cut short"),
+    "a comment": (lambda: end(ORIGINAL, 20, "<H", 4) + b"text", "is not a zip file, is cut short"),
     "bytes after it": (lambda: ORIGINAL + ORIGINAL[-22:], "belong to no file"),
     "a program before it": (lambda: b"#!/bin/sh\nrm -rf ~\n" + ORIGINAL, "belong to no file"),
     "a program before it, accounted for": (

@@ -69,7 +69,7 @@ def test_the_same_files_give_the_same_zip(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_packed(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         pack(tmp_path, tmp_path / "a.zip")
     folder = with_frames(tmp_path / "theirs", "theirs")
     (folder / "frames" / FLIGHTS[0] / "000002.png").write_bytes(b"\x89PNG changed")

@@ -54,7 +54,10 @@ def read_start(path: Path, height: int, width: int, depth: str = "auto") -> Star
         InputError: the file is missing, is no picture, or holds something else.
     """
     if not path.is_file():
-        raise InputError(f"{path} is not a file", remedy="Give a picture, or a .npz with rgbd and intrinsics")
+        raise InputError(
+            f"{path} is not a file",
+            remedy="Give a picture, a .npz with rgbd and intrinsics, or island-9000 to island-9003",
+        )
     if path.suffix.lower() == ".npz":
         return _read_npz(path, height, width)
     return _read_photo(path, height, width, depth)
