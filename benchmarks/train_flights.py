@@ -38,7 +38,7 @@ def inpainting(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:
     return RenderInpaint().generate(rgbd, lens, flight, 0)
 
 
-def ours(folder: Path, height: int, width: int, sky: bool) -> Fly:
+def ours(folder: Path, height: int, width: int, sky: bool | None) -> Fly:
     model = load_checkpoint(folder).at_size(height, width)
 
     def go(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:
@@ -84,7 +84,12 @@ def main() -> None:
     parser.add_argument("--islands", type=int, nargs=2, default=(2000, 2008), metavar=("FIRST", "END"))
     parser.add_argument("--size", default="96x64", metavar="WIDTHxHEIGHT")
     parser.add_argument("--autopilot", type=int, default=0, metavar="STEPS")
-    parser.add_argument("--sky", action="store_true", help="fly with sky correction")
+    parser.add_argument(
+        "--sky",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="keep the start's sky; unset: as the model has it",
+    )
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
     clips = [filmed(seed, height, width, given.out / "islands") for seed in range(*given.islands)]

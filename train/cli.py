@@ -62,7 +62,9 @@ def fly(
     size: Annotated[
         str, typer.Option(help="Width x height to fly at, multiples of 32; by default the size it was trained at.")
     ] = "",
-    sky: Annotated[bool, typer.Option("--sky", help="Go on showing the start picture's sky.")] = False,
+    sky: Annotated[
+        bool | None, typer.Option(help="Go on showing the start picture's sky; unset: as the model has it.")
+    ] = None,
     disparity: Annotated[Path | None, typer.Option(help="Also film the disparity: .mp4, .gif or .webp.")] = None,
     poses: Annotated[Path | None, typer.Option(help="Also write the poses flown, as RealEstate10K text.")] = None,
     tum: Annotated[Path | None, typer.Option(help="Also write them as a TUM trajectory.")] = None,
@@ -136,7 +138,7 @@ def _film(
     steps: int,
     fps: float,
     bf16: bool,
-    sky: bool,
+    sky: bool | None,
 ) -> None:
     from flythrough.workspace.progress import bar
 

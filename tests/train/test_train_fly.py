@@ -246,6 +246,24 @@ def test_a_photo_is_cropped_to_the_models_shape_and_keeps_its_lens(photo: Path) 
     np.testing.assert_allclose(start.rgbd[:3].transpose(1, 2, 0), wanted, atol=0.01)
 
 
+def test_a_model_says_whether_its_flights_keep_the_sky(
+    model: InfiniteNature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flythrough.train.fly.sky.SKY_DISPARITY", 4.0)  # all is sky
+    start = torch.rand(4, 32, 64, generator=torch.Generator().manual_seed(0))
+    keeps = InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6, sky=True).eval()
+    keeps.load_state_dict(model.state_dict())
+    save_checkpoint(tmp_path / "model", keeps, {"step": 0})
+
+    def flown(flyer: InfiniteNature, sky: bool | None) -> torch.Tensor:
+        return next(fly(flyer, start, LENS, Autopilot(LENS, identity_pose()), 1, sky=sky))
+
+    own = flown(load_checkpoint(tmp_path / "model"), None)
+    assert torch.equal(own, flown(model, True))
+    assert torch.equal(flown(keeps, False), flown(model, None))
+    assert not torch.equal(own, flown(model, None))
+
+
 def test_the_sky_stays_where_it_was_when_the_camera_turns() -> None:
     height, width = 32, 64
     lens = torch.as_tensor(LENS, dtype=torch.float32)[None]

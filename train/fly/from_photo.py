@@ -188,7 +188,7 @@ def film(
     fps: float,
     advance: Callable[..., None] = lambda n=1, note="": None,
     bf16: bool = False,
-    sky: bool = False,
+    sky: bool | None = None,
 ) -> int:
     """Fly and film; returns the steps flown. All files are whole up to the last step whenever this is interrupted.
 
@@ -201,7 +201,7 @@ def film(
         fps: of the video.
         advance: called after each step.
         bf16: refine in bfloat16.
-        sky: keep the start picture's sky; see :mod:`.sky`.
+        sky: go on showing the start picture's sky; see :mod:`.sky`. None is as the model has it.
 
     Raises:
         KeyboardInterrupt: after the files were closed in order.

@@ -18,7 +18,7 @@ def fly(
     speed: float = 0.2,
     size: str = "",
     depth: str = "auto",
-    sky: bool = False,
+    sky: bool | None = None,
     device: str = "auto",
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """Fly into a picture: yields the start, then a frame a step.
@@ -32,7 +32,7 @@ def fly(
         speed: distance a step, in units of the near ground; below 0 is backwards.
         size: such as "160x96", multiples of 32; by default the size the model was trained at.
         depth: who gives a bare picture's disparity; see :func:`.depth.photo_disparity`.
-        sky: go on showing the start picture's sky; see :mod:`.sky`.
+        sky: go on showing the start picture's sky; see :mod:`.sky`. None is as the model has it.
         device: auto, cpu, cuda, mps.
 
     Raises:

@@ -24,7 +24,7 @@ def fly(
     steps: int | None,
     *,
     bf16: bool = False,
-    sky: bool = False,
+    sky: bool | None = None,
 ) -> Iterator[Float[Tensor, "4 h w"]]:
     """Yield the RGBD picture of each step, the start not among them; memory does not grow with the flight.
 
@@ -38,18 +38,16 @@ def fly(
         flight: where to go; asked for the next pose with the disparity of the picture at its pose.
         steps: how many; ``None`` flies on until the plan ends.
         bf16: refine in bfloat16.
-        sky: go on showing the start picture's sky; see :mod:`.sky`.
+        sky: go on showing the start picture's sky; see :mod:`.sky`. None is as the model has it.
     """
-    stepper = Stepper(model, start, intrinsics, bf16=bf16)
-    rgbd, takeoff, step = stepper.first, flight.pose, 0
+    stepper = Stepper(model, start, intrinsics, bf16=bf16, sky=sky, takeoff=flight.pose)
+    rgbd, step = stepper.first, 0
     while steps is None or step < steps:
         here = flight.pose
         there = flight.next_pose(rgbd[0, 3].cpu().numpy())
         rgbd = stepper.step(rgbd, here, there).rgbd
         # Not around the yield: the caller's code must not run in inference mode.
-        with torch.inference_mode(), torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
-            if sky:
-                rgbd = keep_sky(rgbd, stepper.first, stepper.pose(compose(there, invert(takeoff))), stepper.lens)
+        with torch.inference_mode():
             frame = resize(rgbd, *start.shape[1:])[0].clamp(0, 1)
         yield frame
         step += 1
@@ -64,6 +62,8 @@ class Stepper:
         intrinsics: fx fy cx cy, normalised.
         bf16: refine in bfloat16.
         seed: above 0 draws the style about the encoder's mean; 0 is the mean.
+        sky: go on showing the start picture's sky; None is as the model has it.
+        takeoff: the start's pose.
 
     Attributes:
         first: the start at the model's size, ``[1, 4, height, width]``.
@@ -78,12 +78,16 @@ class Stepper:
         *,
         bf16: bool = False,
         seed: int = 0,
+        sky: bool | None = None,
+        takeoff: Pose | None = None,
     ) -> None:
         weight = next(model.parameters())
         self._model, self._bf16 = model, bf16
         self._device, self._dtype = weight.device, weight.dtype
         size = (model.config.height, model.config.width)
         self.lens = torch.as_tensor(np.asarray(intrinsics), dtype=self._dtype, device=self._device)[None]
+        self._sky = model.config.sky if sky is None else sky
+        self._takeoff = identity_pose() if takeoff is None else takeoff
         self._home = self.pose(identity_pose())
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
             self.first = resize(start[None].to(self._device, self._dtype), *size).clamp(0, 1)
@@ -102,7 +106,11 @@ class Stepper:
         """The picture at ``there`` from the one at ``here``, cam_from_world each."""
         move = self.pose(compose(there, invert(here)))
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            return self._model.advance(rgbd, self._home, move, self.lens, self._style, self._kernels)
+            made = self._model.advance(rgbd, self._home, move, self.lens, self._style, self._kernels)
+            if not self._sky:
+                return made
+            turned = self.pose(compose(there, invert(self._takeoff)))
+            return made._replace(rgbd=keep_sky(made.rgbd, self.first, turned, self.lens))
 
 
 def to_image(rgbd: Float[Tensor, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -55,7 +55,8 @@ def start_from(model: InfiniteNature, init: str) -> None:
     from ..model.native import load_checkpoint
 
     other = load_checkpoint(init_folder(init))
-    if replace(other.trained, keep=model.trained.keep) != model.trained:  # no weight depends on keep
+    wanted = model.trained
+    if replace(other.trained, keep=wanted.keep, sky=wanted.sky) != wanted:  # no weight depends on these
         raise InputError(
             f"The model of train.init = {init} is {other.trained}, and {model.trained} is to be trained",
             remedy="Train at its size and width, or set train.init to none",

@@ -18,8 +18,8 @@ STATIC = Path(__file__).parent / "page" / "static"
 FORMAT = "flythrough web 1"
 TESTED = "1.30.0"  # version of onnxruntime-web
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-_OWN = ("controls.js", "flight.js", "gallery.js", "map.js", "mesh.js", "page.js", "pilot.js", "share.js", "steering.js",
-        "style.css", "view.js", "web_worker.js")  # fmt: skip
+_OWN = ("controls.js", "flight.js", "gallery.js", "map.js", "mesh.js", "page.js", "pilot.js", "share.js", "sky.js",
+        "steering.js", "style.css", "view.js", "web_worker.js")  # fmt: skip
 _CREDITS = """Start pictures: islands of flythrough's sample world, made by this program; Apache-2.0.
 Model: {name}, see flythrough; Apache-2.0 for the package's own.
 ort/: onnxruntime-web {version}, Microsoft Corporation, MIT licence.
@@ -61,6 +61,7 @@ def export_web(model: InfiniteNature, folder: Path, name: str, runtime: Path) ->
         "width": model.config.width,
         "height": model.config.height,
         "maxSobel": model.config.max_sobel,
+        "sky": model.config.sky,
         "pictures": [_write_start(seed, model, folder) for seed in SEEDS],
     }
     write_json(folder / "gallery.json", about)

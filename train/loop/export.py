@@ -18,7 +18,7 @@ from ..model.native import save_checkpoint
 from ..model.network import InfiniteNature
 from .state import FORMAT
 
-SHAPE = ("height", "width", "base_width", "style_size", "max_sobel", "keep")  # settings that a model is made of
+SHAPE = ("height", "width", "base_width", "style_size", "max_sobel", "keep", "sky")  # settings that a model is made of
 MEAN = "mean/"  # prefix of the running mean's tensors in a training state
 
 
@@ -44,7 +44,7 @@ def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
     broken = sorted(name for name, value in tensors.items() if not torch.isfinite(value).all())
     if broken:
         raise InputError(f"{states[0]}: {broken[0]} is not finite in float16", remedy="Export an earlier state")
-    shape = {name: first.settings[name] for name in SHAPE}
+    shape = {name: first.settings[name] for name in SHAPE if name in first.settings}
     model = InfiniteNature(**shape).half()
     model.load_state_dict(tensors)
     steps = [each.step for each in saved]

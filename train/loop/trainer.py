@@ -56,6 +56,7 @@ class Trainer:
             settings.style_size,
             settings.max_sobel,
             settings.keep,
+            settings.sky,
         )
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device, self.dtype).train()

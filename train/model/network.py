@@ -37,6 +37,7 @@ class ModelConfig:
         style_size: length of the style vector.
         max_sobel: steepness from which the renderer counts a surface as stretched; see :func:`render`.
         keep: share of the rendered picture in the refined one where it was surely seen; 0 in the release.
+        sky: whether flights go on showing the start picture's sky (:mod:`flythrough.train.fly.sky`).
     """
 
     height: int = 160
@@ -45,6 +46,7 @@ class ModelConfig:
     style_size: int = 256
     max_sobel: float = MAX_SOBEL
     keep: float = 0.0
+    sky: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "base_width", "style_size"):
@@ -149,9 +151,10 @@ class InfiniteNature(nn.Module):
         style_size: int = 256,
         max_sobel: float = MAX_SOBEL,
         keep: float = 0.0,
+        sky: bool = False,
     ) -> None:
         super().__init__()
-        self.config = self.trained = ModelConfig(height, width, base_width, style_size, max_sobel, keep)
+        self.config = self.trained = ModelConfig(height, width, base_width, style_size, max_sobel, keep, sky)
         self.encoder = Encoder(self.config)
         self.generator = Generator(self.config)
 

@@ -1,6 +1,7 @@
 // A flight that is steered, as train/fly/page/flight.py has it: step, back, restart, overlays, the log that repeats it.
 import { clipMatrix, render } from "./mesh.js";
 import { fly, moveBetween, poseOf, takeoff } from "./pilot.js";
+import { keepSky } from "./sky.js";
 
 const BACK = 120; // steps that can be taken back
 const TINT = [255, 60, 200]; // of what was out of view before
@@ -8,8 +9,8 @@ const RAMP = [[40, 30, 120], [40, 130, 230], [60, 210, 150], [240, 220, 70], [22
 
 export class Flight {
   // networks: encode and refine; start: rgbd and intrinsics; seed 0 is the start's mean style
-  constructor(networks, { width, height, maxSobel }, start, style) {
-    Object.assign(this, { networks, width, height, maxSobel, style, intrinsics: start.intrinsics });
+  constructor(networks, { width, height, maxSobel, sky }, start, style) {
+    Object.assign(this, { networks, width, height, maxSobel, sky, style, intrinsics: start.intrinsics });
     const seen = new Float32Array(width * height).fill(1);
     this.first = this.now = { rgbd: start.rgbd, rendered: start.rgbd, mask: seen, course: takeoff() };
     this.past = [];
@@ -22,7 +23,8 @@ export class Flight {
     const next = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command);
     const matrix = clipMatrix(moveBetween(poseOf(course), poseOf(next)), intrinsics);
     const { rendered, mask } = render(rgbd, width, height, intrinsics, matrix, this.maxSobel);
-    const refined = await this.networks.refine(rendered, mask, this.style);
+    const refined = Float32Array.from(await this.networks.refine(rendered, mask, this.style));
+    if (this.sky) keepSky(refined, this.first.rgbd, moveBetween(poseOf(takeoff()), poseOf(next)), width, height, intrinsics);
     this.past.push(this.now);
     if (this.past.length > BACK) this.past.shift();
     this.now = { rgbd: refined.map((each) => Math.min(1, Math.max(0, each))), rendered, mask, course: next };
