@@ -22,6 +22,7 @@ from .poses.keyframes import choose_keyframes, picture_motion
 from .poses.matching import MatchGraph, match_keyframes, write_database
 from .poses.register import track_between
 from .poses.scene import LOOSE_PX, Lens, Scene, adjust, scene_of
+from .poses.verify import verify
 from .rules import FewPoints
 
 LENS_TOLERANCE = 0.02  # of the focal length and of the picture's size: sizes are rounded to whole pixels
@@ -54,7 +55,8 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
     if scene is None:
         return drop(job, "cameras_do_not_fit", **figures)
     context = Context(job, footage, shot["video_id"], url, figures)
-    return context.publish([scene], config, clip_id=job.task.inputs["clip"])
+    agreement = verify(footage, scene, config).figures()
+    return context.publish([(scene, agreement)], config, clip_id=job.task.inputs["clip"])
 
 
 def other_lens(intrinsics: Float[np.ndarray, "n 4"], width: int, height: int) -> dict[str, float] | None:

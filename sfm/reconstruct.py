@@ -52,9 +52,10 @@ def _reconstruct_photos(job: Job, config: SfmConfig) -> Outcome:
 
 def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
     from .poses.keyframes import choose_keyframes, picture_motion
-    from .poses.mapping import map_keyframes
+    from .poses.mapping import map_incrementally, map_keyframes
     from .poses.matching import match_keyframes
     from .poses.parallax import measure_motion
+    from .poses.verify import fails, repair, sound_frames, verified
 
     job, footage, figures = shot.job, shot.footage, shot.figures
     height, width = footage.color.shape[1:3]
@@ -76,7 +77,16 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
     figures |= {"routes": {route.name: route.figures() for route in routes}, "route": best.name}
     if not best.models:
         return drop(job, "no_reconstruction", **figures)
-    return shot.publish(pose_all(footage, best.models, keyframes, config), config)
+    scenes = verified(footage, pose_all(footage, best.models, keyframes, config), config)
+    if len(routes) == 1 and any(fails(verdict, config) for _, verdict in scenes):
+        other = map_incrementally(graph, config.seed)
+        figures["routes"] |= {other.name: other.figures()}
+        others = verified(footage, pose_all(footage, other.models, keyframes, config), config)
+        if sound_frames(others, config) > sound_frames(scenes, config):
+            scenes, figures["route"] = others, other.name
+    pieces = [piece for scene, verdict in scenes for piece in repair(footage, scene, verdict, config)]
+    figures["cuts"] = len(pieces) - len(scenes)
+    return shot.publish([(scene, verdict.figures()) for scene, verdict in pieces], config)
 
 
 def pose_all(

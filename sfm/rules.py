@@ -86,10 +86,26 @@ class ReprojectionError(ClipRule):
     )
 
 
+class Contradiction(ClipRule):
+    """Pictures that had no say in the poses contradict them, and no repair helped."""
+
+    min_agreeing: float = at_least(
+        0.75, "agreeing", "", "share of the freshly matched pairs of which most matches obey the poses", ge=0, le=1,
+        why="a choice: sound clips have 1, so a quarter is the margin",
+    )  # fmt: skip
+    max_epipolar_px: float = at_most(
+        1.5, "epipolar_px", "px", "median distance of fresh matches to their epipolar lines", gt=0,
+        why="a choice: half the error that a match may have",
+    )  # fmt: skip
+
+
 class Jump(ClipRule):
-    """The camera leaps off its path. Photos need not follow one: they have no such figure."""
+    """The camera leaps off its path, or flips. Photos need not follow one: they have no such figures."""
 
     max_jump: float = at_most(3.0, "jump", "median steps", "distance from the smoothed path", why="a choice", gt=0)
+    max_swing_deg: float = at_most(
+        10.0, "swing_deg", "deg", "turn away from the smoothed path", gt=0, why="a choice: no drone turns so in a frame"
+    )
 
 
 class Rules(RuleSection, family=ClipRule):

@@ -39,21 +39,21 @@ class Context:
     url: str
     figures: Row
 
-    def publish(self, scenes: list[Scene], config: SfmConfig, clip_id: str | None = None) -> Outcome:
-        """Judge every posed piece; write the good ones."""
+    def publish(self, pieces: list[tuple[Scene, Row]], config: SfmConfig, clip_id: str | None = None) -> Outcome:
+        """Judge every posed piece, with what is known of it already; write the good ones."""
         from .clip import publish_clip
         from .poses.trajectory import measure_quality, smooth
 
         job, outcome = self.job, Outcome()
-        registered = round(sum(len(scene.frames) for scene in scenes) / len(self.footage), 4)
+        registered = round(sum(len(scene.frames) for scene, _ in pieces) / len(self.footage), 4)
         figures = {**self.figures, "registered": registered}
-        reason = config.quality.judge(figures, partial=True).reason if scenes else "few_frames_posed"
+        reason = config.quality.judge(figures, partial=True).reason if pieces else "few_frames_posed"
         if reason is not None:
             return drop(job, reason, **figures)
-        for number, scene in enumerate(scenes):
-            id = clip_id or (job.task.id if len(scenes) == 1 else f"{job.task.id}-{number}")
+        for number, (scene, known) in enumerate(pieces):
+            id = clip_id or (job.task.id if len(pieces) == 1 else f"{job.task.id}-{number}")
             smoothed = smooth(scene.poses, self.footage.times_us[scene.frames])
-            measures = figures | measure_quality(scene, smoothed, film=self.footage.film).figures()
+            measures = figures | known | measure_quality(scene, smoothed, film=self.footage.film).figures()
             reason, scored = config.quality.judge(measures, partial=True)
             if reason is not None:
                 logger.info("%s dropped: %s", id, reason)

@@ -76,7 +76,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome
 
 STAGE = Stage(
     name="sfm",
-    version=3,
+    version=4,
     table="clips",
     config=SfmConfig,
     tasks=tasks,

@@ -67,6 +67,13 @@ def map_keyframes(graph: MatchGraph, config: MappingConfig, seed: int) -> tuple[
     return max(routes, key=lambda route: route.score), routes
 
 
+def map_incrementally(graph: MatchGraph, seed: int) -> Route:
+    """The other route, for when the better one by its own figures contradicts the pictures."""
+    with tempfile.TemporaryDirectory(prefix="flythrough-sfm-") as scratch:
+        write_database(Path(scratch) / "start.db", graph)
+        return _incremental(Path(scratch), graph, seed)
+
+
 def _global(folder: Path, graph: MatchGraph, seed: int) -> Route:
     """COLMAP's global mapper, after calibrating the focal length from the pairs (on a copy: it edits them)."""
     path = folder / "global.db"

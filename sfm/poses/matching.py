@@ -76,7 +76,7 @@ def match_keyframes(
     features = [
         detect(footage.gray[i], usable_mask(footage.color[i], footage.overlay, footage.size), config) for i in keyframes
     ]
-    options = _verification(config, seed)
+    options = verification(config, seed)
     votes: list[list[Any]] = [[] for _ in features]
     pairs = []
     lost: set[int] = set()  # keyframes whose view is gone already at a smaller gap
@@ -135,7 +135,8 @@ def write_database(path: Path, graph: MatchGraph) -> None:
             database.write_two_view_geometry(*ids, pair.geometry)
 
 
-def _verification(config: FeaturesConfig, seed: int) -> pycolmap.TwoViewGeometryOptions:
+def verification(config: FeaturesConfig, seed: int) -> pycolmap.TwoViewGeometryOptions:
+    """How a pair's matches are verified; the same for a seed."""
     options = pycolmap.TwoViewGeometryOptions()
     options.min_num_inliers = config.min_matches
     options.compute_relative_pose = True

@@ -26,6 +26,7 @@ class Quality:
         angle_deg: median over the points of the angle between their outermost rays.
         fov_deg: field of view across the wider side.
         jump: largest distance of a camera from the smoothed path, median steps; None for photos.
+        swing_deg: largest turn of a camera away from the smoothed path; None for photos.
         tilt_deg: median roll against the horizon.
         pitch_deg: median pitch, positive looks down.
     """
@@ -36,6 +37,7 @@ class Quality:
     angle_deg: float
     fov_deg: float
     jump: float | None
+    swing_deg: float | None
     tilt_deg: float
     pitch_deg: float
 
@@ -60,9 +62,16 @@ def measure_quality(scene: Scene, smoothed: Float[np.ndarray, "m 3 4"], *, film:
         angle_deg=float(np.median(scene.angles_deg())) if len(scene.points) else 0.0,
         fov_deg=float(2 * np.degrees(np.arctan(wide / 2 / scene.lens.focal))),
         jump=float(away.max() / step) if film else None,
+        swing_deg=float(_turn_deg(scene.poses, smoothed).max()) if film else None,
         tilt_deg=float(np.median(np.abs(roll))),
         pitch_deg=float(np.median(pitch)),
     )
+
+
+def _turn_deg(a: Float[np.ndarray, "m 3 4"], b: Float[np.ndarray, "m 3 4"]) -> Float[np.ndarray, "m"]:
+    """Angle between the orientations of two poses, each with each."""
+    trace = np.einsum("nij,nij->n", a[:, :, :3], b[:, :, :3])
+    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
 
 
 def smooth(poses: Float[np.ndarray, "m 3 4"], times_us: Int64[np.ndarray, "m"]) -> Float[np.ndarray, "m 3 4"]:

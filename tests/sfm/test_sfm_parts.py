@@ -17,6 +17,7 @@ from flythrough.sfm.poses.keyframes import choose_keyframes
 from flythrough.sfm.poses.parallax import measure_motion
 from flythrough.sfm.poses.scene import Lens, Scene, adjust, refine
 from flythrough.sfm.poses.trajectory import Quality, gravity, level, measure_quality, runs, smooth
+from flythrough.sfm.poses.verify import Verdict, cut, epipolar_px
 from flythrough.sfm.rules import Rules
 from flythrough.sfm.splits import assign_splits, near_duplicates
 
@@ -143,6 +144,10 @@ def test_rules_give_a_reason_or_none():
     jumped = replace(scene, poses=leaping)
     measured = measure_quality(jumped, smooth(leaping, times))
     assert reason_of(measured, max_error_px=1e9, min_angle_deg=0) == "jump"
+    flipped = scene.poses.copy()
+    flipped[4, :2] *= -1  # half a turn about the line of sight
+    measured = measure_quality(replace(scene, poses=flipped), smooth(flipped, times))
+    assert reason_of(measured, max_error_px=1e9, min_angle_deg=0, max_jump=1e9) == "jump"
 
 
 def test_smoothing_quiets_noise_and_keeps_rotations_rigid():
@@ -331,3 +336,24 @@ def test_near_duplicates_and_given_splits_hold_together():
         {"id": "d", "perceptual_hash": None},
     ]
     assert near_duplicates(rows, 6) == [["a", "b"]]
+
+
+def test_matches_lie_on_the_epipolar_lines_of_true_poses_and_of_no_others():
+    scene = made_scene(k=-0.1)
+    a, b = (scene.seen_xy[scene.seen_frame == place] for place in (0, 5))
+    both, first, second = np.intersect1d(
+        *(scene.seen_point[scene.seen_frame == place] for place in (0, 5)), return_indices=True
+    )
+    assert len(both) > 50
+    a, b = ((xy - [320, 180]) / 640 for xy in (a[first], b[second]))
+    assert epipolar_px(scene.poses[0], scene.poses[5], a, b, scene.lens).max() < 1e-3
+    assert np.median(epipolar_px(scene.poses[0], scene.poses[3], a, b, scene.lens)) > 2
+    straight = replace(scene.lens, k=0.0)
+    assert np.median(epipolar_px(scene.poses[0], scene.poses[5], a, b, straight)) > 0.02
+
+
+def test_a_scene_is_cut_where_neighbours_contradict_each_other():
+    scene = made_scene(12)
+    broken = np.array([False, True, False, True])
+    verdict = Verdict(np.array([1, 3, 6, 8, 10]), 0.5, 100.0, 1.0, 4.0, broken)
+    assert [piece.frames.tolist() for piece in cut(scene, verdict)] == [[0, 1, 2, 3], [6, 7, 8], [10, 11]]

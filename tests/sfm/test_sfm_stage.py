@@ -10,8 +10,10 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import psutil
 import pytest
@@ -21,7 +23,11 @@ from flythrough.media import video_reader as video
 from flythrough.sample.film import Film, film
 from flythrough.scene.cameras import write_cameras
 from flythrough.scene.clips import load_clips
-from flythrough.scene.geometry import camera_center, rotation_angle_deg
+from flythrough.scene.geometry import camera_center, compose, make_pose, rotation_angle_deg
+from flythrough.sfm.config import SfmConfig
+from flythrough.sfm.poses.footage import Footage
+from flythrough.sfm.poses.scene import Lens, Scene
+from flythrough.sfm.poses.verify import fails, repair, verified, verify
 from flythrough.sfm.view.clip_page import write_view
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.config import load_config
@@ -120,6 +126,33 @@ def test_a_flight_is_found_again(done: Workspace, take: Film):
         land = real > 0
         relative.append(np.median(np.abs(disparity - real)[land] / real[land]))
     assert np.median(relative) < 0.1
+
+
+def test_a_broken_path_is_cut_where_the_pictures_contradict_it(done: Workspace, take: Film):
+    """The second half of a true path, turned by 4 degrees as a whole, agrees with itself and not with the first."""
+    config = SfmConfig()
+    footage = Footage(
+        np.arange(len(take)), np.stack([cv2.cvtColor(i, cv2.COLOR_RGB2GRAY) for i in take.images]), take.images
+    )
+    lens = Lens(WIDTH, HEIGHT, float(take.intrinsics[0, 0] * WIDTH), 0.0)
+    empty = np.zeros(0, np.int64)
+    places = np.arange(len(take))
+    scene = Scene(places, take.poses, np.zeros(len(take), bool), lens, np.zeros((0, 3)), empty, empty, np.zeros((0, 2)))
+    sound = verify(footage, scene, config)
+    assert sound.agreeing == 1
+    assert sound.epipolar_px < 0.3
+    half = len(take) // 2
+    turned = take.poses.copy()
+    c, s = np.cos(np.radians(4)), np.sin(np.radians(4))
+    turned[half:] = compose(turned[half:], make_pose(np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]), np.zeros(3)))
+    pieces = verified(footage, [replace(scene, poses=turned)], config)
+    assert fails(pieces[0][1], config)
+    mended = repair(footage, *pieces[0], config)
+    assert not any(fails(verdict, config) for _, verdict in mended)
+    kept = np.concatenate([piece.frames for piece, _ in mended])
+    assert len(mended) == 2
+    assert len(kept) > 0.7 * len(take)
+    assert max(mended[0][0].frames) < half <= min(mended[1][0].frames)
 
 
 def test_scale_steps_and_frames_fit_together(done: Workspace, take: Film):
