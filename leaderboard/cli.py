@@ -91,7 +91,7 @@ def list_held(workspace: WorkspaceOption = Path("workspace"), json_: JsonOption 
     from flythrough.cli.tools import existing
     from flythrough.workspace.printing import print_table
 
-    from .exports.holdings import holdings
+    from .standing.holdings import holdings
 
     found = holdings(existing(workspace))
     if json_:

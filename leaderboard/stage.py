@@ -1,4 +1,4 @@
-"""leaderboard/: the results table as a page. One task; it is put at ``leaderboard/index.html``."""
+"""leaderboard/: the results as a site. One task; its files are put below ``leaderboard/``, ``index.html`` in front."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import LeaderboardConfig
-
-PAGE, DATA, FEED, STARTS = "index.html", "leaderboard.json", "feed.xml", "starts.jsonl"
 
 
 def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
@@ -41,42 +39,29 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
 
 
 def run(job: Job, config: LeaderboardConfig) -> Outcome:
-    """Write the page and its data."""
-    from flythrough.results.ranking import as_json
-    from flythrough.workspace.files import write_json, write_text
+    """Write the site, and the list of its files."""
+    from .site.build import site_files
+    from .site.listing import write_site
+    from .standing.gather import gather
 
-    from .exports.feed import as_atom
-    from .exports.holdings import as_jsonl, holdings
-    from .gather import gather
-    from .reported import reported_json
-    from .site.page import leaderboard_page
-
-    workspace = Workspace(job.workspace)
-    standing, held = gather(workspace), holdings(workspace)
-    write_text(job.folder / PAGE, leaderboard_page(standing, config))
-    write_json(job.folder / DATA, as_json(standing.protocols, reported_json(standing.reported)))
-    write_text(job.folder / FEED, as_atom(held, title=config.title, base_url=config.base_url))
-    write_text(job.folder / STARTS, as_jsonl(held))
+    write_site(job.folder, site_files(gather(Workspace(job.workspace)), config))
     return Outcome(rows=[{"id": job.task.id, "folder": job.published}])
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
-    """Put the page where readers look for it, and remember when each result was first on it."""
-    from flythrough.workspace.files import write_text
-
-    from .exports.holdings import remember_dates
+    """Put the site where readers look for it, and remember when each result was first on it."""
+    from .site.listing import update_site
+    from .standing.holdings import remember_dates
 
     remember_dates(workspace)
     for row in outcome.rows:
-        for name in (PAGE, DATA, FEED, STARTS):
-            text = (workspace / row["folder"] / name).read_text(encoding="utf-8")
-            write_text(workspace / "leaderboard" / name, text)
+        update_site(workspace / row["folder"], workspace / "leaderboard")
     return outcome
 
 
 STAGE = Stage(
     name="leaderboard",
-    version=6,
+    version=7,
     table=None,
     config=LeaderboardConfig,
     tasks=tasks,

@@ -1,4 +1,7 @@
-"""Lines over steps as inline SVG. Drawn here because matplotlib (80 MB installed) is not in the base installation."""
+"""Lines over steps, and values of single starts, as inline SVG.
+
+Drawn here because matplotlib (80 MB installed) is not in the base installation.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 800, 330  # of the picture, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 70, 590, 12, 286  # of the axes; names stand right of them
+ROW, ROW_LEFT = 24, 190  # of a strip plot: height of a row, where its axis begins
 COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf")
 
 
@@ -55,6 +59,41 @@ def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[fl
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
     head = f'<svg {size} font-family="sans-serif" font-size="12" fill="#1c2733">'
     return Markup(f'<figure class="plot">{head}{"".join(parts)}</svg></figure>')
+
+
+def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Markup:
+    """One dot a value, a row a method; the first row stands out.
+
+    Args:
+        rows: name and values of each, at least one value in all.
+        label: what the values are.
+
+    Returns:
+        An HTML ``figure``.
+    """
+    values = [value for _, row in rows for value in row]
+    axis = _Axis(*_spread(min(values), max(values)), ROW_LEFT, WIDTH - 20)
+    bottom = TOP + ROW * len(rows)
+    parts = [Markup('<path d="M{0} {1}H{2}" stroke="#555"/>').format(ROW_LEFT, bottom, WIDTH - 20)]
+    for tick in axis.ticks(8):
+        text = Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{:.4g}</text>').format(
+            axis(tick), bottom + 17, tick
+        )
+        parts.append(Markup('<path d="M{:.1f} {}v4" stroke="#555"/>').format(axis(tick), bottom) + text)
+    for place, (name, row) in enumerate(rows):
+        y, color = TOP + ROW * (place + 0.5), COLORS[0] if place == 0 else "#6b7785"
+        parts.append(Markup('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(ROW_LEFT - 10, y + 4, name))
+        dot = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="4.5" fill="{}" fill-opacity=".55"/>')
+        parts += [dot.format(axis(value), y, color) for value in row]
+    parts.append(Markup('<text x="{}" y="{}">{}</text>').format(ROW_LEFT, bottom + 36, label))
+    size = f'viewBox="0 0 {WIDTH} {bottom + 44}" width="{WIDTH}"'
+    head = f'<svg {size} font-family="sans-serif" font-size="12" fill="#1c2733">'
+    return Markup(f'<figure class="plot">{head}{"".join(parts)}</svg></figure>')
+
+
+def _spread(low: float, high: float) -> tuple[float, float]:
+    margin = 0.05 * (high - low) or 0.5
+    return low - margin, high + margin
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,28 @@ def grid(
     }
 
 
+def sheet(
+    folder: Path, width: int, across: int = COLUMNS, most: int = 60
+) -> tuple[list[int], UInt8[np.ndarray, "h w 3"]]:
+    """The frames of one flight in rows, all of one size, the last row filled up.
+
+    Args:
+        folder: with a PNG a step; at least one.
+        width: pixels of a frame.
+        across: frames in a row.
+        most: frames; of a longer flight so many are taken, evenly from the first to the last.
+
+    Returns:
+        The steps shown (the first frame is step 1), and the sheet.
+    """
+    files = _frame_files(folder)
+    taken = [round(k) for k in np.linspace(0, len(files) - 1, min(most, len(files)))]
+    frames = [_read_frame(files[place], width) for place in taken]
+    frames += [np.full_like(frames[0], BACKGROUND)] * (-len(frames) % across)
+    rows = [np.hstack(frames[row : row + across]) for row in range(0, len(frames), across)]
+    return [place + 1 for place in taken], np.vstack(rows)
+
+
 def side_by_side(flights: Mapping[str, Path], start: str, width: int) -> bytes:
     """All flights from a start as one H.264 video in MP4, ``FPS`` steps a second, each method's name above its frames.
 

@@ -129,26 +129,32 @@ def below(scores: Sequence[Score]) -> Bool[np.ndarray, "m m"]:
     told apart from none.
     """
     values = np.array([score.value for score in scores])
+    half = paired_half_widths(scores)
     low = np.array([-np.inf if score.low is None else score.low for score in scores])
     high = np.array([np.inf if score.high is None else score.high for score in scores])
-    found = high[:, None] < low[None, :]
+    return np.where(np.isnan(half), high[:, None] < low[None, :], values[None, :] - values[:, None] > half)
+
+
+def paired_half_widths(scores: Sequence[Score]) -> Float[np.ndarray, "m m"]:
+    """Entry i, j: half the interval of score i minus score j; nan where the two were not drawn with the same starts."""
+    found = np.full((len(scores), len(scores)), np.nan)
     groups: dict[str, list[int]] = {}
     for place, score in enumerate(scores):
         if score.replicates is not None:
             groups.setdefault(score.replicates.drawn, []).append(place)
     for members in groups.values():
-        found[np.ix_(members, members)] = _paired_below(values[members], [scores[i].replicates for i in members])
+        known = [each for i in members if (each := scores[i].replicates) is not None]
+        found[np.ix_(members, members)] = _half_widths(known)
     return found
 
 
-def _paired_below(values: Float[np.ndarray, "m"], replicates: Sequence[Replicates | None]) -> Bool[np.ndarray, "m m"]:
-    known = [each for each in replicates if each is not None]
+def _half_widths(known: Sequence[Replicates]) -> Float[np.ndarray, "m m"]:
     drawn = np.array([each.values for each in known])
     drawn -= drawn.mean(1, keepdims=True)
     covariance = np.atleast_2d(drawn @ drawn.T) / (drawn.shape[1] - 1)
     own = np.diag(covariance)
     spread = np.sqrt(np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0))
-    return values[None, :] - values[:, None] > half_width(1.0, known[0].starts) * spread
+    return half_width(1.0, known[0].starts) * spread
 
 
 def pairing_note(scores: Mapping[str, Score]) -> str | None:

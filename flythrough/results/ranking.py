@@ -71,6 +71,7 @@ class Board:
     unranked: list[Entry]
     floor: Entry | None
     pairing: str | None = None  # which methods could not be compared in pairs
+    step: int | None = None  # of the flights that it compares; None: all
 
     @property
     def higher_is_better(self) -> bool:
@@ -117,7 +118,7 @@ def _boards(rows: list[Row], replicates: Mapping[Key, Replicates]) -> list[Board
     for step in sorted({row["step"] for row in ruling if row["step"] is not None and row["metric"] in view}):
         here = [row for row in rows if row["step"] == step]
         ranks_by = primary(row for row in ruling if row["step"] == step)
-        found.append(board(f"View synthesis, step {step}", ranks_by, view, here, replicates))
+        found.append(replace(board(f"View synthesis, step {step}", ranks_by, view, here, replicates), step=step))
     return found
 
 

@@ -10,10 +10,10 @@ from flythrough.errors import ConfigError, InputError
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import write_text
 
-from ..gather import gather
+from ..standing.gather import gather
+from ..standing.holdings import as_jsonl, holdings
 from .bibtex import as_bibtex
 from .feed import as_atom
-from .holdings import as_jsonl, holdings
 from .records import every_eval_ever, hugging_face, measured_results
 from .tables import as_csv, as_latex, as_markdown
 

@@ -6,15 +6,16 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from flythrough.errors import ConfigError
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.workspace.printing import number, one_line
 
+from ..standing.holdings import Holding, page_name
 from ..submissions import describe
 from ..tiers import MEANINGS
-from .holdings import Holding
 
 ATOM = "http://www.w3.org/2005/Atom"
 XML = "http://www.w3.org/XML/1998/namespace"
@@ -61,10 +62,15 @@ def _entry(feed: ElementTree.Element, held: Holding) -> None:
     _text(entry, "id", _urn("result", protocol.hash, held.method, held.sha256))
     _text(entry, "title", f"{held.method} on {protocol.name} ({held.tier})")
     _text(entry, "updated", held.date)
-    _link(entry, "alternate", f"index.html#protocol-{protocol.hash[:8]}")
+    _link(entry, "alternate", _page(held))
     _text(
         entry, "summary", one_line(f"{said or 'no primary value'}. {MEANINGS[held.tier]}. SHA-256 {held.sha256}", 500)
     )
+
+
+def _page(held: Holding) -> str:
+    anchor = held.result.protocol.hash[:8] + ("-submitted" if held.tier == "submitted" else "")
+    return f"methods/{quote(page_name(held.method))}.html#{anchor}"
 
 
 def _text(parent: ElementTree.Element, name: str, text: str) -> None:

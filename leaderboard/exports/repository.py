@@ -14,8 +14,8 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import disk_errors, write_text
 
 from .. import store
+from ..standing.holdings import DATES, remember_dates
 from ..tiers import measured_rows
-from .holdings import DATES, remember_dates
 from .workflow import WORKFLOW
 
 BOARD = "board"

@@ -1,28 +1,28 @@
-"""The leaderboard as one HTML file."""
+"""The front page: every protocol's tables, with their pictures and videos in it, and the tables of papers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from flythrough.cli.line_plot import Line, line_plot
-from flythrough.cli.page import data_uri, jpeg_uri, page
+from flythrough.cli.page import data_uri, jpeg_uri
 from flythrough.errors import MissingDependency
 from flythrough.media import flight_grid
-from flythrough.results.metrics import MAX_DEVIATION, METRICS, higher_is_better
+from flythrough.results.metrics import MAX_DEVIATION, higher_is_better
 from flythrough.results.ranking import DEVIATION, FLOOR_METHOD, Board, Cell, Entry, ProtocolBoards
 from flythrough.results.schema import Result
 from flythrough.workspace.files import JsonObject
 
 from ..config import LeaderboardConfig
-from ..gather import Standing
 from ..reported import DAGGER
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from ..standing.gather import Standing
+from ..standing.holdings import page_name
+from ..tiers import MEANINGS
+from .document import arrow, document
+from .model import method_page, protocol_page
 
 GATE = (
     f"Ranked only if the motion follows the commanded camera and {DEVIATION} is at most {MAX_DEVIATION:g} path lengths "
@@ -31,33 +31,18 @@ GATE = (
 
 
 def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
-    """The whole page."""
-    body = _template("board.html").render(
+    """The page ``index.html``."""
+    sources = {e.source for p in standing.protocols for b in p.boards for e in (*b.ranked, *b.unranked)}
+    return document(
+        config.title,
+        "index.html",
+        subtitle="Measured under frozen protocols, with 95 % bootstrap intervals",
         protocols=[_protocol(each, standing, config) for each in standing.protocols],
         reported=standing.reported,
         dagger=DAGGER,
         report=standing.report,
-        meanings={name: metric.meaning for name, metric in METRICS.items()},
-        number=number,
-        arrow=_arrow,
+        tiers=[tier for tier in MEANINGS if tier in sources],
     )
-    return page(config.title, body, subtitle="Measured under frozen protocols, with 95 % bootstrap intervals")
-
-
-def _arrow(metric: str) -> str:
-    return METRICS[metric].arrow if metric in METRICS else "lower is better"
-
-
-def _template(name: str) -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("flythrough.leaderboard.site", ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)
-
-
-def number(value: float | None, figures: int = 4) -> str:
-    """So many figures, or a dash."""
-    return "–" if value is None else f"{value:.{figures}g}"
 
 
 def _protocol(each: ProtocolBoards, standing: Standing, config: LeaderboardConfig) -> JsonObject:
@@ -65,9 +50,10 @@ def _protocol(each: ProtocolBoards, standing: Standing, config: LeaderboardConfi
     return {
         "name": each.name,
         "hash": each.hash,
+        "page": protocol_page(each.hash),
         "facts": _facts(standing.results.get(each.hash, [])),
         "metrics": list(dict.fromkeys(metric for board in each.boards for metric in board.columns)),
-        "boards": [_board(board) for board in each.boards],
+        "boards": [board_view(each, board) for board in each.boards],
         "held_out": not _note_everywhere(each, "not held out"),
         "plots": list(_plots(each, standing)),
         "starts": list(_starts(flights, config)),
@@ -87,20 +73,27 @@ def _note_everywhere(each: ProtocolBoards, text: str) -> bool:
     return bool(notes) and all(text in note for note in notes)
 
 
-def _board(board: Board) -> JsonObject:
+def board_id(protocol: ProtocolBoards, board: Board) -> str:
+    """Of a table, for links to it on either page that has it."""
+    return f"{protocol.hash[:8]}-{next(i for i, each in enumerate(protocol.boards) if each is board)}"
+
+
+def board_view(protocol: ProtocolBoards, board: Board) -> JsonObject:
+    """What ``boards.html`` needs of a table."""
     best: dict[str, float] = {}
     for metric in board.columns:
         values = [c.value for e in board.ranked if (c := e.cells.get(metric)) and c.value is not None]
-        if values and _arrow(metric) != "1 is best":
+        if values and arrow(metric) != "1 is best":
             best[metric] = max(values) if higher_is_better(metric) else min(values)
     counts = [e.cells[board.primary].n for e in board.ranked]
     return {
+        "id": board_id(protocol, board),
         "title": board.title,
         "primary": board.primary,
         "columns": board.columns,
-        "lines": [_line(entry, board, best) for entry in board.ranked],
-        "others": [_line(entry, board, {}) for entry in board.unranked],
-        "floor": _line(board.floor, board, {}) if board.floor else None,
+        "lines": [_line(entry, board, best, protocol) for entry in board.ranked],
+        "others": [_line(entry, board, {}, protocol) for entry in board.unranked],
+        "floor": _line(board.floor, board, {}, protocol) if board.floor else None,
         "floors": _floors(board),
         "count": f"N = {counts[0]}"
         if len(set(counts)) == 1
@@ -123,7 +116,7 @@ def _floors(board: Board) -> dict[str, float]:
     return found
 
 
-def _line(entry: Entry, board: Board, best: dict[str, float]) -> JsonObject:
+def _line(entry: Entry, board: Board, best: dict[str, float], protocol: ProtocolBoards) -> JsonObject:
     cells = []
     for metric in board.columns:
         cell = entry.cells.get(metric, Cell(None, None, None, 0, None, False, None))
@@ -132,6 +125,8 @@ def _line(entry: Entry, board: Board, best: dict[str, float]) -> JsonObject:
     with_whom = f"not distinguishable from {', '.join(entry.tied)}" if entry.tied else ""
     return {
         "method": entry.method,
+        "file": page_name(entry.method),
+        "page": f"{method_page(entry.method)}#{protocol.hash[:8]}{'-submitted' if entry.source == 'submitted' else ''}",
         "source": entry.source,
         "rank": entry.place,
         "tied": with_whom,

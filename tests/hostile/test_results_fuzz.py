@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flythrough.errors import InputError
-from flythrough.leaderboard.gather import gather
 from flythrough.leaderboard.reported import reported_json
+from flythrough.leaderboard.standing.gather import gather
 from flythrough.leaderboard.store import FOLDER
 from flythrough.leaderboard.submissions import add_submission
 from flythrough.results.ranking import as_json

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flythrough.leaderboard.gather import gather
+from flythrough.leaderboard.standing.gather import gather
 from flythrough.leaderboard.store import FOLDER
 from flythrough.results.ranking import Board, Entry
 from flythrough.workspace.catalog import Workspace

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flythrough.errors import InputError
-from flythrough.leaderboard.gather import gather
+from flythrough.leaderboard.standing.gather import gather
 from flythrough.leaderboard.store import FOLDER
 from flythrough.leaderboard.submissions import add_submission
 from flythrough.results.schema import read_result

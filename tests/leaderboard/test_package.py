@@ -16,9 +16,9 @@ import pytest
 
 from flythrough.errors import InputError
 from flythrough.leaderboard import cli, store
-from flythrough.leaderboard.exports.holdings import holdings
-from flythrough.leaderboard.gather import gather
 from flythrough.leaderboard.package import open_submission, pack
+from flythrough.leaderboard.standing.gather import gather
+from flythrough.leaderboard.standing.holdings import holdings
 from flythrough.leaderboard.submissions import add_submission
 from flythrough.results.schema import read_result
 from flythrough.workspace.catalog import Workspace

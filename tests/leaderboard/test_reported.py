@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from flythrough.leaderboard.config import LeaderboardConfig
-from flythrough.leaderboard.gather import Standing
 from flythrough.leaderboard.reported import DAGGER, ReportedTable, reported_json, reported_tables
 from flythrough.leaderboard.site.page import leaderboard_page
+from flythrough.leaderboard.standing.gather import Standing
 from flythrough.results.ranking import as_json
 
 TABLES = {table.id: table for table in reported_tables()}

@@ -9,8 +9,8 @@ import pytest
 
 from flythrough.evaluate.report.page import build_report
 from flythrough.leaderboard.config import LeaderboardConfig
-from flythrough.leaderboard.gather import Standing
 from flythrough.leaderboard.site.page import leaderboard_page
+from flythrough.leaderboard.standing.gather import Standing
 from flythrough.results.metrics import METRICS, Metric, higher_is_better, in_order, markdown_table, needs_following
 from flythrough.results.ranking import build_boards
 from flythrough.results.schema import Result, Value, rows_of

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from .. import store
 from ..submissions import submissions_by_file
 from ..tiers import Tier, measured_rows
 
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 DATES = "leaderboard/dates.json"  # by SHA-256: a file's time does not outlive a copy or a clone, this does
 
 
@@ -28,12 +31,14 @@ class Holding:
         tier: see :mod:`..tiers`.
         date: UTC, YYYY-MM-DDThh:mm:ssZ. When it was handed in, or when it was scored here.
         sha256: of the file.
+        file: where it is.
     """
 
     result: Result
     tier: Tier
     date: str
     sha256: str
+    file: Path
 
     @property
     def method(self) -> str:
@@ -45,6 +50,11 @@ class Holding:
         known = {"method": self.method, "protocol": self.result.protocol.name}
         known["protocol_hash"] = self.result.protocol.hash
         return known | {"tier": self.tier, "date": self.date, "sha256": self.sha256}
+
+
+def page_name(name: str) -> str:
+    """A name as part of a path and of a link: itself, or a hash where it has capitals or letters beyond ASCII."""
+    return name if _PLAIN.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()[:24]
 
 
 def holdings(workspace: Workspace) -> list[Holding]:
@@ -63,7 +73,7 @@ def holdings(workspace: Workspace) -> list[Holding]:
 def _holding(path: Path, result: Result, tier: Tier, dates: dict[str, str]) -> Holding:
     sha256 = sha256_of(path)
     written = datetime.fromtimestamp(int(path.stat().st_mtime), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Holding(result, tier, dates.get(sha256, written), sha256)
+    return Holding(result, tier, dates.get(sha256, written), sha256, path)
 
 
 def remember_dates(workspace: Workspace) -> None:

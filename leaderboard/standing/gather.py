@@ -8,12 +8,12 @@ from pathlib import Path
 from flythrough.errors import InputError
 from flythrough.results.paired import replicates_by_key
 from flythrough.results.ranking import ProtocolBoards, build_boards
-from flythrough.results.schema import Result, read_result
+from flythrough.results.schema import Result
 from flythrough.workspace.catalog import Workspace
 
-from .reported import ReportedTable, reported_tables
-from .submissions import submissions
-from .tiers import claimed_rows, measured_rows
+from ..reported import ReportedTable, reported_tables
+from ..tiers import claimed_rows, measured_rows
+from .holdings import Holding, holdings
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Standing:
         reported: tables of papers, which are never mixed with the boards.
         report: whether evaluate's report stands at ``evaluate/report.html``.
         claims: results files handed in, by protocol hash; never ranked.
+        held: all results files, with tier, date and digest.
     """
 
     protocols: list[ProtocolBoards]
@@ -35,6 +36,7 @@ class Standing:
     reported: tuple[ReportedTable, ...]
     report: bool
     claims: dict[str, list[Result]] = field(default_factory=dict)
+    held: tuple[Holding, ...] = ()
 
 
 def gather(workspace: Workspace) -> Standing:
@@ -48,26 +50,29 @@ def gather(workspace: Workspace) -> Standing:
         raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
     results: dict[str, list[Result]] = {}
     flights: dict[str, dict[str, Path]] = {}
-    for file in dict.fromkeys(row["results_file"] for row in measured if row["results_file"]):
-        path = workspace / file
-        if not path.is_file():
-            continue
-        found = read_result(path)
-        results.setdefault(found.protocol.hash, []).append(found)
-        frames = path.parent / "frames" / "generation"
-        if found.status == "scored" and frames.is_dir():  # a failed method's frames may be of any size
-            flights.setdefault(found.protocol.hash, {})[found.method.name] = frames
     claims: dict[str, list[Result]] = {}
     handed_in = []
-    for found in submissions(workspace):
-        claims.setdefault(found.protocol.hash, []).append(found)
-        handed_in += claimed_rows(found)
+    held = {each.file: each for each in holdings(workspace)}
+    ours = dict.fromkeys(workspace / row["results_file"] for row in measured if row["results_file"])
+    for file in [*ours, *(file for file in held if file not in ours)]:
+        if (each := held.get(file)) is None:
+            continue
+        found = each.result
+        if each.tier == "submitted":
+            claims.setdefault(found.protocol.hash, []).append(found)
+            handed_in += claimed_rows(found)
+            continue
+        results.setdefault(found.protocol.hash, []).append(found)
+        frames = file.parent / "frames" / "generation"
+        if found.status == "scored" and frames.is_dir():  # a failed method's frames may be of any size
+            flights.setdefault(found.protocol.hash, {})[found.method.name] = frames
     return Standing(
         protocols=build_boards(
             [*measured, *handed_in], replicates_by_key(each for found in results.values() for each in found)
         ),
         results=results,
         claims=claims,
+        held=tuple(held.values()),
         flights=flights,
         reported=reported_tables(),
         report=(workspace / "evaluate" / "report.html").is_file(),

@@ -1,0 +1,84 @@
+"""One document of the site: the common look, and a policy under which a browser runs only what was built into it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from flythrough.cli.page import page
+from flythrough.results.metrics import METRICS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_INLINE = re.compile(r"<(style|script)([^>]*)>(.*?)</\1>", re.DOTALL)
+_HEAD = '<meta charset="utf-8">'
+
+
+@lru_cache
+def environment() -> Environment:
+    """The templates, with what all of them use."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=PackageLoader("flythrough.leaderboard.site", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals |= {"number": number, "arrow": arrow}
+    return found
+
+
+def document(title: str, template: str, *, subtitle: str = "", **known: object) -> str:
+    """A whole page from one of the templates.
+
+    Args:
+        title: heading, as plain text.
+        template: file of ``templates/``.
+        subtitle: below the heading, as plain text.
+        known: what the template is filled with; text is escaped.
+    """
+    meanings = {name: metric.meaning for name, metric in METRICS.items()}
+    body = environment().get_template(template).render(meanings=meanings, **known)
+    return with_policy(page(title, body, subtitle=subtitle))
+
+
+def with_policy(html: str) -> str:
+    """The page with a Content-Security-Policy: styles and scripts by their hashes, files only from the site itself."""
+    hashes: dict[str, list[str]] = {"style": [], "script": []}
+    for kind, attributes, text in _INLINE.findall(html):
+        if "application/json" not in attributes:
+            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            hashes[kind].append(f"'sha256-{digest}'")
+    policy = "default-src 'none'; img-src 'self' data:; media-src data:; base-uri 'none'; form-action 'none'; "
+    policy += f"style-src {' '.join(hashes['style'])}; script-src 'self' {' '.join(hashes['script'])}"
+    return html.replace(_HEAD, f'{_HEAD}\n<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
+
+
+def json_block(value: object) -> Markup:
+    """A value as the text of a ``<script type="application/json">``."""
+    return Markup(json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def number(value: float | None, figures: int = 4) -> str:
+    """So many figures, or a dash."""
+    return "–" if value is None else f"{value:.{figures}g}"
+
+
+def arrow(metric: str) -> str:
+    """Which way is better, in words."""
+    return METRICS[metric].arrow if metric in METRICS else "lower is better"
+
+
+def link(*parts: str) -> str:
+    """A path as a relative URL."""
+    return "/".join(quote(part) for part in parts)

@@ -1,0 +1,67 @@
+"""A built site as a folder: its files, and ``site.json``, which lists them with their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from flythrough.errors import InputError
+from flythrough.workspace.files import publish, read_json, write_json
+
+LISTING = "site.json"
+
+
+def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write files by their paths below a folder, then the list of them."""
+    listed: dict[str, str] = {}
+    for path, data in files:
+        assert path not in listed, f"two files of the site are called {path}"
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+        listed[path] = hashlib.sha256(data).hexdigest()
+    write_json(folder / LISTING, {"files": listed})
+
+
+def listed_files(folder: Path) -> dict[str, str]:
+    """SHA-256 by path of the site in a folder; empty where there is none.
+
+    Raises:
+        InputError: the list is damaged, or names a path outside the folder.
+    """
+    file = folder / LISTING
+    if not file.is_file():
+        return {}
+    try:
+        listed = {str(path): str(sha256) for path, sha256 in read_json(file)["files"].items()}
+        inside = all(_inside(path) for path in listed)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        inside = False
+    if not inside:
+        raise InputError(f"{file} is not the list of a site's files", remedy=f"Delete {file} and publish again")
+    return listed
+
+
+def _inside(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and "\\" not in path and ".." not in parts
+
+
+def update_site(source: Path, target: Path) -> None:
+    """Make the site in one folder that of another; only files that its list names are removed there.
+
+    The front page and then the list are written last: an interrupted update is mended by the next one.
+    """
+    new, old = listed_files(source), listed_files(target)
+    for path in sorted(new, key=lambda path: path == "index.html"):
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        with publish(target / path, durable=False) as scratch:
+            shutil.copyfile(source / path, scratch)
+    for path in set(old) - set(new):
+        (target / path).unlink(missing_ok=True)
+    for folder in {(target / path).parent for path in old} - {(target / path).parent for path in new}:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    with publish(target / LISTING, durable=False) as scratch:
+        shutil.copyfile(source / LISTING, scratch)

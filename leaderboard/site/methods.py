@@ -1,0 +1,184 @@
+"""The page of one method: its card, its ranks and why, its starts, and what the numbers rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from markupsafe import Markup, escape
+
+from flythrough.cli.line_plot import Line, line_plot, strip_plot
+from flythrough.results.metrics import in_order
+from flythrough.results.ranking import FLOOR_METHOD
+from flythrough.results.schema import Result
+from flythrough.workspace.files import JsonObject
+
+from ..exports.bibtex import as_bibtex
+from ..tiers import MEANINGS
+from .document import document, number
+from .model import BY_START, Row, Site, method_page, protocol_page
+from .page import board_id
+from .sheets import Sheet, Sheets
+
+CARD = (("about", "About"), ("citation", "Paper"), ("code", "Code"), ("weights", "Weights"),
+        ("environment", "Environment"), ("entry_point", "Class"), ("command", "Command"),
+        ("needs", "Needs"))  # fmt: skip
+MOST_LINES = 8  # on one plot
+
+
+def method_document(method: str, site: Site, sheets: Sheets) -> str:
+    """The page ``methods/NAME.html``."""
+    rows = site.methods[method]
+    return document(
+        method,
+        "method.html",
+        subtitle="The floor: recorded frames against other recorded frames" if method == FLOOR_METHOD else "A method",
+        card=list(_card(rows[0].held.result)),
+        rows=[_row(row, site, sheets.get((row.protocol.hash, row.name), {})) for row in rows],
+        bibtex=as_bibtex([row.held.result for row in rows], ()),
+    )
+
+
+def compare_link(protocol: str, a: str, b: str = "", start: str = "") -> str:
+    """Link from a method's page to a comparison."""
+    known = {"protocol": protocol[:16], "a": a, "b": b, "start": start}
+    return "../compare.html#" + urlencode({k: v for k, v in known.items() if v}, quote_via=quote)
+
+
+def _card(result: Result) -> Iterator[tuple[str, str]]:
+    stated = result.method.model_extra or {}
+    for key, name in CARD:
+        value = stated.get(key)
+        text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "")
+        if text:
+            yield name, text
+
+
+def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
+    others = [each for each in site.by_protocol[row.protocol.hash] if each is not row]
+    hash, name = row.protocol.hash, row.name
+
+    def play(start: str) -> str:
+        return compare_link(hash, name, start=start)
+
+    return {
+        "name": name,
+        "anchor": row.anchor,
+        "protocol": row.protocol.name,
+        "protocol_page": protocol_page(row.protocol.hash),
+        "tier": row.held.tier,
+        "tier_meaning": MEANINGS[row.held.tier].capitalize(),
+        "date": row.held.date[:10],
+        "failure": row.held.result.failure,
+        "boards": list(_boards(row, site)),
+        "curves": list(_curves(row, others)),
+        "extremes": row.extremes,
+        "sheets": list(_sheets(row, sheets)),
+        "starts": _starts(row.held.result),
+        "strips": list(_strips(row, others)),
+        "provenance": list(_provenance(row)),
+        "frames_sha256": sorted(row.held.result.frames_sha256.items()),
+        "compare": compare_link(hash, name) if others else "",
+        "compare_start": play if others else None,
+    }
+
+
+def _boards(row: Row, site: Site) -> Iterator[JsonObject]:
+    for board, entry in row.places:
+        cell = entry.cells.get(board.primary)
+        compared = site.comparisons[row.protocol.hash, board.title]
+        place = compared.place_of(entry) if entry.rank else None
+        floor = row.held.method == FLOOR_METHOD
+        yield {
+            "title": board.title,
+            "primary": board.primary,
+            "rank": entry.place,
+            "of": len(board.ranked),
+            "value": cell and cell.value,
+            "low": cell and cell.low,
+            "high": cell and cell.high,
+            "reason": "it is the floor" if floor else entry.reason,
+            "link": f"{protocol_page(row.protocol.hash)}#{board_id(row.protocol, board)}",
+            "why": [
+                {**vars(each), "page": f"{method_page(each.entry.method)}#{row.protocol.hash[:8]}",
+                 "compare": compare_link(row.protocol.hash, row.name, each.entry.method)}
+                for each in ([] if place is None else compared.neighbours(place))
+            ],
+        }  # fmt: skip
+
+
+def _curves(row: Row, others: list[Row]) -> Iterator[tuple[str, Markup]]:
+    for metric, points in sorted(row.held.result.curves.items()):
+        if points:
+            base = metric.removesuffix("_sw")
+            floors = [v.floor for v in row.held.result.values if v.metric == base and v.floor is not None]
+            floor = (floors[0], "real against real (all frames)") if floors else None
+            lines = [Line(row.name, points), *(Line(o.name, c, True) for o, c in _beside(others, _curve(metric)))]
+            yield metric, line_plot(lines, "last step of the window", metric, floor)
+
+
+def _curve(metric: str) -> Callable[[Result], Any]:
+    return lambda result: result.curves.get(metric)
+
+
+def _beside(others: list[Row], of: Callable[[Result], Any]) -> list[tuple[Row, Any]]:
+    """The methods drawn beside one: of those ranked, the best first, that have something to draw."""
+    ranked = [o for o in others if o.held.method != FLOOR_METHOD and any(entry.rank for _, entry in o.places)]
+    ranked.sort(key=lambda o: min(entry.rank[0] for _, entry in o.places if entry.rank))
+    found = ((o, of(o.held.result)) for o in ranked[: 2 * MOST_LINES])
+    return [(o, value) for o, value in found if value][: MOST_LINES - 1]
+
+
+def _strips(row: Row, others: list[Row]) -> Iterator[Markup]:
+    for each in row.extremes:
+        rows = [(row.name, _values(row.held.result, each.metric))]
+        rows += [(o.name, v) for o, v in _beside(others, lambda r, m=each.metric: _values(r, m))]  # type: ignore[misc]
+        yield strip_plot(rows, f"{each.metric} of each start")
+
+
+def _values(result: Result, metric: str) -> list[float]:
+    return [value for found in result.starts.values() if (value := found.get(metric)) is not None]
+
+
+def _sheets(row: Row, sheets: Mapping[str, Sheet]) -> Iterator[tuple[str, JsonObject, str]]:
+    extreme = next((each for each in row.extremes if each.metric == BY_START), None)
+    for start, sheet in sheets.items():
+        worst = extreme and start == extreme.worst[0]
+        what = "Worst start, " if worst else "Best start, " if extreme and start == extreme.best[0] else "From "
+        whole = sheet.steps[-1] == len(sheet.steps)
+        yield start, {**vars(sheet), "whole": whole}, what
+
+
+def _starts(result: Result) -> JsonObject:
+    """Table of raw values; its body is made here, as it can have 10^4 cells, all of them numbers."""
+    names = {name.partition("@")[0] for found in result.starts.values() for name in found}
+    order = {name: place for place, name in enumerate(in_order(names))}
+    metrics = {name for found in result.starts.values() for name in found}
+    columns = sorted(metrics, key=lambda m: (order[m.partition("@")[0]], len(m), m))
+    lines = [
+        f"<tr><td>{escape(start)}</td>{''.join(_number_cell(found.get(metric)) for metric in columns)}</tr>"
+        for start, found in sorted(result.starts.items())
+    ]
+    return {"count": len(lines), "metrics": columns, "body": Markup("".join(lines))}
+
+
+def _number_cell(value: float | None) -> str:
+    return '<td class="number">–</td>' if value is None else f'<td class="number">{value:.4g}</td>'
+
+
+def _provenance(row: Row) -> Iterator[tuple[str, str]]:
+    result = row.held.result
+    yield "results.json, SHA-256", row.held.sha256
+    yield "protocol, SHA-256", result.protocol.hash
+    yield from ((f"weights: {use}, SHA-256", digest) for use, digest in sorted(result.weights.items()))
+    if result.follows_camera is not None or result.follow_note:
+        said = "not measured" if result.follows_camera is None else "yes" if result.follows_camera else "no"
+        yield "follows its camera", f"{said}{': ' + result.follow_note if result.follow_note else ''}"
+    yield from ((f"not measured: {metric}", why) for metric, why in sorted(result.not_measured.items()))
+    facts: dict[str, Any] = {"code": result.code, "settings": result.settings, "hardware": result.hardware}
+    facts |= {"libraries": result.libraries, "seconds": {k: number(v) for k, v in result.seconds.items()}}
+    for name, found in facts.items():
+        said = ", ".join(f"{key} {value}" for key, value in found.items() if value not in (None, ""))
+        if said:
+            yield name, said

@@ -1,0 +1,227 @@
+"""The site: a page a method, why it has its rank, a page a protocol, comparisons, and that no name carries markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from flythrough.errors import InputError
+from flythrough.leaderboard.config import LeaderboardConfig
+from flythrough.leaderboard.site.build import site_files
+from flythrough.leaderboard.site.document import with_policy
+from flythrough.leaderboard.site.listing import listed_files, update_site, write_site
+from flythrough.leaderboard.standing.gather import gather
+from flythrough.results.schema import Result, rows_of
+from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import read_json, write_json
+
+HASH = "ab" * 32
+STARTS = tuple(f"coast-{k:06d}" for k in range(6))
+CONFIG = LeaderboardConfig(pictures=1, video=False, picture_width=32)
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def result(method: str, level: float, seed: int, **more: Any) -> Result:
+    """One method's results: its psnr is ``level`` and its paired replicates are those of one set of draws."""
+    random = np.random.default_rng(seed)
+    psnr = level + np.linspace(-1, 1, len(STARTS)) + random.normal(0, 0.05, len(STARTS))
+    draws = np.random.default_rng(0).integers(0, len(STARTS), (50, len(STARTS)))
+    mean = float(psnr.mean())
+    return Result.model_validate(
+        {
+            "status": "scored",
+            "protocol": {"name": "coasts-v1", "hash": HASH, "steps": 8, "flights": 6, "width": 32, "height": 16},
+            "method": {"name": method, "about": f"About {method} {HOSTILE}", "citation": "https://example.org/paper"},
+            "weights": {"metric:lite0": "cd" * 32},
+            "frames_sha256": {f"generation/{start}": "ef" * 32 for start in STARTS},
+            "follows_camera": True,
+            "values": [
+                {"metric": "psnr", "step": 5, "value": mean, "low": mean - 1, "high": mean + 1, "n": 6, "ranked": True},
+                {"metric": "fd_lite0", "value": 200 - level, "low": 150, "high": 190, "n": 48, "floor": 9.0,
+                 "ranked": True},
+            ],
+            "starts": {
+                start: {"psnr@5": float(value), "style_lite0": float(k)}
+                for k, (start, value) in enumerate(zip(STARTS, psnr, strict=True))
+            },
+            "replicates": {
+                "psnr@5": {"drawn": "d", "starts": 6, "values": [float(psnr[draw].mean()) for draw in draws]}
+            },
+            "curves": {"fd_lite0_sw": [[4, 100.0], [8, 110.0]]},
+            **more,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Four methods: two a hair apart, two far below."""
+    found = Workspace(tmp_path / "w")
+    rows = []
+    for seed, (method, level) in enumerate((("alpha", 25.0), ("beta", 24.99), ("gamma", 20.0), ("delta", 15.0))):
+        file = f"evaluate/{method}.0/results.json"
+        record = result(method, level, seed)
+        write_json(found / file, record.model_dump(mode="json"))
+        for name in ("coasts-v1.toml", "coasts-v1.json"):
+            (found / file).with_name(name).write_text("{}")
+        rows += rows_of(record, file)
+        for start in STARTS if seed < 2 else STARTS[:1]:
+            folder = found / f"evaluate/{method}.0/frames/generation/{start}"
+            folder.mkdir(parents=True)
+            for step in range(1, 9):
+                cv2.imwrite(str(folder / f"{step:06d}.png"), np.full((16, 32, 3), 20 * step, np.uint8))
+    found.write("results", rows)
+    return found
+
+
+def build(workspace: Workspace) -> dict[str, str]:
+    """The site's texts; of pictures an empty text."""
+    found = dict(site_files(gather(workspace), CONFIG))
+    return {path: "" if path.endswith(".jpg") else data.decode() for path, data in found.items()}
+
+
+class Links(HTMLParser):
+    """Where a page leads, and its anchors."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            self.handlers += [name] if name.startswith("on") or name == "style" else []
+            if name in ("href", "src") and value and not value.startswith("data:"):
+                self.links.append(value)
+            if name == "id":
+                self.ids.append(str(value))
+
+
+def test_every_link_leads_somewhere_and_every_id_is_there_once(workspace: Workspace) -> None:
+    site = build(workspace)
+    pages = {path: Links(text) for path, text in site.items() if path.endswith(".html")}
+    assert {"index.html", "compare.html", "methods/alpha.html", f"protocols/{HASH[:16]}.html"} <= set(pages)
+    for path, page in pages.items():
+        assert len(page.ids) == len(set(page.ids)), path
+        for link in page.links:
+            target, _, anchor = link.partition("#")
+            there = str(Path("/", Path(path).parent, target).resolve())[1:] if target else path
+            assert there in site, (path, link)
+            if anchor and "=" not in anchor:
+                assert anchor in pages[there].ids, (path, link)
+
+
+def test_the_same_results_give_the_same_bytes(workspace: Workspace) -> None:
+    assert dict(site_files(gather(workspace), CONFIG)) == dict(site_files(gather(workspace), CONFIG))
+
+
+def test_pages_run_only_what_they_were_built_with(workspace: Workspace) -> None:
+    for path, text in build(workspace).items():
+        if path.endswith(".html"):
+            policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+            assert len(policy) == 1, path
+            assert "default-src 'none'" in policy[0]
+            assert "unsafe" not in policy[0]
+            assert text.index("Content-Security-Policy") < text.index("<style>")
+            assert Links(text).handlers == [], path
+            assert HOSTILE not in text, path
+
+
+def test_a_policy_names_each_inline_block_by_its_hash() -> None:
+    page = with_policy(
+        '<meta charset="utf-8"><style>a</style><script>b</script><script type="application/json">c</script>'
+    )
+    assert len(re.findall("'sha256-", page)) == 2
+    assert "'sha256-PiPoFgA5WUoziU9lZOGxNIu9egCI1CxKy3PurtWcAJ0='" in page  # printf b | sha256sum, in base 64
+
+
+def test_why_a_method_has_its_rank(workspace: Workspace) -> None:
+    page = build(workspace)["methods/alpha.html"]
+    view = page[page.index("View synthesis, step 5") :]
+    why = [re.sub(r"<[^>]+>", "|", line) for line in re.findall(r"<tr><td>.*?</tr>", view)[:2]]
+    beta, gamma = ([cell for cell in line.split("|") if cell.strip(" ·")] for line in why)
+    assert [beta[0], gamma[0]] == ["beta", "gamma"]
+    assert [
+        beta[-3 if "compare" in " ".join(beta) else -1].strip(" ·"),
+    ] == ["tied"]
+    assert any(cell.startswith("better") for cell in gamma)
+    assert float(gamma[3]) == pytest.approx(5, abs=0.2)
+    low, high = map(float, gamma[4].split(" to "))
+    assert low < float(gamma[3]) < high
+
+
+def test_a_method_page_has_its_starts_and_what_they_rest_on(workspace: Workspace) -> None:
+    page = build(workspace)["methods/alpha.html"]
+    worst = re.search(r"<td>style_lite0</td><td>(\S+)</td>.*?<td>(coast-\d+)</td>", page)
+    assert worst is not None
+    assert worst.groups() == (STARTS[-1], STARTS[0])
+    assert all(f"<td>{start}</td>" in page for start in STARTS)
+    assert "cd" * 32 in page
+    assert "ef" * 32 in page
+    assert "@misc{alpha" in page
+    assert f"frames/{HASH[:16]}/alpha/{STARTS[-1]}.jpg" in page  # its worst start
+    assert f"{STARTS[3]}.jpg" not in page
+
+
+def test_what_a_comparison_loads(workspace: Workspace) -> None:
+    site = build(workspace)
+    name, rows = json.loads("[" + site["data/alpha.js"].removeprefix("flythroughMethod(").removesuffix(");\n") + "]")
+    assert name == "alpha"
+    row = rows[HASH[:16]]
+    board = next(each for each in row["boards"] if each["primary"] == "psnr")
+    assert board["rank"] == "1–2 tied"
+    assert set(board["half"]) == {"beta", "gamma", "delta"}
+    assert row["starts"][STARTS[0]]["psnr@5"] == pytest.approx(24, abs=0.3)
+    path, steps, across, width, height = row["sheets"][STARTS[0]]
+    assert (steps, across, width, height) == (list(range(1, 9)), 6, 32, 16)
+    data = dict(site_files(gather(workspace), CONFIG))[path]
+    sheet = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert sheet.shape == (32, 192)
+    assert [round(float(sheet[8, 32 * k + 16]) / 20) for k in range(6)] == [1, 2, 3, 4, 5, 6]
+    assert [round(float(sheet[24, 32 * k + 16]) / 20) for k in range(2)] == [7, 8]
+
+
+def test_names_that_are_no_plain_words(workspace: Workspace) -> None:
+    file = "evaluate/other.0/results.json"
+    record = result(HOSTILE.replace("/", ""), 22.0, 9)
+    write_json(workspace / file, record.model_dump(mode="json"))
+    workspace.write("results", [*workspace.rows("results"), *rows_of(record, file)])
+    site = build(workspace)
+    assert all(re.fullmatch(r"[A-Za-z0-9._~/-]+", path) for path in site)
+    assert all("<img src=x" not in text for path, text in site.items() if path.endswith(".html"))
+
+
+def test_an_update_removes_only_what_the_site_had(tmp_path: Path) -> None:
+    for name, files in (("one", {"index.html": b"1", "methods/a.html": b"a"}), ("two", {"index.html": b"2"})):
+        (tmp_path / name).mkdir()
+        write_site(tmp_path / name, files.items())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "CNAME").write_text("theirs")
+    update_site(tmp_path / "one", tmp_path / "out")
+    assert (tmp_path / "out" / "methods" / "a.html").read_bytes() == b"a"
+    update_site(tmp_path / "two", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["CNAME", "index.html", "site.json"]
+    assert (tmp_path / "out" / "index.html").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "a\\..\\evil", ""])
+def test_a_list_cannot_name_files_elsewhere(tmp_path: Path, path: str) -> None:
+    write_json(tmp_path / "site.json", {"files": {path: "0"}})
+    with pytest.raises(InputError, match="not the list"):
+        listed_files(tmp_path)
+
+
+def test_the_list_has_every_file(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    write_site(tmp_path / "s", site_files(gather(workspace), CONFIG))
+    files = {file.relative_to(tmp_path / "s").as_posix() for file in (tmp_path / "s").rglob("*.*") if file.is_file()}
+    assert files - {"site.json"} == set(read_json(tmp_path / "s" / "site.json")["files"])
