@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from flythrough.errors import InputError
+from flythrough.train.fly.page import decode
 from flythrough.train.fly.page.server import make_app
 from flythrough.train.fly.page.service import Service
 from flythrough.train.fly.photo import MAX_SIDE, read_photo
@@ -140,6 +144,30 @@ def test_what_is_no_photo_is_refused_with_a_reason_and_a_remedy() -> None:
         with pytest.raises(InputError, match=r"^The file ") as refused:
             read_photo(data, "The file")
         assert refused.value.remedy, name
+
+
+def test_only_so_many_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, running, most = threading.Lock(), 0, 0
+    full = threading.Event()
+
+    def run(*_: object, **__: object) -> subprocess.CompletedProcess[bytes]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+            if running == decode.AT_ONCE:
+                full.set()
+        full.wait(10)  # none ends before as many run as may
+        with lock:
+            running -= 1
+        return subprocess.CompletedProcess([], 1)
+
+    monkeypatch.setattr(decode.subprocess, "run", run)
+    with ThreadPoolExecutor(12) as uploads:
+        for upload in [uploads.submit(decode.decode_apart, b"") for _ in range(12)]:
+            with pytest.raises(InputError, match="cannot be decoded"):
+                upload.result()
+    assert most == decode.AT_ONCE
 
 
 def test_the_server_survives_them() -> None:
