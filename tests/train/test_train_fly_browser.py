@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import uvicorn
 from PIL import Image
 
 from flythrough.media.video_reader import frame_times
+from flythrough.train.fly.page.server import make_app
+from flythrough.train.fly.page.service import Service
 from flythrough.train.model.native import save_checkpoint
 from flythrough.train.model.network import InfiniteNature
+from tests.train.browsing import MANY, PIXELS, Visit, check_accessibility, expect, reach
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-expect = sync_api.expect
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
-MANY = re.compile(r"^\d\d+$")
-PIXELS = "() => [...document.querySelectorAll('#view canvas')].map((each) => each.toDataURL())"
 PAD = """() => {
   const pad = { connected: true, axes: [1, 0], buttons: Array.from({ length: 16 }, () => ({ pressed: false })) };
   navigator.getGamepads = () => [pad];
@@ -35,66 +33,32 @@ PAD = """() => {
 }"""
 
 
+FLY = [sys.executable, "-c", "from flythrough.cli.app import main; main()", "fly", "--no-open", "--device", "cpu",
+       "--depth", "rough"]  # fmt: skip
+
+
+def printed(process: subprocess.Popen[str]) -> str:
+    """The address that the command prints once it serves."""
+    assert process.stdout is not None
+    found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stdout.readline())
+    assert found is not None
+    return found.group(0)
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The command itself, in a process of its own, with two models."""
     folder = tmp_path_factory.mktemp("page")
-    command = [sys.executable, "-c", "from flythrough.cli.app import main; main()", "fly", "--no-open"]
-    command += ["--device", "cpu", "--workspace", str(folder / "w"), "--depth", "rough"]
+    command = [*FLY, "--workspace", str(folder / "w")]
     for seed, name in enumerate(("early", "late")):
         torch.manual_seed(seed)
         model = InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6).eval()
         save_checkpoint(folder / name, model, {"step": 3})
         command += ["--checkpoint", str(folder / name)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stdout.readline())
-    assert found is not None
-    yield found.group(0)
+    yield printed(process)
     process.kill()
     process.wait()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as tool:
-        own = Path(tool.chromium.executable_path)
-        if not CHROMIUM.exists() and not own.exists():
-            pytest.skip("no Chromium: apt install chromium, or: playwright install chromium")
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM if CHROMIUM.exists() else own), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """A page with what went wrong on it, and whom it asked."""
-
-    def __init__(self, browser: Any, **options: object) -> None:
-        self.page = browser.new_context(**options).new_page()
-        self.problems: list[str] = []
-        self.asked: set[str] = set()
-        self.page.on("console", lambda m: self.problems.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.asked.add(re.sub(r"^(\w+://[^/]*).*", r"\1", request.url)))
-
-    def open(self, address: str) -> Any:
-        self.page.goto(address)
-        expect(self.page.locator("#view")).to_have_attribute("data-step", "0", timeout=30_000)
-        return self.page
-
-    def check(self, address: str) -> None:
-        assert self.problems == []
-        assert self.asked <= {address.partition("/?")[0], "data:,"}  # nothing from elsewhere
-        self.page.context.close()
-
-
-def reach(page: Any, wanted: str) -> None:
-    """Press Tab until the element has the focus."""
-    for _ in range(60):
-        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"{wanted} is not reached with Tab")
 
 
 def test_flying_with_the_keyboard_only(address: str, browser: Any, tmp_path: Path) -> None:
@@ -175,6 +139,107 @@ def test_a_link_repeats_the_frames(address: str, browser: Any) -> None:
     visit.check(address)
 
 
+@contextmanager
+def serving(port: int = 0) -> Iterator[str]:
+    """The address of a server of its own with one small model, which forgets everything when it ends."""
+    torch.manual_seed(0)
+    service = Service({"one": InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6).eval()}, depth="rough")
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+        port = listener.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(make_app(service, "t", port), log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{port}/?token=t"
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+
+
+def test_two_sessions_at_once_do_not_disturb_each_other(browser: Any) -> None:
+    def fly(visits: list[Visit]) -> list[list[str]]:
+        for visit in visits:
+            visit.page.locator("#play").click()
+        for visit in visits:
+            expect(visit.page.locator("#view")).to_have_attribute("data-step", "6", timeout=60_000)
+            expect(visit.page.locator("#play")).to_have_text("Play")
+        return [visit.page.evaluate(PIXELS) for visit in visits]
+
+    with serving() as address:
+        logs = [(0, "6.120.0.20"), (3, "6.-90.9.40")]
+        flights = [f"{address}#start=island-9000&seed={seed}&log={log}" for seed, log in logs]
+        visits = [Visit(browser) for _ in flights]
+        for visit, flight in zip(visits, flights, strict=True):
+            visit.open(flight)
+        together = fly(visits)
+        assert together[0] != together[1]
+        for visit, pictures in zip(visits, together, strict=True):
+            visit.page.locator("#restart").click()
+            visit.page.reload()
+            expect(visit.page.locator("#view")).to_have_attribute("data-step", "0", timeout=60_000)
+            assert fly([visit]) == [pictures]  # alone
+            visit.check(address)
+
+
+def test_the_page_goes_on_with_a_server_that_was_started_again(browser: Any, tmp_path: Path) -> None:
+    Image.new("RGB", (120, 72), (90, 120, 150)).save(tmp_path / "photo.png")
+    page = Visit(browser).page
+    view, note, message = page.locator("#view"), page.locator("#note"), page.locator("#message")
+    with serving() as address:
+        page.goto(address)
+        expect(view).to_have_attribute("data-step", "0", timeout=60_000)
+        page.locator("#file").set_input_files(str(tmp_path / "photo.png"))
+        expect(note).to_contain_text("photo.png", timeout=60_000)
+        page.evaluate("() => document.activeElement.blur()")
+        for step in (1, 2, 3):
+            page.keyboard.press(".")
+            expect(view).to_have_attribute("data-step", str(step), timeout=60_000)
+        flown = page.evaluate(PIXELS)
+    expect(message).to_contain_text("goes on when it is back", timeout=60_000)
+    expect(page.locator("#play")).to_be_disabled()
+    port = int(re.findall(r":(\d+)/", address)[0])
+    with serving(port):
+        expect(note).to_contain_text("repeating 3 steps", timeout=60_000)  # the photo is sent once more
+        expect(view).to_have_attribute("data-step", "3", timeout=60_000)
+        expect(page.locator("#play")).to_have_text("Play")
+        expect(message).to_be_empty()
+        assert page.evaluate(PIXELS) == flown
+        page.keyboard.press(".")
+        expect(view).to_have_attribute("data-step", "4", timeout=60_000)
+    page.context.close()
+
+
+def test_a_flight_whose_connection_breaks_goes_on(browser: Any) -> None:
+    visit = Visit(browser)
+    sockets: list[Any] = []
+
+    def pass_on(socket: Any) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    visit.page.route_web_socket(re.compile("/fly"), pass_on)
+    with serving() as address:
+        page = visit.open(address)
+        view = page.locator("#view")
+        page.locator("#speed").fill("40")
+        page.locator("#play").click()
+        expect(view).to_have_attribute("data-step", MANY, timeout=60_000)
+        sockets[0].close(code=1011)
+        expect(page.locator("#note")).to_contain_text("repeating", timeout=60_000)
+        steps = int(re.findall(r"repeating (\d+) steps", page.locator("#note").inner_text())[0])
+        page.wait_for_function("(steps) => Number(document.getElementById('view').dataset.step) > steps + 1", arg=steps)
+        page.locator("#play").click()
+        expect(page.locator("#play")).to_have_text("Play")
+        page.locator("#share").click()
+        expect(page.locator("#share")).to_have_attribute(
+            "data-link", re.compile(r"log=\d+\.0\.0\.40&")
+        )  # as it was set
+        visit.check(address)
+
+
 def test_photos_by_drop_paste_and_camera_and_a_gamepad_on_a_phone(address: str, browser: Any, tmp_path: Path) -> None:
     visit = Visit(browser, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     page = visit.open(address)
@@ -215,17 +280,10 @@ def test_photos_by_drop_paste_and_camera_and_a_gamepad_on_a_phone(address: str, 
     "look", [{"color_scheme": "light"}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}]
 )
 def test_axe_core_has_no_serious_finding(address: str, browser: Any, look: dict[str, Any]) -> None:
-    package = importlib.util.find_spec("axe_playwright_python")
-    if package is None or package.origin is None:
-        pytest.skip("axe-core is not installed: pip install axe-playwright-python")
     visit = Visit(browser, **look)
     page = visit.open(address)
     page.locator("summary").click()
     page.keyboard.press(".")
     expect(page.locator("#view")).to_have_attribute("data-step", "1")
-    page.evaluate(Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate("() => axe.run()")
-    serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
-    assert len(found["passes"]) > 15
+    check_accessibility(page)
     visit.check(address)

@@ -17,9 +17,11 @@ from .page.gallery import SEEDS, island_name, picture_file, read_island
 STATIC = Path(__file__).parent / "page" / "static"
 FORMAT = "flythrough web 1"
 TESTED = "1.30.0"  # version of onnxruntime-web
-RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-_OWN = ("controls.js", "flight.js", "gallery.js", "map.js", "mesh.js", "page.js", "pilot.js", "share.js", "sky.js",
-        "steering.js", "style.css", "view.js", "web_worker.js")  # fmt: skip
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm", "ort.webgpu.min.mjs",
+           "ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm")  # fmt: skip
+_OWN = ("controls.js", "depth_guess.js", "film.js", "flight.js", "gallery.js", "map.js", "memory.js", "mesh.js",
+        "networks.js", "page.js", "photo.js", "pilot.js", "share.js", "sky.js", "steering.js", "style.css",
+        "view.js", "web_worker.js")  # fmt: skip
 _CREDITS = """Start pictures: islands of flythrough's sample world, made by this program; Apache-2.0.
 Model: {name}, see flythrough; Apache-2.0 for the package's own.
 ort/: onnxruntime-web {version}, Microsoft Corporation, MIT licence.

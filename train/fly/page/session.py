@@ -196,6 +196,7 @@ class Session:
             "step": len(self._flight.log),
             "playing": self._playing,
             "repeating": len(self._replay),
+            "command": self._flight.log[-1] if self._flight.log else None,
             "recording": self._film and self._film.frames,
             "film": film,
             "flights": [

@@ -1,4 +1,5 @@
 // Buttons, switches and steering: all become commands.
+import { film } from "./link.js";
 import { watchSteering } from "./steering.js";
 
 const find = (id) => document.getElementById(id);
@@ -8,7 +9,8 @@ export function watchControls(link, { restyle, share }) {
   let look = [0, 0];
   let playing = false;
   let recording = false;
-  let sent = JSON.stringify({ x: 0, y: 0, speed: 20 }); // what a new session flies by
+  const FRESH = JSON.stringify({ x: 0, y: 0, speed: 20 }); // what a new session flies by
+  let sent = FRESH;
 
   function steer() {
     const speed = Number(find("speed").value) * (find("reverse").checked ? -1 : 1);
@@ -86,7 +88,7 @@ export function watchControls(link, { restyle, share }) {
     find("record").setAttribute("aria-pressed", recording);
     find("record").textContent = recording ? `Stop recording (${header.recording})` : "Record";
     if (header.film) {
-      find("film").href = `/film/${header.film}.mp4?token=${encodeURIComponent(token)}`;
+      find("film").href = film(header.film, token);
       find("said").textContent = "The recording is ready to download";
     }
     if (header.film !== null) find("film").hidden = !header.film;
@@ -95,8 +97,14 @@ export function watchControls(link, { restyle, share }) {
   return {
     show,
     stopped: () => showPlaying(false),
-    end: () => {
-      for (const each of document.querySelectorAll(".controls button, #gallery button, .uploads button")) each.disabled = true;
+    enable: (on) => {
+      for (const each of document.querySelectorAll(".controls button, #gallery button, .uploads button")) each.disabled = !on;
+      if (!on) find("film").hidden = true; // it was on the server
+    },
+    repeatSettings: () => {
+      sent = FRESH;
+      steer();
+      link.send("view", { overlay: find("overlay").value });
     },
   };
 }

@@ -22,8 +22,11 @@ export class Flight {
     const { width, height, intrinsics } = this;
     const next = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command);
     const matrix = clipMatrix(moveBetween(poseOf(course), poseOf(next)), intrinsics);
+    const began = performance.now();
     const { rendered, mask } = render(rgbd, width, height, intrinsics, matrix, this.maxSobel);
+    const shown = performance.now();
     const refined = Float32Array.from(await this.networks.refine(rendered, mask, this.style));
+    this.times = { render: shown - began, network: performance.now() - shown }; // ms
     if (this.sky) keepSky(refined, this.first.rgbd, moveBetween(poseOf(takeoff()), poseOf(next)), width, height, intrinsics);
     this.past.push(this.now);
     if (this.past.length > BACK) this.past.shift();

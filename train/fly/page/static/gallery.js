@@ -1,5 +1,5 @@
 // Where flights start: the gallery, and photos by click, drop or paste.
-import { readGallery, still, takesPhotos } from "./link.js";
+import { addPhoto, readGallery, still } from "./link.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -25,25 +25,25 @@ function add(start, name, image, choose) {
   find("gallery").append(button);
 }
 
+// Returns again(start): the promise of an upload, sent once more; null for a picture of the gallery.
 export function watchUploads(token, begin, tell) {
-  if (!takesPhotos) return;
+  const files = new Map(); // the newest upload, by its start
+  async function send(file) {
+    const { start, note } = await addPhoto(file, token);
+    files.clear();
+    files.set(start, file);
+    return { start, note: `${file.name || "Pasted photo"}: ${note}` };
+  }
   async function take(file) {
     if (!file) return;
     tell("");
     find("note").textContent = "Reading the photo ...";
     try {
-      const headers = { "x-token": token, "content-type": "application/octet-stream" };
-      const answer = await fetch("/upload", { method: "POST", headers, body: file });
+      const { start, note } = await send(file);
+      begin(start, note);
+    } catch (error) {
       find("note").textContent = "";
-      if (!answer.ok) {
-        tell(await answer.text());
-        return;
-      }
-      const { start, note } = await answer.json();
-      begin(start, `${file.name || "Pasted photo"}: ${note}`);
-    } catch {
-      find("note").textContent = "";
-      tell("The photo could not be sent. It may be too large, or the server has stopped.");
+      tell(error.message);
     }
   }
 
@@ -69,4 +69,5 @@ export function watchUploads(token, begin, tell) {
     document.body.classList.remove("dropping");
     take(event.dataTransfer.files[0]);
   });
+  return { again: (start) => (files.has(start) ? send(files.get(start)) : null) };
 }

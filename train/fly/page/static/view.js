@@ -11,7 +11,7 @@ export async function showFrame(header, pictures) {
   bitmaps.forEach((bitmap, model) => draw(view.children[model].querySelector("canvas"), bitmap));
   view.dataset.step = header.step;
   find("step").textContent = `step ${header.step}` + (header.repeating ? `, ${header.repeating} more to repeat` : "");
-  find("parts").textContent = header.step ? `${header.fly_ms} ms to fly, ${header.encode_ms} ms to encode` : "";
+  find("parts").textContent = header.step ? (header.parts ?? `${header.fly_ms} ms to fly, ${header.encode_ms} ms to encode`) : "";
   if (!header.playing) times.length = 0;
   times.push(performance.now());
   if (times.length > SPAN) times.shift();

@@ -1,12 +1,31 @@
 // In place of link.js in a folder that flythrough fly --export-web wrote: no server, a worker flies.
 
 const find = (id) => document.getElementById(id);
-export const takesPhotos = false;
+const worker = new Worker(new URL(`./web_worker.js${location.search}`, import.meta.url), { type: "module" });
+const MB = 2 ** 20;
 export const readGallery = async () => (await fetch("gallery.json")).json();
 export const still = (start) => `start/${start}.jpg`;
+export const film = (name) => name; // an address already
+
+export function addPhoto(file) {
+  if (file.size > 32 * MB) return Promise.reject(new Error("The photo is over 32 MiB. Shrink it."));
+  return new Promise((resolve, reject) => {
+    const hear = ({ data }) => {
+      if (data.type !== "photo") return;
+      worker.removeEventListener("message", hear);
+      if (data.refused) reject(new Error(data.refused));
+      else resolve(data);
+    };
+    worker.addEventListener("message", hear);
+    send("photo", { file });
+  });
+}
+
+function send(type, values = {}) {
+  worker.postMessage({ type, ...values });
+}
 
 export function connect(_, on) {
-  const worker = new Worker(new URL("./web_worker.js", import.meta.url), { type: "module" });
   let drawing = Promise.resolve();
   worker.addEventListener("message", ({ data }) => {
     if (data.type !== "frame") {
@@ -19,27 +38,21 @@ export function connect(_, on) {
   worker.addEventListener("error", ({ message }) => {
     on.error({ message: `The flight cannot begin: ${message || "a module worker did not load"}. Try a newer browser.` });
   });
-  function send(type, values = {}) {
-    if (type === "record") savePicture();
-    else worker.postMessage({ type, ...values });
-  }
   changePage();
   return { send };
 }
 
-// What only a server does is not offered; a picture can be saved.
+// Words that hold for a server only.
 function changePage() {
-  for (const each of [find("record"), find("camera"), ...document.querySelectorAll(".uploads, .uploads ~ .note:not(#note)")]) {
-    each.hidden = true;
-  }
   const save = document.createElement("button");
   save.id = "save";
   save.textContent = "Save picture";
   save.addEventListener("click", savePicture);
-  save.setAttribute("aria-keyshortcuts", "F");
   find("record").before(save);
-  find("film-key").textContent = "save the picture";
-  find("share").dataset.lasts = "Whoever opens it sees this flight.";
+  find("film").textContent = "Download WebP";
+  find("film").download = "flight.webp";
+  find("share").dataset.lasts = "Whoever opens it sees this flight; one from a photo asks for the photo.";
+  find("stays").textContent = "Or drop or paste one. It does not leave this browser.";
 }
 
 function savePicture() {

@@ -1,12 +1,16 @@
-// Flies in a worker, so that the page never waits: onnxruntime-web's WASM, and the renderer in plain JavaScript.
-import * as ort from "./ort/ort.wasm.min.mjs";
+// Flies in a worker, so that the page never waits: the networks in onnxruntime-web, the renderer in plain JavaScript.
+import { Film, MAX_FRAMES } from "./film.js";
 import { drawStyle, Flight } from "./flight.js";
+import { pack } from "./memory.js";
+import { openNetworks } from "./networks.js";
+import { nameOf, readPhoto } from "./photo.js";
 
 const AHEAD = 2; // frames sent beyond what the page has drawn
-ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
-ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(8, navigator.hardwareConcurrency || 1) : 1;
 
 let flight = null;
+let photo = null; // the newest upload: its name, rgbd and intrinsics
+let film = null; // under way
+let finished = null; // address of the recording that the next frame announces
 let begun = { start: "", seed: 0 };
 let command = { x: 0, y: 0, speed: 20 };
 let overlay = "picture";
@@ -21,44 +25,56 @@ loaded.catch(() => {}); // said when a flight begins
 
 async function load() {
   const about = await (await fetch("gallery.json")).json();
-  const open = (file) => ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
-  const encoder = await open("encoder.onnx");
-  const generator = await open("generator.onnx");
-  const { width, height } = about;
-  const tensor = (values, ...shape) => new ort.Tensor("float32", values, [1, ...shape]);
-  return {
-    about,
-    encode: async (rgbd) => {
-      const { mean, log_variance } = await encoder.run({ rgbd: tensor(rgbd, 4, height, width) });
-      return [mean.data, log_variance.data];
-    },
-    refine: async (rendered, mask, style) => {
-      const picture = tensor(rendered, 4, height, width);
-      const seen = tensor(mask, 1, height, width);
-      return (await generator.run({ rendered: picture, mask: seen, style: tensor(style, style.length) })).rgbd.data;
-    },
-  };
+  return { about, ...(await openNetworks(about)) };
 }
 
 async function begin({ start, seed, log }) {
   const networks = await loaded;
   const { about } = networks;
+  const first = start === photo?.start ? photo : await readStart(start, about);
+  const style = drawStyle(...(await networks.encode(first.rgbd)), seed);
+  flight = new Flight(networks, about, first, style);
+  begun = { start, seed };
+  replay = (log ?? []).flatMap(([count, x, y, speed]) => Array(count).fill({ x, y, speed }));
+}
+
+async function readStart(start, about) {
   const picture = about.pictures.find((each) => each.start === start);
-  if (!picture) throw new Error(`There is no start picture ${start} here`);
+  if (!picture && start.startsWith("photo-")) throw new Error("it takes off from a photo. Upload the same one to repeat it");
+  if (!picture) throw new Error(`there is no start picture ${start} here`);
   const answer = await fetch(`start/${start}.bin`);
   if (!answer.ok) throw new Error(`start/${start}.bin is missing`);
   const steps = new DataView(await answer.arrayBuffer());
   const rgbd = Float32Array.from({ length: steps.byteLength / 2 }, (_, k) => steps.getUint16(2 * k, true) / 65535);
-  const style = drawStyle(...(await networks.encode(rgbd)), seed);
-  flight = new Flight(networks, about, { rgbd, intrinsics: picture.intrinsics }, style);
-  begun = { start, seed };
-  replay = (log ?? []).flatMap(([count, x, y, speed]) => Array(count).fill({ x, y, speed }));
+  return { rgbd, intrinsics: picture.intrinsics };
+}
+
+async function addPhoto(file) {
+  try {
+    const { width, height } = (await loaded).about;
+    const read = await readPhoto(file, width, height);
+    photo = { ...read, start: nameOf(read.rgbd) };
+    postMessage({ type: "photo", start: photo.start, note: read.note });
+  } catch (error) {
+    postMessage({ type: "photo", refused: error.message });
+  }
 }
 
 async function step() {
   const repeats = replay.length > 0;
   await flight.step(repeats ? replay.shift() : command);
   if (repeats && !replay.length) playing = false; // the repeated flight ends where it was shared
+  if (!film) return;
+  await film.add(flight.picture(overlay), flight.width, flight.height);
+  if (film.frames >= MAX_FRAMES) record(false);
+}
+
+function record(on) {
+  if (on) film ??= new Film();
+  else if (film) {
+    finished = film.frames ? URL.createObjectURL(film.finish()) : "";
+    film = null;
+  }
 }
 
 function obey({ type, ...said }) {
@@ -66,7 +82,9 @@ function obey({ type, ...said }) {
   else if (type === "play" || type === "pause") playing = type === "play";
   else if (type === "steer") [command, replay] = [said, []];
   else if (type === "view") [overlay, jobs] = [said.overlay, [...jobs, () => {}]];
-  else if (type === "log") postMessage({ type, ...begun, log: packed(flight?.log ?? []) });
+  else if (type === "log") postMessage({ type, ...begun, log: pack((flight?.log ?? []).map(plain)) });
+  else if (type === "photo") addPhoto(said.file);
+  else if (type === "record") jobs.push(() => record(said.on));
   else {
     playing = false;
     if (type === "start") jobs = [() => begin(said)];
@@ -80,15 +98,7 @@ function obey({ type, ...said }) {
   }
 }
 
-function packed(log) {
-  const runs = [];
-  for (const { x, y, speed } of log) {
-    const last = runs.at(-1);
-    if (last && String(last.slice(1)) === String([x, y, speed])) last[0]++;
-    else runs.push([1, x, y, speed]);
-  }
-  return runs;
-}
+const plain = ({ x, y, speed }) => [x, y, speed];
 
 function next() {
   if (sent - drawn >= AHEAD) return null;
@@ -102,9 +112,10 @@ async function run() {
     const before = performance.now();
     try {
       await job();
-      if (flight) show(before);
+      if (flight) await show(before);
     } catch (error) {
       playing = false;
+      film = null;
       postMessage({ type: "error", message: `The flight has stopped: ${error.message}` });
     }
     await new Promise((resume) => setTimeout(resume)); // let commands in
@@ -112,14 +123,18 @@ async function run() {
   busy = false;
 }
 
-function show(before) {
+async function show(before) {
   const { position, look } = flight.now.course;
-  const fly_ms = Math.round(10 * (performance.now() - before)) / 10;
-  const { width, height } = flight;
+  const { width, height, times } = flight;
+  const { on } = await loaded;
+  const said = (ms) => `${ms.toFixed(1)} ms`;
+  const parts = times && `${said(times.render)} to render, ${said(times.network)} for the network (${on})`;
   const header = {
-    frame: ++sent, step: flight.log.length, playing, repeating: replay.length, recording: null, film: null,
-    flights: [{ model: "model", position, heading: look }], fly_ms, encode_ms: 0,
+    frame: ++sent, step: flight.log.length, command: flight.log.length ? plain(flight.log.at(-1)) : null, playing,
+    repeating: replay.length, recording: film && film.frames, film: finished,
+    flights: [{ model: "model", position, heading: look }], fly_ms: performance.now() - before, parts,
   };
+  finished = null;
   const picture = flight.picture(overlay);
   postMessage({ type: "frame", header, picture, width, height }, [picture.buffer]);
 }
