@@ -38,7 +38,7 @@ class Settings(Section):
     keep: float = Field(
         0.0, ge=0, lt=1, description="Share of the rendered picture that stays where it was seen; 0 = all is repainted"
     )
-    sky: bool = Field(False, description="Go on showing the start picture's sky when flying; it changes no weight")
+    sky: bool = Field(False, description="Go on showing the start picture's sky, in flights and where training roams")
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.

@@ -26,9 +26,9 @@ from flythrough.train.fly.depth_guess import guess_disparity
 from flythrough.train.fly.from_photo import plan_flight, read_start
 from flythrough.train.fly.method import InfiniteNatureMethod
 from flythrough.train.fly.rollout import fly
-from flythrough.train.fly.sky import keep_sky
 from flythrough.train.model.native import RECORD, load_checkpoint, save_checkpoint
 from flythrough.train.model.network import InfiniteNature
+from flythrough.train.model.sky import keep_sky
 from tests.clip_factory import camera_path, make_world, view
 
 MAIN = (sys.executable, "-c", "from flythrough.cli.app import main; main()")
@@ -249,7 +249,7 @@ def test_a_photo_is_cropped_to_the_models_shape_and_keeps_its_lens(photo: Path) 
 def test_a_model_says_whether_its_flights_keep_the_sky(
     model: InfiniteNature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flythrough.train.fly.sky.SKY_DISPARITY", 4.0)  # all is sky
+    monkeypatch.setattr("flythrough.train.model.sky.SKY_DISPARITY", 4.0)  # all is sky
     start = torch.rand(4, 32, 64, generator=torch.Generator().manual_seed(0))
     keeps = InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6, sky=True).eval()
     keeps.load_state_dict(model.state_dict())

@@ -109,6 +109,22 @@ def test_what_roams_is_judged_by_the_discriminators_alone(clips: list[Clip]) -> 
     assert trainer.step(batch).scalars["generator_grad"] == 0
 
 
+def test_where_the_autopilot_flies_the_sky_of_its_start_stays(
+    clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flythrough.train.model.sky.SKY_DISPARITY", 4.0)  # all is sky
+    shown = {}
+    for sky in (False, True):
+        trainer = Trainer(Settings(**(SMALL | {"sky": sky})), Crew("cpu"))
+        (batch,) = batches(clips, 3, 4)
+        assert batch.roams[3]
+        shown[sky] = trainer.step(batch).rollout.refined
+    assert torch.equal(shown[True][:3], shown[False][:3])
+    start = batch.takeoff[3]
+    off = [(shown[sky][3, -1] - start).abs()[:, 8:-8, 12:-12].mean() for sky in (False, True)]
+    assert off[1] < 0.5 * off[0]
+
+
 def test_a_saved_state_holds_pictures_and_courses(clips: list[Clip], tmp_path: Path) -> None:
     trainer, other = (Trainer(Settings(**SMALL), Crew("cpu")) for _ in range(2))
     for batch in batches(clips, 0, 3):

@@ -201,7 +201,7 @@ def film(
         fps: of the video.
         advance: called after each step.
         bf16: refine in bfloat16.
-        sky: go on showing the start picture's sky; see :mod:`.sky`. None is as the model has it.
+        sky: go on showing the start picture's sky; see :mod:`..model.sky`. None is as the model has it.
 
     Raises:
         KeyboardInterrupt: after the files were closed in order.

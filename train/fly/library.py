@@ -32,7 +32,7 @@ def fly(
         speed: distance a step, in units of the near ground; below 0 is backwards.
         size: such as "160x96", multiples of 32; by default the size the model was trained at.
         depth: who gives a bare picture's disparity; see :func:`.depth.photo_disparity`.
-        sky: go on showing the start picture's sky; see :mod:`.sky`. None is as the model has it.
+        sky: go on showing the start picture's sky; see :mod:`..model.sky`. None is as the model has it.
         device: auto, cpu, cuda, mps.
 
     Raises:

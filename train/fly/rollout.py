@@ -13,7 +13,7 @@ from flythrough.scene.autopilot import Flight
 from flythrough.scene.geometry import Pose, compose, identity_pose, invert
 
 from ..model.network import InfiniteNature, Step, resize
-from .sky import keep_sky
+from ..model.sky import keep_sky
 
 
 def fly(
@@ -38,7 +38,7 @@ def fly(
         flight: where to go; asked for the next pose with the disparity of the picture at its pose.
         steps: how many; ``None`` flies on until the plan ends.
         bf16: refine in bfloat16.
-        sky: go on showing the start picture's sky; see :mod:`.sky`. None is as the model has it.
+        sky: go on showing the start picture's sky; see :mod:`..model.sky`. None is as the model has it.
     """
     stepper = Stepper(model, start, intrinsics, bf16=bf16, sky=sky, takeoff=flight.pose)
     rgbd, step = stepper.first, 0

@@ -15,6 +15,7 @@ from flythrough.scene.geometry import compose, identity_pose, invert
 from ..data.sequences import Batch
 from ..model.layers import Kernels
 from ..model.network import InfiniteNature, ground
+from ..model.sky import keep_sky
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def roll_out(
         with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
             refined = model.refine(rendered, seen, style, kernels)
         rgbd = ground(refined.to(rgbd.dtype), rendered, seen)
+        if model.config.sky:
+            rgbd = pilots.keep_sky(rgbd, batch.takeoff, intrinsics[k + 1])
         steps.append((rendered.detach(), seen.detach(), rgbd))
     rendered, seen, refined = (torch.stack(column, 1) for column in zip(*steps, strict=True))
     return Rollout(rendered, seen, refined, pilots.courses())
@@ -91,6 +94,16 @@ class Pilots:
             here[row] = torch.from_numpy(identity_pose()).to(here)
             there[row] = torch.from_numpy(compose(pilot.next_pose(disparity), before)).to(there)
         return here, there
+
+    def keep_sky(
+        self, rgbd: Float[Tensor, "b 4 h w"], takeoff: Float[Tensor, "b 4 h w"], lenses: Float[Tensor, "b 4"]
+    ) -> Float[Tensor, "b 4 h w"]:
+        """The pictures with, where an autopilot flies, the sky that its flight began with; as flying shows them."""
+        kept = list(rgbd.split(1))
+        for row, pilot in self._pilots.items():
+            turned = torch.from_numpy(pilot.pose).to(rgbd)[None]
+            kept[row] = keep_sky(kept[row], takeoff[row, None], turned, lenses[row, None])
+        return torch.cat(kept)
 
     def courses(self) -> Float[Tensor, "b 3 3"]:
         """Where all are now; those that do not roam, where they were."""

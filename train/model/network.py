@@ -37,7 +37,7 @@ class ModelConfig:
         style_size: length of the style vector.
         max_sobel: steepness from which the renderer counts a surface as stretched; see :func:`render`.
         keep: share of the rendered picture in the refined one where it was surely seen; 0 in the release.
-        sky: whether flights go on showing the start picture's sky (:mod:`flythrough.train.fly.sky`).
+        sky: whether flights go on showing the start picture's sky (:mod:`.sky`).
     """
 
     height: int = 160

@@ -1,4 +1,4 @@
-// The start picture's sky, turned with the camera, over what the model painted; as train/fly/sky.py has it.
+// The start picture's sky, turned with the camera, over what the model painted; as train/model/sky.py has it.
 const SKY = 0.05; // disparity; farther than this is sky
 
 const skyness = (disparity) => Math.min(1, Math.max(0, (SKY - disparity) / (0.5 * SKY)));

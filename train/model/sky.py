@@ -1,4 +1,4 @@
-"""Sky correction at test time (InfiniteNature-Zero): the sky is far, so the start picture's goes on being right.
+"""Sky correction (InfiniteNature-Zero): the sky is far, so the start picture's goes on being right.
 
 The start picture is turned to the camera's present direction (a rotation alone: the sky has no parallax) and laid
 over what the model painted, where both are sky.
@@ -37,5 +37,5 @@ def keep_sky(
     seen_at = turned[..., :2] / turned[..., 2:].clamp_min(0.05) * focal + center
     inside = ahead[..., 0] & (seen_at > 0).all(-1) & (seen_at < 1).all(-1)
     then = grid_sample(start, 2 * seen_at - 1, mode="bilinear", padding_mode="border", align_corners=False)
-    weight = skyness(rgbd[:, 3:]) * skyness(then[:, 3:]) * inside[:, None]
+    weight = (skyness(rgbd[:, 3:]) * skyness(then[:, 3:]) * inside[:, None]).detach()
     return rgbd * (1 - weight) + then * weight
