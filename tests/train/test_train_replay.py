@@ -116,9 +116,10 @@ def test_where_the_autopilot_flies_the_sky_of_its_start_stays(
     shown = {}
     for sky in (False, True):
         trainer = Trainer(Settings(**(SMALL | {"sky": sky})), Crew("cpu"))
-        (batch,) = batches(clips, 3, 4)
-        assert batch.roams[3]
-        shown[sky] = trainer.step(batch).rollout.refined
+        for batch in batches(clips, 0, 12):
+            shown[sky] = trainer.step(batch).rollout.refined
+            if batch.roams[3]:
+                break
     assert torch.equal(shown[True][:3], shown[False][:3])
     start = batch.takeoff[3]
     off = [(shown[sky][3, -1] - start).abs()[:, 8:-8, 12:-12].mean() for sky in (False, True)]
