@@ -25,7 +25,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "ray": ("ray",),
     "depth": ("torch", "transformers"),
     "tf": ("tensorflow",),
-    "export": ("datasets", "mlcroissant", "onnx", "webdataset"),
+    "export": ("datasets", "huggingface_hub", "mlcroissant", "onnx", "webdataset"),
 }  # fmt: skip
 
 

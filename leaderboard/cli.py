@@ -10,6 +10,8 @@ import typer
 
 from flythrough.cli.options import JsonOption, WorkspaceOption
 
+from .publishing.command import publish
+
 RUN_OPTIONS: dict[str, tuple[type, str, str]] = {}
 SubmissionArgument = Annotated[
     Path, typer.Argument(help="What flythrough leaderboard pack wrote, such a zip unpacked, or a results.json.")
@@ -21,7 +23,7 @@ RescoreOption = Annotated[
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
     """Add the stage's commands."""
-    for command in (pack, check, add, remove, export, init_repository):
+    for command in (pack, check, add, remove, export, init_repository, publish):
         stage.command()(command)
     stage.command("list")(list_held)
 

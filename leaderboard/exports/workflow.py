@@ -109,8 +109,7 @@ jobs:
             flythrough leaderboard add "$file" --workspace board --replace || echo "$file" >> refused.txt
           done < merged.txt
           flythrough leaderboard --workspace board
-          mkdir site
-          cp board/leaderboard/{index.html,leaderboard.json,feed.xml,starts.jsonl} site
+          flythrough leaderboard publish --workspace board --to site --yes
       - name: Keep the store
         run: |
           git config user.name 'leaderboard'

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from flythrough.errors import InputError
-from flythrough.workspace.files import publish, read_json, write_json
+from flythrough.workspace.files import publish, write_json
 
 LISTING = "site.json"
 
@@ -33,13 +34,18 @@ def listed_files(folder: Path) -> dict[str, str]:
     file = folder / LISTING
     if not file.is_file():
         return {}
+    return parse_listing(file.read_bytes(), str(file))
+
+
+def parse_listing(content: bytes, name: str) -> dict[str, str]:
+    """As :func:`listed_files`, of a list that came from ``name``."""
     try:
-        listed = {str(path): str(sha256) for path, sha256 in read_json(file)["files"].items()}
+        listed = {str(path): str(sha256) for path, sha256 in json.loads(content)["files"].items()}
         inside = all(_inside(path) for path in listed)
     except (ValueError, KeyError, TypeError, AttributeError):
         inside = False
     if not inside:
-        raise InputError(f"{file} is not the list of a site's files", remedy=f"Delete {file} and publish again")
+        raise InputError(f"{name} is not the list of a site's files", remedy=f"Delete {name} and publish again")
     return listed
 
 

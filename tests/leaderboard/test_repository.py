@@ -120,9 +120,9 @@ def test_what_is_merged_is_listed_and_the_page_rebuilt(repository: Path, tmp_pat
     done = run(repository, script(job, "List what was merged"), tmp_path, BEFORE="0" * 40)
     assert done.returncode == 0, done.stderr
     assert (repository / "refused.txt").read_text() == "submissions/ours.zip\n"
-    assert {file.name for file in (repository / "site").iterdir()} == {
-        *("index.html", "leaderboard.json", "feed.xml", "starts.jsonl"),
-    }
+    published = {file.relative_to(repository / "site").as_posix() for file in (repository / "site").rglob("*.*")}
+    assert {"index.html", "compare.html", "leaderboard.json", "feed.xml", "methods/theirs.html"} <= published
+    assert published == {"site.json", *json.loads((repository / "site" / "site.json").read_text())["files"]}
     assert "theirs" in (repository / "site" / "index.html").read_text()
     kept = run(repository, script(job, "Keep the store"), tmp_path)
     assert kept.returncode == 0, kept.stderr

@@ -1,0 +1,87 @@
+"""What publishing a site would change at its target, before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from flythrough.errors import InputError
+
+from ..site.listing import LISTING, listed_files
+
+MOST_LINES = 20  # of a plan in words, for each kind of change
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Paths from the top of the site, each in order."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: int
+
+    @property
+    def empty(self) -> bool:
+        return not (self.added or self.changed or self.removed)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """What must be sent: new and changed files, then the list of the site's files."""
+        return (*self.added, *self.changed, LISTING)
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        counts = f"{len(self.added)} added, {len(self.changed)} changed, {len(self.removed)} removed"
+        return f"{counts}, {self.unchanged} as is"
+
+    def lines(self) -> Iterator[str]:
+        """In words."""
+        for word, paths in (("add", self.added), ("change", self.changed), ("remove", self.removed)):
+            yield from (f"{word} {path}" for path in paths[:MOST_LINES])
+            if len(paths) > MOST_LINES:
+                yield f"{word} {len(paths) - MOST_LINES} more"
+
+
+class Target(Protocol):
+    """Where a site is published."""
+
+    def published(self) -> Mapping[str, str]:
+        """SHA-256 by path of the site that is there now, of those of its files that still exist."""
+
+    def others(self, paths: Set[str]) -> Set[str]:
+        """Those of some paths at which the target has a file."""
+
+    def write(self, source: Path, plan: Plan) -> str:
+        """Carry the plan out; says in a line where the site is now."""
+
+
+def make_plan(source: Path, target: Target) -> Plan:
+    """Compare a built site with what is at its target.
+
+    Args:
+        source: folder of the built site.
+        target: where it goes.
+
+    Raises:
+        InputError: nothing is built, or the target has files by the site's names that no site published there.
+    """
+    new = listed_files(source)
+    if not new or not all((source / path).is_file() for path in new):
+        raise InputError(f"{source} has no whole site", remedy="Build it with: flythrough leaderboard --workspace W")
+    old = target.published()
+    if foreign := sorted(target.others(set(new) - set(old))):
+        named = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        raise InputError(
+            f"the target has files of its own where the site's would go: {named}",
+            remedy="Publish to an empty place, or move those files",
+        )
+    return Plan(
+        added=tuple(sorted(set(new) - set(old))),
+        changed=tuple(sorted(path for path in set(new) & set(old) if new[path] != old[path])),
+        removed=tuple(sorted(set(old) - set(new))),
+        unchanged=sum(old.get(path) == sha256 for path, sha256 in new.items()),
+    )
