@@ -24,8 +24,8 @@ from flythrough.train.fly.from_photo import at_size, load_model
 from flythrough.train.fly.page.gallery import SEEDS, island_name, read_any
 from flythrough.train.fly.rollout import fly, to_image
 from flythrough.train.fly.shipped import shipped_checkpoint
-from flythrough.train.model.sky import SKY_DISPARITY
 from flythrough.train.model.network import InfiniteNature
+from flythrough.train.model.sky import SKY_DISPARITY
 
 SHOWN = (0, 1, 10, 50, 100, 200, 300, 400, 500)
 PANELS = {  # title: measures, the first solid
