@@ -2,9 +2,9 @@
 
     python benchmarks/long_flights.py [START ...] --out FOLDER [--steps 500] [--checkpoint FOLDER]
 
-A start is a photo, a .npz, or an island of the page's (by default all four). Writes FOLDER/long_flights.json,
-FOLDER/drift.png (each measure over the steps, a line a start) and FOLDER/strips.png (a row a start). Ends with
-status 1 if a picture has a value that is not finite, or disparity outside [0, 1].
+A start is a photo, a .npz, or an island of the page's (by default all four); ``--islands 9000 9020`` films more.
+Writes FOLDER/long_flights.json, FOLDER/drift.png (each measure over the steps, a line a start) and FOLDER/strips.png
+(a row a start). Ends with status 1 if a picture has a value that is not finite, or disparity outside [0, 1].
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from flythrough.scene.autopilot import Autopilot
-from flythrough.train.fly.from_photo import at_size, load_model
-from flythrough.train.fly.page.gallery import SEEDS, island_name, read_any
+from flythrough.train.fly.from_photo import Start, at_size, load_model
+from flythrough.train.fly.page.gallery import SEEDS, film_island, island_name, picture_file, read_any, read_island
 from flythrough.train.fly.rollout import fly, to_image
 from flythrough.train.fly.shipped import shipped_checkpoint
 from flythrough.train.model.network import InfiniteNature
@@ -57,13 +57,21 @@ def is_sane(rgbd: np.ndarray) -> bool:
     return bool(np.isfinite(rgbd).all() and rgbd[3].min() >= 0 and rgbd[3].max() <= 1)
 
 
-def pictures(model: InfiniteNature, start: str, steps: int, depth: str, sky: bool | None) -> Iterator[np.ndarray]:
+def pictures(model: InfiniteNature, begin: Start, steps: int, sky: bool | None) -> Iterator[np.ndarray]:
     """The start and each step's picture ``[4, h, w]`` under the autopilot."""
-    begin = read_any(Path(start), model.config.height, model.config.width, depth)
     yield begin.rgbd
     pilot = Autopilot(begin.intrinsics)
     for rgbd in fly(model, torch.from_numpy(begin.rgbd), begin.intrinsics, pilot, steps, sky=sky):
         yield rgbd.float().cpu().numpy()
+
+
+def held_out(seeds: range, folder: Path, height: int, width: int) -> dict[str, Start]:
+    """Stills of islands, filmed where they are not in ``folder`` yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        if not picture_file(seed, folder).is_file():
+            film_island(seed, folder)
+    return {island_name(seed): read_island(seed, height, width, folder) for seed in seeds}
 
 
 def watch(flight: Iterator[np.ndarray], shown: list[np.ndarray]) -> tuple[dict[str, list[float]], int | None]:
@@ -101,7 +109,8 @@ def plot(flights: dict[str, dict[str, list[float]]], file: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("starts", nargs="*", default=[island_name(seed) for seed in SEEDS], metavar="START")
+    parser.add_argument("starts", nargs="*", metavar="START")
+    parser.add_argument("--islands", type=int, nargs=2, default=(0, 0), metavar=("FIRST", "END"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--checkpoint", type=Path, help="by default the model in the package")
@@ -111,11 +120,14 @@ def main() -> int:
     given = parser.parse_args()
     model = at_size(load_model(given.checkpoint or shipped_checkpoint()), given.size)
     given.out.mkdir(parents=True, exist_ok=True)
+    size = model.config.height, model.config.width
+    starts = held_out(range(*given.islands), given.out / "islands", *size)
+    named = given.starts or ([] if starts else [island_name(seed) for seed in SEEDS])
+    starts |= {Path(start).name: read_any(start, *size, given.depth) for start in named}
     flights, broken, strips, seconds = {}, {}, [], {}
-    for start in given.starts:
+    for name, begin in starts.items():
         began, shown = time.perf_counter(), []
-        name = Path(start).name
-        flights[name], broken[name] = watch(pictures(model, start, given.steps, given.depth, given.sky), shown)
+        flights[name], broken[name] = watch(pictures(model, begin, given.steps, given.sky), shown)
         seconds[name] = round(time.perf_counter() - began, 1)
         shown += [np.zeros_like(shown[0])] * (sum(step <= given.steps for step in SHOWN) - len(shown))
         strips.append(np.concatenate(shown, 1))

@@ -32,19 +32,19 @@ def read_any(start: Path | str, height: int, width: int, depth: str = "auto") ->
     return read_start(Path(start), height, width, depth)
 
 
-def picture_file(seed: int) -> Path:
+def picture_file(seed: int, folder: Path = FOLDER) -> Path:
     """The still as JPEG."""
-    return FOLDER / f"{seed}.jpg"
+    return folder / f"{seed}.jpg"
 
 
-def read_island(seed: int, height: int, width: int) -> Start:
+def read_island(seed: int, height: int, width: int, folder: Path = FOLDER) -> Start:
     """An island's still with its true disparity, at a model's size."""
     import cv2
 
-    color = cv2.imread(str(picture_file(seed)), cv2.IMREAD_COLOR)
-    disparity = cv2.imread(str(FOLDER / f"{seed}.png"), cv2.IMREAD_UNCHANGED)
-    assert color is not None, f"{picture_file(seed)} is missing"
-    assert disparity is not None, f"{FOLDER / f'{seed}.png'} is missing"
+    color = cv2.imread(str(picture_file(seed, folder)), cv2.IMREAD_COLOR)
+    disparity = cv2.imread(str(folder / f"{seed}.png"), cv2.IMREAD_UNCHANGED)
+    assert color is not None, f"{picture_file(seed, folder)} is missing"
+    assert disparity is not None, f"{folder / f'{seed}.png'} is missing"
     image = np.ascontiguousarray(color[..., ::-1])
     rgbd = to_rgbd(image, disparity.astype(np.float32) / _DISPARITY_STEPS, height, width)
     return Start(rgbd, default_intrinsics(HEIGHT, WIDTH), "the sample world")
