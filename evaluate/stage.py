@@ -185,7 +185,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Ou
 
 STAGE = Stage(
     name="evaluate",
-    version=3,
+    version=4,
     table="results",
     config=EvaluateConfig,
     tasks=tasks,

@@ -94,7 +94,9 @@ def _close(value: Value, claimed: float, found: float) -> bool:
     if value.metric.startswith("lpips"):
         return abs(claimed - found) <= LPIPS_TOLERANCE
     of_pixels = re.fullmatch(OF_PIXELS, value.metric) is not None
-    return math.isclose(claimed, found, rel_tol=PIXELS_TOLERANCE if of_pixels else FLOOR_TOLERANCE, abs_tol=1e-9)
+    drift = value.metric in METRICS and METRICS[value.metric].family == "drift"  # a difference, which may be near 0
+    abs_tol = FLOOR_TOLERANCE if drift else 1e-9
+    return math.isclose(claimed, found, rel_tol=PIXELS_TOLERANCE if of_pixels else FLOOR_TOLERANCE, abs_tol=abs_tol)
 
 
 def _of_cameras(metric: str) -> bool:

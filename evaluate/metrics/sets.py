@@ -18,7 +18,7 @@ from .bootstrap import Drawn, Interval, centred_interval, set_replicates
 from .cache import Rows, cached_features
 from .features import Extractor, Image
 from .fid import Kernels, Reference, kid, mmd
-from .windows import sliding_distances
+from .windows import ends, sliding_distances
 
 NAMES = {"inception": ("fid", "kid"), "lite0": ("fd_lite0", "kd_lite0")}  # never "fid" for other features
 REAL_CHUNK = 256  # real frames a cached file
@@ -117,9 +117,24 @@ def _kernel(
     return _value(metric, value, interval, len(made), floor)
 
 
-def _value(metric: str, value: float, interval: Interval | None, n: int, floor: float) -> Value:
+def _value(metric: str, value: float, interval: Interval | None, n: int, floor: float | None) -> Value:
     low, high = interval or (None, None)
     return Value(metric=metric, value=value, low=low, high=high, n=n, floor=floor)
+
+
+def feature_drift(real: RealSide, made: Rows, header: Header, replicates: int) -> Value:
+    """Frechet distance of all flights' last steps less that of their first steps (``fd_lite0_drift``)."""
+    steps = min(len(part) for part in made.parts)
+    first, last = (Rows([part[chosen] for part in made.parts]) for chosen in ends(steps, header.generation.window))
+    metric = f"{NAMES[real.extractor.name][0]}_drift"
+    if len(first) < 2:
+        return Value(metric=metric, n=len(first), note="a distance needs two frames at either end")
+    distance = real.reference.distance_of
+    value = distance(last) - distance(first)  # type: ignore[arg-type]
+    of_first, of_last = (frechet_replicates(real.reference, each, replicates, header.seed) for each in (first, last))
+    interval = centred_interval(value, of_last - of_first) if len(of_first) else None
+    found = _value(metric, value, interval, len(first), None)
+    return found.model_copy(update={"note": f"{len(first) // len(made.parts)} steps at either end"})
 
 
 def over_steps(real: RealSide, made: Rows, window: int) -> list[tuple[int, float]]:

@@ -11,6 +11,12 @@ import numpy as np
 from .fid import Features, Reference, sqrt_trace
 
 
+def ends(steps: int, window: int) -> tuple[slice, slice]:
+    """The first and the last steps of a flight: ``window`` of each, or half the flight where it has fewer than two."""
+    size = max(1, min(window, steps // 2))
+    return slice(0, size), slice(steps - size, steps)
+
+
 @dataclass
 class _Sums:
     """Sums over feature vectors seen from the reference's mean, which are small enough for nothing to cancel.

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def over_steps(results: list[Result], metric: str) -> Markup | None:
-    """A distance over the last step of its window, a line a method; None where no method has it."""
+    """A value over steps, a distance over the last step of its window; a line a method, None where there is none."""
     lines = [
         Line(result.method.name + (" (does not follow)" if apart else ""), result.curves[metric], apart)
         for result in results
         if result.curves.get(metric)
         for apart in [result.follows_camera is False]
     ]
-    return line_plot(lines, "last step of the window", metric) if lines else None
+    return line_plot(lines, "step, the last of its window", metric) if lines else None
 
 
 def per_start(results: list[Result], metric: str) -> Figure | None:

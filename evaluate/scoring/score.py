@@ -20,10 +20,11 @@ from ..metrics import images
 from ..metrics.cache import Rows, cached_features
 from ..metrics.features import Extractor, load_extractor
 from ..metrics.images import Image
-from ..metrics.sets import NAMES, RealSide, distances, over_steps
+from ..metrics.sets import NAMES, RealSide, distances, feature_drift, over_steps
 from ..protocols.protocol import Protocol, Start
 from ..protocols.real_frames import RealFrame
 from ..protocols.source import Source
+from .drift import measure_drift
 from .per_flight import made_flights, measure_flights, real_flights
 from .tally import Settings, Tally
 
@@ -56,6 +57,7 @@ def score(spec: Spec, source: Source, folder: Path | None, settings: Settings, w
         flights = made_flights(source, frames, folder)
         _view_synthesis(source, frames, tally)
     measure_flights(source, flights, tally)
+    measure_drift(source, flights, tally)
     for extractor in extractors:
         _set_distances(source, extractor, frames, tally)
     result = result_of(spec, source.protocol, tally, frames)
@@ -218,3 +220,4 @@ def _set_distances(source: Source, extractor: Extractor, frames: dict[str, Frame
     n = window * len(flown)
     note = f"mean of {len(tally.curves[name])} windows of {window} steps, {n} images each"
     tally.values.append(Value(metric=name, value=mean, n=n, note=note))
+    tally.values.append(feature_drift(real, made, header, tally.settings.set_replicates))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["lower", "higher", "one"]  # which values are better; "one": the nearer to 1
-Family = Literal["distance", "style", "steadiness", "following", "published", "view synthesis"]
+Family = Literal["distance", "style", "steadiness", "drift", "following", "published", "view synthesis"]
 
 # Most that a ranked method may deviate, in path lengths: half of the 0.29 that a camera has which does not go that way
 # at all (evaluate/following/figures.py). Recorded frames have 0.001.
@@ -21,6 +21,7 @@ FAMILIES: dict[Family, str] = {
     "distance": "all generated frames against real frames",
     "style": "each frame against its start frame",
     "steadiness": "neighbouring frames",
+    "drift": "the last steps of a flight against its first",
     "following": "the camera flown against the one commanded",
     "published": "the camera flown against the one commanded, as papers print it",
     "view synthesis": "frames on the recorded path against the recorded frames",
@@ -59,7 +60,7 @@ class Metric:
     @property
     def qualifies(self) -> bool:
         """Whether it says if a flight counts, and never ranks: to optimise it, stand still or fly through nothing."""
-        return self.family in ("following", "published", "steadiness")
+        return self.family in ("following", "published", "steadiness", "drift")
 
     @property
     def arrow(self) -> str:
@@ -89,6 +90,15 @@ _ALL = (
     Metric(
         "warp_error", "how much neighbouring frames differ after warping by optical flow", "lower", "steadiness"
     ),
+    *(
+        Metric(f"{frechet}_drift", f"{frechet} of the last steps less that of the first", "lower", "drift",
+               network=network)
+        for frechet, network in (("fid", "Inception"), ("fd_lite0", "EfficientNet-Lite0"))
+    ),
+    Metric("nss_drift", "distance of natural scene statistics (NIQE's) from real frames', last steps less first",
+           "lower", "drift"),
+    Metric("sharpness_kept", "variance of the Laplacian, last steps over first", "one", "drift"),
+    Metric("saturation_kept", "mean saturation (HSV), last steps over first", "one", "drift"),
     Metric(
         "follow_correlation", "agreement of the motion seen with the motion commanded", "higher", "following",
         brief=True,

@@ -107,13 +107,13 @@ def _boards(rows: list[Row], replicates: Mapping[Key, Replicates]) -> list[Board
     ruling = [row for row in rows if row["source"] != "submitted"] or rows  # what is handed in makes no board
     measured = {row["metric"] for row in ruling if row["value"] is not None} or {row["metric"] for row in ruling}
     whole = [row for row in rows if row["step"] is None]
-    beside = [*names("style"), *names("steadiness"), *names("following")]
+    beside = [*names("style"), *names("steadiness"), *names("drift"), *names("following")]
     found = []
     for network in networks():
         family = names("distance", network)
         if family[0] in measured:
             title = f"View generation, by {network} features"
-            found.append(board(title, family[0], [*family, *beside], whole, replicates))
+            found.append(board(title, family[0], [*family, *names("drift", network), *beside], whole, replicates))
     view = names("view synthesis")
     for step in sorted({row["step"] for row in ruling if row["step"] is not None and row["metric"] in view}):
         here = [row for row in rows if row["step"] == step]

@@ -104,7 +104,9 @@ class Result(Section):
     replicates: dict[Annotated[str, Field(pattern=r"^[^@]+(@[0-9]{1,9})?$")], Replicates] = Field(
         default={}, description="bootstrap over starts of the metrics that rank: METRIC or METRIC@STEP"
     )
-    curves: dict[str, tuple[tuple[int, float], ...]] = Field(default={}, description="(last step, value) of windows")
+    curves: dict[str, tuple[tuple[int, float], ...]] = Field(
+        default={}, description="(step, value); of a window, its last step"
+    )
     not_measured: dict[str, str] = Field(default={}, description="metrics of the protocol left out, and why")
     settings: JsonObject = Field(default={}, description="of the scoring: replicates, seeds, kernels")
     code: JsonObject = Field(default={}, description="version, commit, dirty")

@@ -140,13 +140,13 @@ def _plots(each: ProtocolBoards, standing: Standing) -> Iterator[tuple[str, Mark
     results = standing.results.get(each.hash, [])
     ranked = {board.primary: {entry.method for entry in board.ranked} for board in each.boards}
     for metric in dict.fromkeys(name for result in results for name in result.curves):
-        among = ranked.get(metric.removesuffix("_sw"), set())
+        among = ranked.get(metric.removesuffix("_sw")) or set().union(*ranked.values())
         curves = {r.method.name: r.curves[metric] for r in results if r.curves.get(metric)}
         lines = [Line(name, points, name not in among) for name, points in curves.items() if name != FLOOR_METHOD]
         floors = [v.floor for r in results for v in r.values if v.metric == metric.removesuffix("_sw")]
         floor = next(((f, "real against real (all frames)") for f in floors if f is not None), None)
         if lines:
-            yield metric, line_plot(lines, "last step of the window", metric, floor)
+            yield metric, line_plot(lines, "step, the last of its window", metric, floor)
 
 
 def _starts(flights: dict[str, Path], config: LeaderboardConfig) -> Iterator[JsonObject]:

@@ -233,6 +233,12 @@ def test_zoom_and_layers_go_where_the_camera_goes_and_a_still_does_not(
     assert not distance["static"].ranked
     assert "does not follow its commanded camera" in (distance["static"].note or "")
     assert distance["layered"].ranked
+    drift = {r.method.name: next(v for v in r.values if v.metric == "fd_lite0_drift") for r in (moving, still)}
+    assert drift["static"].value == pytest.approx(0, abs=1e-6)
+    assert drift["layered"].low <= drift["layered"].value <= drift["layered"].high  # type: ignore[operator]
+    assert (drift["layered"].n, drift["layered"].ranked) == (STEPS // 2 * 4, False)
+    values = {v.metric: v.value for v in still.values}
+    assert (values["nss_drift"], values["sharpness_kept"], values["saturation_kept"]) == pytest.approx((0, 1, 1))
     assert distance["layered"].n == STEPS * 4
     assert distance["layered"].low < distance["layered"].value < distance["layered"].high  # type: ignore[operator]
     assert moving.frames_sha256.keys() == {
