@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .protocols.protocol import Protocol
 
 ProtocolOption = Annotated[
-    str, typer.Option("--protocol", "-p", help="workspace, acid-v1, sample-v1, or the path of a protocol's .toml file.")
+    str,
+    typer.Option(
+        "--protocol", "-p", help="workspace, acid-v1, sample-v1, sample-v2, or the path of a protocol's .toml file."
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 TimeOption = Annotated[
@@ -42,6 +45,7 @@ def protocol_build(
     width: Annotated[int | None, typer.Option(help="Pixels; by default the first clip's.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a generation flight [default: 30; ACID's 100].")] = None,
     starts_per_clip: Annotated[int, typer.Option(help="Most starts a clip.")] = 4,
+    revisit: Annotated[int, typer.Option(help="Steps out along the recorded path and back; 0: not flown.")] = 0,
     flight: Annotated[str, typer.Option(help="autopilot, or plan (poses frozen in the index).")] = "autopilot",
     seed: Annotated[int, typer.Option(help="Of draws and of the methods' seeds.")] = 0,
     power: Annotated[
@@ -62,8 +66,9 @@ def protocol_build(
         built = build_from_acid_index(acid_index, steps=steps or 100, seed=seed)
     else:
         choices = Choices(
-            height=height, width=width, steps=steps or 30, starts_per_clip=starts_per_clip, flight=flight, seed=seed
-        )
+            height=height, width=width, steps=steps or 30, starts_per_clip=starts_per_clip, revisit=revisit,
+            flight=flight, seed=seed,
+        )  # fmt: skip
         built = build_from_workspace(Workspace(workspace), choices, name)
     built, lines = _with_power(built, workspace, power or [])
     print(save_protocol(built, out))
@@ -85,25 +90,32 @@ def _with_power(built: Protocol, workspace: Path, wanted: list[str]) -> tuple[Pr
     return built.model_copy(update={"power": stated}), answers(stated, wanted) if wanted else []
 
 
-def protocol_show(name: Annotated[str, typer.Argument(help="acid-v1, sample-v1, or a .toml file.")]) -> None:
+def protocol_show(name: Annotated[str, typer.Argument(help="acid-v1, sample-v1, sample-v2, or a .toml file.")]) -> None:
     """Print what a protocol asks for, and its hash."""
     from .protocols.protocol import load_protocol
 
     _describe(load_protocol(name))
 
 
-def protocol_film(workspace: WorkspaceOption = Path("sample-workspace")) -> None:
-    """Film the clips of sample-v1 into a fresh workspace, with true poses and disparity."""
+def protocol_film(
+    workspace: WorkspaceOption = Path("sample-workspace"),
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help="sample-v1 or sample-v2.")] = "sample-v1",
+) -> None:
+    """Film the clips of a sample protocol into a fresh workspace, with true poses and disparity."""
     from flythrough.errors import InputError
     from flythrough.workspace.catalog import Workspace
 
-    from .protocols.sample_clips import film_sample_clips
+    from .protocols.protocol import load_protocol
+    from .protocols.sample_clips import film_recipe, film_sample_clips
 
+    recipe = load_protocol(protocol).header.recipe
+    if recipe is None and protocol != "sample-v1":
+        raise InputError(f"{protocol} is not filmed", remedy="Use sample-v1 or sample-v2")
     held = Workspace(workspace)
     if held.has("clips"):
         raise InputError(f"{workspace} has clips already", remedy="Name a fresh --workspace")
     with held.locked():
-        filmed = film_sample_clips(held)
+        filmed = film_recipe(held, recipe) if recipe else film_sample_clips(held)
     for row in filmed:
         print(f"{row['id']}: {row['frame_count']} frames")
 
@@ -118,6 +130,8 @@ def _describe(protocol: Protocol) -> None:
     print(
         f"{len(protocol.generation_starts())} flights of {header.generation.steps} steps ({header.generation.flight})"
     )
+    if header.view_synthesis.revisit:
+        print(f"out {header.view_synthesis.revisit} steps and back to the start frame")
     for power in protocol.power:
         print(f"power by {power.line}")
     if left_out:
@@ -181,10 +195,10 @@ def generate(
 
     source = _source(workspace, protocol)
     header = source.protocol.header
-    steps = max(header.generation.steps, header.view_synthesis.longest)
     spec, checkpoint = find_specs([method])[0], _checkpoint(workspace)
     if checkpoint is not None and NEEDS_CHECKPOINT in spec.needs:
         refuse_trained_on(source, checkpoint)
+    steps = source.protocol.longest_flight
     setting = Setting(header.name, header.height, header.width, steps, str(pick(device)), checkpoint)
     print(run(spec, source, out, setting, time_limit))
 

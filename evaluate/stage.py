@@ -29,7 +29,7 @@ class EvaluateConfig(Section):
 
     protocol: str = Field(
         default="workspace",
-        description="workspace (freezes its test clips), acid-v1, sample-v1, or the path of a protocol's .toml file",
+        description="workspace (freezes its test clips), acid-v1, sample-v1, sample-v2, or a protocol's .toml file",
     )
     methods: tuple[str, ...] = Field(
         default=METHODS,
@@ -40,6 +40,9 @@ class EvaluateConfig(Section):
     steps: int = Field(default=30, ge=1, description="steps of a generation flight (workspace)")
     view_steps: tuple[int, ...] = Field(
         default=(5, 10), description="steps after the start at which view synthesis is compared (workspace)"
+    )
+    revisit: int = Field(
+        default=0, ge=0, description="steps out along the recorded path and back to the start; 0: not flown (workspace)"
     )
     starts_per_clip: int = Field(default=3, ge=1, description="most starts a clip (workspace)")
     speed: float = Field(default=0.2, gt=0, description="autopilot's distance a step, scene units (workspace)")
@@ -65,7 +68,7 @@ def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
 
     if config.protocol != "workspace":
         return load_protocol(config.protocol)
-    names = ("steps", "view_steps", "starts_per_clip", "speed", "real_frames", "sfm_flights", "seed")
+    names = ("steps", "view_steps", "revisit", "starts_per_clip", "speed", "real_frames", "sfm_flights", "seed")
     chosen: JsonObject = {name: getattr(config, name) for name in names}
     height, width = default_size(workspace)
     chosen |= {"height": config.height or height, "width": config.width or width}
@@ -163,8 +166,9 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
         checkpoint, weights = job.workspace / row["path"], {"method": row["sha256"]}
         refuse_trained_on(source, checkpoint)
     header = source.protocol.header
-    steps = max(header.generation.steps, header.view_synthesis.longest)
-    setting = Setting(header.name, header.height, header.width, steps, settings.device, checkpoint)
+    setting = Setting(
+        header.name, header.height, header.width, source.protocol.longest_flight, settings.device, checkpoint
+    )
     began = time.monotonic()
     frames = generate(spec, source, job.folder, setting, config.time_limit_s)
     took = round(time.monotonic() - began, 3)

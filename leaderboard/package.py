@@ -23,7 +23,7 @@ from flythrough.workspace.stage import Section
 from .entries import FRAMES, MANIFEST, MAX_MANIFEST, RESULTS, Entries, FolderEntries, Refused, check_paths, check_sizes
 from .zip_entries import ZipEntries, is_zip
 
-KINDS = ("generation", "view_synthesis")
+KINDS = ("generation", "revisit", "view_synthesis")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can state
 _REMEDY = "Pack it again with flythrough leaderboard pack"
 

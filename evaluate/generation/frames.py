@@ -15,7 +15,7 @@ from flythrough.workspace.files import content_key, sha256_of
 
 from ..methods.registry import MethodFailure
 from ..protocols.source import Source
-from .generate import FLIGHT, VIEW, frame_name
+from .generate import FLIGHT, REVISIT, VIEW, frame_name
 
 _COLORS = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGB with alpha"}
 
@@ -42,6 +42,9 @@ def expected_flights(source: Source) -> dict[str, int]:
     """How many frames each flight of a protocol has, by its id."""
     header = source.protocol.header
     found = {f"{VIEW}/{start.id}": len(source.recorded(start)) for start in source.protocol.starts}
+    for start in source.protocol.starts:
+        if (returning := source.out_and_back(start)) is not None:
+            found[f"{REVISIT}/{start.id}"] = len(returning) - 1
     found |= {f"{FLIGHT}/{start.id}": header.generation.steps for start in source.protocol.generation_starts()}
     return {id: count for id, count in found.items() if count}
 

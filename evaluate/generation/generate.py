@@ -25,7 +25,7 @@ from ..protocols.plan import plan_flight
 from ..protocols.protocol import Start
 from ..protocols.source import Source
 
-VIEW, FLIGHT = "view_synthesis", "generation"
+VIEW, FLIGHT, REVISIT = "view_synthesis", "generation", "revisit"
 REQUEST_FILE, CAMERAS_FILE = "request.json", "cameras.txt"
 
 
@@ -39,7 +39,7 @@ class FlightRequest:
     """One flight of a request folder.
 
     Attributes:
-        id: ``view_synthesis/START`` or ``generation/START``; where its frames go.
+        id: ``view_synthesis/START``, ``generation/START`` or ``revisit/START``; where its frames go.
         start: file of the start frame below the request folder: an array ``rgbd`` ``[4, h, w]``, in [0, 1].
         intrinsics: fx fy cx cy, normalised.
         seed: for whatever is random in the method.
@@ -100,6 +100,8 @@ def write_request(source: Source, folder: Path, *, planned: bool, setting: Setti
         recorded = source.poses(start)
         if len(recorded) > 1:
             flights.append(_request(source, start, VIEW, len(recorded) - 1, recorded))
+        if (returning := source.out_and_back(start)) is not None:
+            flights.append(_request(source, start, REVISIT, len(returning) - 1, returning))
         if start.id in flown:
             poses = np.array(start.plan).reshape(-1, 3, 4) if start.plan is not None else None
             if planned and poses is None:

@@ -16,6 +16,7 @@ from flythrough.workspace.stage import Section
 from .plan import with_plans
 from .protocol import Generation, Header, Index, Protocol, Sets, Start, ViewSynthesis
 from .real_frames import split_real
+from .recipe import Recipe
 
 
 class Choices(Section):
@@ -25,6 +26,7 @@ class Choices(Section):
     width: int | None = Field(default=None, ge=32, description="pixels of every frame; not set: the first clip's")
     steps: int = Field(default=30, ge=1, description="steps a generation flight")
     view_steps: tuple[int, ...] = Field(default=(5, 10), description="steps at which view synthesis is compared")
+    revisit: int = Field(default=0, ge=0, description="steps out along the recorded path and back; 0: not flown")
     starts_per_clip: int = Field(default=4, ge=1, description="most starts a clip, spread evenly")
     speed: float = Field(default=0.2, gt=0, description="distance a step of the autopilot, scene units")
     flight: str = Field(default="autopilot", pattern="^(autopilot|plan)$", description="who steers: autopilot or plan")
@@ -51,7 +53,7 @@ def build_from_workspace(workspace: Workspace, choices: Choices, name: str = "wo
         height=choices.height or clips[0].height,
         width=choices.width or clips[0].width,
         seed=choices.seed,
-        view_synthesis=ViewSynthesis(steps=choices.view_steps),
+        view_synthesis=ViewSynthesis(steps=choices.view_steps, revisit=choices.revisit),
         generation=Generation(
             steps=choices.steps,
             speed=choices.speed,
@@ -118,3 +120,34 @@ def build_from_acid_index(file: Path, *, generation_starts: int = 700, steps: in
         generation=Generation(steps=steps),
     )
     return Protocol(header=header, index=Index(starts=tuple(starts), reference=None, floor=None))
+
+
+SAMPLE_V2 = Recipe(first_island=90_000, islands=24, frames=48)  # below every training island (train/data/islands.py)
+
+
+def build_from_recipe(recipe: Recipe, name: str, *, steps: int = 100, revisit: int = 10) -> Protocol:
+    """Freeze a protocol on islands that are filmed as ``recipe`` says, from the recipe alone: sample-v2.
+
+    A flight starts at the first frame of each island. Every other island's frames are the real side of set distances,
+    those of the others the floor's: no island is on both.
+    """
+    clips = [clip for clip, _, _ in recipe.takes()]
+    view = ViewSynthesis(revisit=revisit)
+    recorded = tuple(range(1, view.longest + 1))
+    every = tuple(range(recipe.frames))
+    index = Index(
+        starts=tuple(Start(clip=clip, frame=0, recorded=recorded) for clip in clips),
+        reference=dict.fromkeys(clips[::2], every),
+        floor=dict.fromkeys(clips[1::2], every),
+    )
+    header = Header(
+        name=name,
+        about=f"The sample world: {len(clips)} islands that no model of this package is trained on, true poses",
+        held_out=True,
+        height=160,
+        width=256,
+        view_synthesis=view,
+        generation=Generation(steps=steps),
+        recipe=recipe,
+    )
+    return Protocol(header=header, index=index)

@@ -6,10 +6,10 @@ import tomllib
 from functools import cached_property
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from flythrough.errors import InputError
 from flythrough.results.metrics import METRICS, names
@@ -18,8 +18,9 @@ from flythrough.workspace.names import Name
 from flythrough.workspace.stage import Section
 
 from .power import Power
+from .recipe import Recipe
 
-SHIPPED = ("acid-v1", "sample-v1")
+SHIPPED = ("acid-v1", "sample-v1", "sample-v2")
 TIMES_FROM_CLIP = "every clip.steps-th frame after the start frame"
 
 
@@ -34,9 +35,21 @@ class ViewSynthesis(Section):
         default=False, description="also over only those pixels that the start frame shows (psnr_seen, ssim_seen, ...)"
     )
 
+    revisit: int = Field(
+        default=0,
+        ge=0,
+        description="steps out along the recorded path and back to the start frame, to compare with it; 0: not flown",
+    )
+
     @property
     def longest(self) -> int:
         return max(self.steps, default=0)
+
+    @model_validator(mode="after")
+    def _within_recorded(self) -> Self:
+        if self.revisit > self.longest:
+            raise ValueError(f"revisit is {self.revisit}, farther than the longest of steps ({self.longest})")
+        return self
 
 
 class Generation(Section):
@@ -86,6 +99,7 @@ class Header(Section):
     view_synthesis: ViewSynthesis = Field(default=ViewSynthesis(), description="see there")
     generation: Generation = Field(default=Generation(), description="see there")
     sets: Sets = Field(default=Sets(), description="see there")
+    recipe: Recipe | None = Field(default=None, description="how its clips are filmed; null: they are recorded")
 
 
 class Start(Section):
@@ -135,7 +149,13 @@ class Protocol(Section):
     @cached_property
     def hash(self) -> str:
         """SHA-256 over header and index, hex."""
-        return content_key("flythrough protocol 1", self.model_dump(mode="json", exclude={"power"}))
+        record = self.model_dump(mode="json", exclude={"power"})
+        # Settings that came later: protocols without them keep their hash.
+        if not self.header.view_synthesis.revisit:
+            del record["header"]["view_synthesis"]["revisit"]
+        if self.header.recipe is None:
+            del record["header"]["recipe"]
+        return content_key("flythrough protocol 1", record)
 
     @property
     def name(self) -> str:
@@ -152,6 +172,12 @@ class Protocol(Section):
 
     def generation_starts(self) -> list[Start]:
         return [start for start in self.starts if start.generation]
+
+    @property
+    def longest_flight(self) -> int:
+        """Steps of the longest flight that a method is asked for."""
+        view = self.header.view_synthesis
+        return max(self.header.generation.steps, view.longest, 2 * view.revisit)
 
     def starts_by_metric(self) -> dict[str, int]:
         """How many starts stand behind each metric that ranks, by ``METRIC`` or ``METRIC@STEP``."""

@@ -60,6 +60,10 @@ class Source:
         assert start.frame is not None
         return self.clip_of(start).rgbd(start.frame, self.height, self.width)
 
+    def start_frame(self, start: Start) -> UInt8[np.ndarray, "h w 3"]:
+        """The start frame at the protocol's size, as a method is given it."""
+        return np.round(self.rgbd(start)[:3].transpose(1, 2, 0) * 255).astype(np.uint8)
+
     def intrinsics(self, start: Start) -> Float[np.ndarray, 4]:
         if start.intrinsics is not None:
             return np.array(start.intrinsics)
@@ -80,6 +84,14 @@ class Source:
             return np.stack([as_pose(values) for values in start.poses])
         assert start.frame is not None
         return self.clip_of(start).cameras.poses[[start.frame, *self.recorded(start)]]
+
+    def out_and_back(self, start: Start) -> Float[np.ndarray, "n 3 4"] | None:
+        """Poses of the flight that comes back to the start; None where the protocol has none from here."""
+        steps = self.protocol.header.view_synthesis.revisit
+        poses = self.poses(start)
+        if not steps or len(poses) <= steps:
+            return None
+        return np.concatenate([poses[: steps + 1], poses[:steps][::-1]])
 
     def frame(self, real: RealFrame) -> UInt8[np.ndarray, "h w 3"]:
         """A recorded frame at the protocol's size."""

@@ -45,8 +45,9 @@ def made_flights(source: Source, frames: dict[str, Frames], folder: Path) -> lis
 
     def load(start: Start) -> Flight:
         made = frames[f"{FLIGHT}/{start.id}"]
-        first = np.round(source.rgbd(start)[:3].transpose(1, 2, 0) * 255).astype(np.uint8)
-        return Flight(start, [first, *(made[i] for i in range(len(made)))], _commanded(source, start, folder))
+        return Flight(
+            start, [source.start_frame(start), *(made[i] for i in range(len(made)))], _commanded(source, start, folder)
+        )
 
     return [partial(load, start) for start in source.protocol.generation_starts()]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from ..protocols.real_frames import RealFrame
 from ..protocols.source import Source
 from .drift import measure_drift
 from .per_flight import made_flights, measure_flights, real_flights
+from .revisit import Measure, measure_revisits
 from .tally import Settings, Tally
 
 NOT_FOLLOWING = "does not follow its commanded camera"
@@ -55,7 +55,9 @@ def score(spec: Spec, source: Source, folder: Path | None, settings: Settings, w
     else:
         frames = check_flights(folder, expected_flights(source), header.height, header.width)
         flights = made_flights(source, frames, folder)
-        _view_synthesis(source, frames, tally)
+        metrics = image_metrics(tally)
+        _view_synthesis(source, frames, metrics, tally)
+        measure_revisits(source, frames, metrics, tally)
     measure_flights(source, flights, tally)
     measure_drift(source, flights, tally)
     for extractor in extractors:
@@ -157,12 +159,12 @@ def needs_weights(name: str) -> str:
     return f"the weights {name!r} were not on this machine: flythrough weights fetch {name}"
 
 
-def image_metrics(tally: Tally) -> dict[str, Callable[[Image, Image], float]]:
+def image_metrics(tally: Tally) -> dict[str, Measure]:
     """Measures of a frame against the real one, by name; LPIPS where its trunk is on this machine."""
     from flythrough.networks.weights import locate
     from flythrough.workspace.files import sha256_of
 
-    found: dict[str, Callable[[Image, Image], float]] = {"psnr": images.psnr, "ssim": images.ssim, "mse": images.mse}
+    found: dict[str, Measure] = {"psnr": images.psnr, "ssim": images.ssim, "mse": images.mse}
     for net in ("alex", "vgg"):
         try:
             trunk = locate(f"lpips-{net}")
@@ -174,8 +176,7 @@ def image_metrics(tally: Tally) -> dict[str, Callable[[Image, Image], float]]:
     return found
 
 
-def _view_synthesis(source: Source, frames: dict[str, Frames], tally: Tally) -> None:
-    metrics = image_metrics(tally)
+def _view_synthesis(source: Source, frames: dict[str, Frames], metrics: dict[str, Measure], tally: Tally) -> None:
     for step in source.protocol.header.view_synthesis.steps:
         found: dict[str, list[float]] = {name: [] for name in metrics}
         starts: list[str] = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["lower", "higher", "one"]  # which values are better; "one": the nearer to 1
-Family = Literal["distance", "style", "steadiness", "drift", "following", "published", "view synthesis"]
+Family = Literal["distance", "style", "steadiness", "drift", "revisit", "following", "published", "view synthesis"]
 
 # Most that a ranked method may deviate, in path lengths: half of the 0.29 that a camera has which does not go that way
 # at all (evaluate/following/figures.py). Recorded frames have 0.001.
@@ -22,6 +22,7 @@ FAMILIES: dict[Family, str] = {
     "style": "each frame against its start frame",
     "steadiness": "neighbouring frames",
     "drift": "the last steps of a flight against its first",
+    "revisit": "the frame back at the start against the start frame",
     "following": "the camera flown against the one commanded",
     "published": "the camera flown against the one commanded, as papers print it",
     "view synthesis": "frames on the recorded path against the recorded frames",
@@ -60,7 +61,7 @@ class Metric:
     @property
     def qualifies(self) -> bool:
         """Whether it says if a flight counts, and never ranks: to optimise it, stand still or fly through nothing."""
-        return self.family in ("following", "published", "steadiness", "drift")
+        return self.family in ("following", "published", "steadiness", "drift", "revisit")
 
     @property
     def arrow(self) -> str:
@@ -99,6 +100,10 @@ _ALL = (
            "lower", "drift"),
     Metric("sharpness_kept", "variance of the Laplacian, last steps over first", "one", "drift"),
     Metric("saturation_kept", "mean saturation (HSV), last steps over first", "one", "drift"),
+    Metric("revisit_lpips_alex", "lpips_alex after flying out and back", "lower", "revisit"),
+    Metric("revisit_lpips_vgg", "lpips_vgg after flying out and back", "lower", "revisit"),
+    Metric("revisit_psnr", "psnr after flying out and back", "higher", "revisit", "dB"),
+    Metric("revisit_ssim", "ssim after flying out and back", "higher", "revisit"),
     Metric(
         "follow_correlation", "agreement of the motion seen with the motion commanded", "higher", "following",
         brief=True,

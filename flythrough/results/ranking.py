@@ -107,7 +107,7 @@ def _boards(rows: list[Row], replicates: Mapping[Key, Replicates]) -> list[Board
     ruling = [row for row in rows if row["source"] != "submitted"] or rows  # what is handed in makes no board
     measured = {row["metric"] for row in ruling if row["value"] is not None} or {row["metric"] for row in ruling}
     whole = [row for row in rows if row["step"] is None]
-    beside = [*names("style"), *names("steadiness"), *names("drift"), *names("following")]
+    beside = [*names("style"), *names("steadiness"), *names("drift"), *names("revisit"), *names("following")]
     found = []
     for network in networks():
         family = names("distance", network)
