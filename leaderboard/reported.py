@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
+from flythrough.workspace.files import JsonObject
 from flythrough.workspace.stage import Section
 
 DAGGER = "\u2020"  # after the name of a method whose numbers were not measured here
@@ -74,6 +75,6 @@ def reported_tables() -> tuple[ReportedTable, ...]:
     return _File.model_validate_json(text).tables
 
 
-def reported_json(tables: tuple[ReportedTable, ...]) -> dict[str, Any]:
+def reported_json(tables: tuple[ReportedTable, ...]) -> JsonObject:
     """The tables as the page's data file holds them."""
     return {"tables": [table.model_dump(mode="json") for table in tables]}

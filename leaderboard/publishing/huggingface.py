@@ -7,13 +7,17 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from flythrough.errors import ConfigError, FlythroughError, extras_named
 from flythrough.workspace.printing import one_line
 
 from ..site.listing import LISTING, parse_listing
 from .plan import Plan
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 CARD = """---
 title: {title}
@@ -25,7 +29,7 @@ A leaderboard made by `flythrough leaderboard publish`.
 """
 
 
-def hub() -> Any:
+def hub() -> ModuleType:
     """The package ``huggingface_hub``.
 
     Raises:
@@ -46,7 +50,7 @@ class SpaceTarget:
     """
 
     repo: str
-    api: Any
+    api: HfApi
 
     @classmethod
     def of(cls, repo: str) -> SpaceTarget:
@@ -89,7 +93,7 @@ class SpaceTarget:
     def _files(self) -> set[str]:
         return set(self._asked("list_repo_files")) if self._asked("repo_exists") else set()
 
-    def _asked(self, function: str, **known: Any) -> Any:
+    def _asked(self, function: str, **known: object) -> Any:
         """What the Hub answers.
 
         Raises:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
@@ -25,6 +25,7 @@ CARD = (("about", "About"), ("citation", "Paper"), ("code", "Code"), ("weights",
         ("environment", "Environment"), ("entry_point", "Class"), ("command", "Command"),
         ("needs", "Needs"))  # fmt: skip
 MOST_LINES = 8  # on one plot
+Drawn = TypeVar("Drawn")
 
 
 def method_document(method: str, site: Site, sheets: Sheets) -> str:
@@ -118,11 +119,11 @@ def _curves(row: Row, others: list[Row]) -> Iterator[tuple[str, Markup]]:
             yield metric, line_plot(lines, "last step of the window", metric, floor)
 
 
-def _curve(metric: str) -> Callable[[Result], Any]:
+def _curve(metric: str) -> Callable[[Result], Sequence[tuple[int, float]] | None]:
     return lambda result: result.curves.get(metric)
 
 
-def _beside(others: list[Row], of: Callable[[Result], Any]) -> list[tuple[Row, Any]]:
+def _beside(others: list[Row], of: Callable[[Result], Drawn | None]) -> list[tuple[Row, Drawn]]:
     """The methods drawn beside one: of those ranked, the best first, that have something to draw."""
     ranked = [o for o in others if o.held.method != FLOOR_METHOD and any(entry.rank for _, entry in o.places)]
     ranked.sort(key=lambda o: min(entry.rank[0] for _, entry in o.places if entry.rank))
@@ -176,7 +177,7 @@ def _provenance(row: Row) -> Iterator[tuple[str, str]]:
         said = "not measured" if result.follows_camera is None else "yes" if result.follows_camera else "no"
         yield "follows its camera", f"{said}{': ' + result.follow_note if result.follow_note else ''}"
     yield from ((f"not measured: {metric}", why) for metric, why in sorted(result.not_measured.items()))
-    facts: dict[str, Any] = {"code": result.code, "settings": result.settings, "hardware": result.hardware}
+    facts: JsonObject = {"code": result.code, "settings": result.settings, "hardware": result.hardware}
     facts |= {"libraries": result.libraries, "seconds": {k: number(v) for k, v in result.seconds.items()}}
     for name, found in facts.items():
         said = ", ".join(f"{key} {value}" for key, value in found.items() if value not in (None, ""))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pycolmap
@@ -77,7 +76,7 @@ def match_keyframes(
         detect(footage.gray[i], usable_mask(footage.color[i], footage.overlay, footage.size), config) for i in keyframes
     ]
     options = verification(config, seed)
-    votes: list[list[Any]] = [[] for _ in features]
+    votes: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in features]
     pairs = []
     lost: set[int] = set()  # keyframes whose view is gone already at a smaller gap
     for first, second in pairs_to_match(features, config, film=footage.film):
