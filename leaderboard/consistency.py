@@ -9,7 +9,7 @@ from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result, Value
 
-INCEPTION = frozenset({"fid", "kid", "fid_sw", "kid_sw"})
+INCEPTION = frozenset({"fid", "kid", "fid_sw", "kid_sw", "md_inception", "fid_drift"})
 REL_TOLERANCE = 1e-6
 FLOOR_TOLERANCE = 1e-3  # a floor is measured anew on each machine
 

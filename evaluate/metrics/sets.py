@@ -18,9 +18,13 @@ from .bootstrap import Drawn, Interval, centred_interval, set_replicates
 from .cache import Rows, cached_features
 from .features import Extractor, Image
 from .fid import Kernels, Reference, kid, mmd
+from .monge import Axes
 from .windows import ends, sliding_distances
 
-NAMES = {"inception": ("fid", "kid"), "lite0": ("fd_lite0", "kd_lite0")}  # never "fid" for other features
+NAMES = {
+    "inception": ("fid", "kid", "md_inception"),
+    "lite0": ("fd_lite0", "kd_lite0", "md_lite0"),
+}  # never "fid" for other features
 REAL_CHUNK = 256  # real frames a cached file
 KERNEL_ROWS = 2000  # most images a side behind the interval of a kernel distance
 
@@ -61,7 +65,7 @@ class Distances:
     """The distances of one method's frames to the real side.
 
     Attributes:
-        values: Frechet and kernel distance.
+        values: Frechet, kernel and Monge distance.
         frechet: name of the first, which ranks.
         drawn: its replicates over flights; empty where there are too few flights.
     """
@@ -72,8 +76,8 @@ class Distances:
 
 
 def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> Distances:
-    """Frechet and kernel distance of all frames to the real side, with floors and intervals over flights."""
-    frechet, kernel = NAMES[real.extractor.name]
+    """Frechet, kernel and Monge distance of all frames to the real side, with floors and intervals over flights."""
+    frechet, kernel, monge = NAMES[real.extractor.name]
     flight = made.flight_of_row()
     value = real.reference.distance_of(made)  # type: ignore[arg-type]
     drawn = frechet_replicates(real.reference, made, replicates, header.seed)
@@ -82,6 +86,7 @@ def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> Di
     values = [
         _value(frechet, value, interval, len(made), floor),
         _kernel(kernel, real, made, flight, header, replicates),
+        _monge(monge, real, made, flight, header, replicates),
     ]
     return Distances(values, frechet, drawn)
 
@@ -112,6 +117,25 @@ def _kernel(
     if len(made.parts) >= 2 and replicates >= 2:
         drawn = set_replicates(
             len(made.parts), lambda draw: mmd(kernels, draw[flight[some]]), replicates=replicates, seed=header.seed
+        )
+        interval = centred_interval(value, drawn)
+    return _value(metric, value, interval, len(made), floor)
+
+
+def _monge(
+    metric: str, real: RealSide, made: Rows, flight: Int[np.ndarray, "n"], header: Header, replicates: int
+) -> Value:
+    axes = Axes.of(real.features, real.reference)  # type: ignore[arg-type]
+    projected = axes.project(made)  # type: ignore[arg-type]
+    value = axes.distance(projected)
+    floor = axes.distance(axes.project(real.floor_features))  # type: ignore[arg-type]
+    interval = None
+    if len(made.parts) >= 2 and replicates >= 2:
+        drawn = set_replicates(
+            len(made.parts),
+            lambda draw: axes.distance(projected, draw[flight]),
+            replicates=replicates,
+            seed=header.seed,
         )
         interval = centred_interval(value, drawn)
     return _value(metric, value, interval, len(made), floor)

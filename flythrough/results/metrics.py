@@ -69,13 +69,15 @@ class Metric:
         return "1 is best" if self.direction == "one" else f"{self.direction} is better"
 
 
-def _distances(frechet: str, kernel: str, network: str, caveat: tuple[str, str]) -> Iterable[Metric]:
+def _distances(frechet: str, kernel: str, monge: str, network: str, caveat: tuple[str, str]) -> Iterable[Metric]:
     window = "over a sliding window of steps, mean"
     features = f"of {network} features"
     yield Metric(frechet, f"Frechet distance {features}{caveat[0]}", "lower", "distance", network=network, primary=True)
     yield Metric(kernel, f"kernel distance {features}{caveat[1]}", "lower", "distance", network=network, brief=True)
     yield Metric(f"{frechet}_sw", f"{frechet} {window}", "lower", "distance", network=network, brief=True)
     yield Metric(f"{kernel}_sw", f"{kernel} {window}", "lower", "distance", network=network)
+    transport = f"optimal transport along principal axes {features}, for few images"
+    yield Metric(monge, transport, "lower", "distance", network=network)
 
 
 def _camera(part: str, meaning: str, unit: str) -> Iterable[Metric]:
@@ -85,8 +87,8 @@ def _camera(part: str, meaning: str, unit: str) -> Iterable[Metric]:
 
 # In the order of columns.
 _ALL = (
-    *_distances("fid", "kid", "Inception", ("", "")),
-    *_distances("fd_lite0", "kd_lite0", "EfficientNet-Lite0", ("; not FID, and not comparable with it", "; not KID")),
+    *_distances("fid", "kid", "md_inception", "Inception", ("", "")),
+    *_distances("fd_lite0", "kd_lite0", "md_lite0", "EfficientNet-Lite0", ("; not FID, and not comparable with it", "; not KID")),
     Metric("style_lite0", "style distance of each frame to its start frame", "lower", "style", brief=True),
     Metric(
         "warp_error", "how much neighbouring frames differ after warping by optical flow", "lower", "steadiness"
