@@ -88,7 +88,8 @@ def _camera(part: str, meaning: str, unit: str) -> Iterable[Metric]:
 # In the order of columns.
 _ALL = (
     *_distances("fid", "kid", "md_inception", "Inception", ("", "")),
-    *_distances("fd_lite0", "kd_lite0", "md_lite0", "EfficientNet-Lite0", ("; not FID, and not comparable with it", "; not KID")),
+    *_distances("fd_lite0", "kd_lite0", "md_lite0", "EfficientNet-Lite0",
+                ("; not FID, and not comparable with it", "; not KID")),
     Metric("style_lite0", "style distance of each frame to its start frame", "lower", "style", brief=True),
     Metric(
         "warp_error", "how much neighbouring frames differ after warping by optical flow", "lower", "steadiness"
