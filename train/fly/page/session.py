@@ -95,7 +95,8 @@ class Session:
             self._begin(said)
         elif kind in ("play", "pause"):
             self._playing = kind == "play"
-            self._add(lambda: None)  # frames under way still say what was before
+            if not self._playing:
+                self._add(lambda: None)  # frames under way still say that it plays
         elif kind == "steer":
             self._command = read_command(said.get("x"), said.get("y"), said.get("speed"))
             self._replay.clear()

@@ -79,7 +79,8 @@ function record(on) {
 
 function obey({ type, ...said }) {
   if (type === "ack") drawn = Math.max(drawn, said.frame);
-  else if (type === "play" || type === "pause") [playing, jobs] = [type === "play", [...jobs, () => {}]];
+  else if (type === "play") playing = true;
+  else if (type === "pause") [playing, jobs] = [false, [...jobs, () => {}]]; // frames under way still say that it plays
   else if (type === "steer") [command, replay] = [said, []];
   else if (type === "view") [overlay, jobs] = [said.overlay, [...jobs, () => {}]];
   else if (type === "log") postMessage({ type, ...begun, log: pack((flight?.log ?? []).map(plain)) });
