@@ -1,6 +1,6 @@
-"""Sends the page's server some hundred odd, broken and hostile uploads; is it alive after, and its memory what it was?
+"""Is the page's server alive after ninety odd, broken and hostile uploads, and its memory what it was?
 
-    python benchmarks/hostile_uploads.py [--rounds 2]
+    python -m benchmarks.hostile_uploads [--rounds 2]
 
 Prints how many were flown and refused, and the server's resident memory (MiB, Linux) before, and after each round.
 Ends with status 1 if an answer is neither 200 nor 400, or the server does not fly a gallery picture at the end.

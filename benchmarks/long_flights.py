@@ -3,8 +3,9 @@
     python benchmarks/long_flights.py [START ...] --out FOLDER [--steps 500] [--checkpoint FOLDER]
 
 A start is a photo, a .npz, or an island of the page's (by default all four); ``--islands 9000 9020`` films more.
-Writes FOLDER/long_flights.json, FOLDER/drift.png (each measure over the steps, a line a start) and FOLDER/strips.png
-(a row a start). Ends with status 1 if a picture has a value that is not finite, or disparity outside [0, 1].
+Writes FOLDER/long_flights.json, FOLDER/drift.png (each measure over the steps, one line per start) and
+FOLDER/strips.png (one row per start). Exits with 1 if a picture has a value that is not finite, or disparity outside
+[0, 1].
 """
 
 from __future__ import annotations

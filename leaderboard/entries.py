@@ -19,6 +19,7 @@ from flythrough.workspace.names import problem_with
 from flythrough.workspace.printing import one_line
 
 MANIFEST, RESULTS, FRAMES = "manifest.json", "results.json", "frames"
+KINDS = ("generation", "revisit", "view_synthesis")  # of flights, each a folder of FRAMES
 MAX_FILES = 20_000  # acid-v1, the largest shipped, needs 15,500: 141 starts x 100 steps, recorded frames, cameras
 MAX_TOTAL = 2 * 2**30  # bytes of all files: those 15,500 as PNG of 130 kB, which is one of noise at 256 x 160
 MAX_PATH = 240  # characters; Windows opens no path of over 260
@@ -28,7 +29,7 @@ MAX_MANIFEST = 8 * 2**20  # bytes: MAX_FILES lines of a long path, a size and a 
 _DEPTH = 3  # folders within folders: frames/generation/START
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".whl", ".npz")
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".joblib", ".safetensors")
-_FRAME = re.compile(r"frames/(?:view_synthesis|generation)/([^/]+)/(?:[0-9]{6}\.png|cameras\.txt)")
+_FRAME = re.compile(rf"{FRAMES}/(?:{'|'.join(KINDS)})/([^/]+)/(?:[0-9]{{6}}\.png|cameras\.txt)")
 
 
 class Refused(ValueError):

@@ -20,10 +20,20 @@ from flythrough.workspace.files import content_key, publish, to_canonical_json
 from flythrough.workspace.printing import one_line
 from flythrough.workspace.stage import Section
 
-from .entries import FRAMES, MANIFEST, MAX_MANIFEST, RESULTS, Entries, FolderEntries, Refused, check_paths, check_sizes
+from .entries import (
+    FRAMES,
+    KINDS,
+    MANIFEST,
+    MAX_MANIFEST,
+    RESULTS,
+    Entries,
+    FolderEntries,
+    Refused,
+    check_paths,
+    check_sizes,
+)
 from .zip_entries import ZipEntries, is_zip
 
-KINDS = ("generation", "revisit", "view_synthesis")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can state
 _REMEDY = "Pack it again with flythrough leaderboard pack"
 

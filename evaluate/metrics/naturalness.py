@@ -53,7 +53,7 @@ def patch_features(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "patc
     """The statistics of every whole patch of a picture, in row order.
 
     Raises:
-        ValueError: the picture is no uint8 RGB, or smaller than a patch.
+        ValueError: the picture is not uint8 RGB, or is smaller than a patch.
     """
     import cv2
 

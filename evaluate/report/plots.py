@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def over_steps(results: list[Result], metric: str) -> Markup | None:
-    """A value over steps, a distance over the last step of its window; a line a method, None where there is none."""
+    """A value (a distance: of the window that ends there) over steps, one line per method; None without any."""
     lines = [
         Line(result.method.name + (" (does not follow)" if apart else ""), result.curves[metric], apart)
         for result in results

@@ -62,7 +62,7 @@ def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[fl
 
 
 def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Markup:
-    """One dot a value, a row a method; the first row stands out.
+    """One dot per value, one row per method; the first row stands out.
 
     Args:
         rows: name and values of each, at least one value in all.

@@ -51,7 +51,12 @@ def parse_listing(content: bytes, name: str) -> dict[str, str]:
 
 def _inside(path: str) -> bool:
     parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and "\\" not in path and ".." not in parts
+    return (
+        bool(parts)
+        and not path.startswith("/")
+        and "\\" not in path
+        and not any(part.startswith(".") for part in parts)
+    )
 
 
 def update_site(source: Path, target: Path) -> None:

@@ -57,7 +57,8 @@ def _card(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
-    others = [each for each in site.by_protocol[row.protocol.hash] if each is not row]
+    others = len(site.by_protocol[row.protocol.hash]) > 1
+    beside = [each for each in site.ranked[row.protocol.hash][: 2 * MOST_LINES + 1] if each is not row]
     hash, name = row.protocol.hash, row.name
 
     def play(start: str) -> str:
@@ -73,11 +74,11 @@ def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
         "date": row.held.date[:10],
         "failure": row.held.result.failure,
         "boards": list(_boards(row, site)),
-        "curves": list(_curves(row, others)),
+        "curves": list(_curves(row, beside)),
         "extremes": row.extremes,
         "sheets": list(_sheets(row, sheets)),
         "starts": _starts(row.held.result),
-        "strips": list(_strips(row, others)),
+        "strips": list(_strips(row, beside)),
         "provenance": list(_provenance(row)),
         "frames_sha256": sorted(row.held.result.frames_sha256.items()),
         "compare": compare_link(hash, name) if others else "",
@@ -109,13 +110,13 @@ def _boards(row: Row, site: Site) -> Iterator[JsonObject]:
         }  # fmt: skip
 
 
-def _curves(row: Row, others: list[Row]) -> Iterator[tuple[str, Markup]]:
+def _curves(row: Row, ranked: list[Row]) -> Iterator[tuple[str, Markup]]:
     for metric, points in sorted(row.held.result.curves.items()):
         if points:
             base = metric.removesuffix("_sw")
             floors = [v.floor for v in row.held.result.values if v.metric == base and v.floor is not None]
             floor = (floors[0], "real against real (all frames)") if floors else None
-            lines = [Line(row.name, points), *(Line(o.name, c, True) for o, c in _beside(others, _curve(metric)))]
+            lines = [Line(row.name, points), *(Line(o.name, c, True) for o, c in _beside(ranked, _curve(metric)))]
             yield metric, line_plot(lines, "last step of the window", metric, floor)
 
 
@@ -123,18 +124,16 @@ def _curve(metric: str) -> Callable[[Result], Sequence[tuple[int, float]] | None
     return lambda result: result.curves.get(metric)
 
 
-def _beside(others: list[Row], of: Callable[[Result], Drawn | None]) -> list[tuple[Row, Drawn]]:
-    """The methods drawn beside one: of those ranked, the best first, that have something to draw."""
-    ranked = [o for o in others if o.held.method != FLOOR_METHOD and any(entry.rank for _, entry in o.places)]
-    ranked.sort(key=lambda o: min(entry.rank[0] for _, entry in o.places if entry.rank))
-    found = ((o, of(o.held.result)) for o in ranked[: 2 * MOST_LINES])
+def _beside(ranked: list[Row], of: Callable[[Result], Drawn | None]) -> list[tuple[Row, Drawn]]:
+    """The methods drawn beside one: the best that have something to draw."""
+    found = ((o, of(o.held.result)) for o in ranked)
     return [(o, value) for o, value in found if value][: MOST_LINES - 1]
 
 
-def _strips(row: Row, others: list[Row]) -> Iterator[Markup]:
+def _strips(row: Row, ranked: list[Row]) -> Iterator[Markup]:
     for each in row.extremes:
         rows = [(row.name, _values(row.held.result, each.metric))]
-        rows += [(o.name, v) for o, v in _beside(others, lambda r, m=each.metric: _values(r, m))]  # type: ignore[misc]
+        rows += [(o.name, v) for o, v in _beside(ranked, lambda r, m=each.metric: _values(r, m))]  # type: ignore[misc]
         yield strip_plot(rows, f"{each.metric} of each start")
 
 

@@ -55,6 +55,11 @@ class Row:
         """Where it is on its method's page."""
         return self.protocol.hash[:8] + ("-submitted" if self.held.tier == "submitted" else "")
 
+    @cached_property
+    def best_rank(self) -> int | None:
+        """Its first place on any board; None where it has none."""
+        return min((entry.rank[0] for _, entry in self.places if entry.rank), default=None)
+
     @property
     def page(self) -> str:
         """Link to it from the top of the site."""
@@ -113,6 +118,14 @@ class Site:
     def by_protocol(self) -> Mapping[str, list[Row]]:
         """Rows by protocol's hash."""
         return _grouped(self.rows, lambda row: row.protocol.hash)
+
+    @cached_property
+    def ranked(self) -> Mapping[str, list[Row]]:
+        """Rows that have a rank, the best first, by protocol's hash."""
+        return {
+            hash: sorted((row for row in rows if row.best_rank is not None), key=lambda row: row.best_rank or 0)
+            for hash, rows in self.by_protocol.items()
+        }
 
     @cached_property
     def comparisons(self) -> Mapping[tuple[str, str], Comparisons]:

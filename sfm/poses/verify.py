@@ -34,6 +34,7 @@ class Verdict:
 
     Attributes:
         samples: the frames looked at, places in the scene.
+        pairs: of samples that have enough matches to say something.
         agreeing: share of the pairs of samples of whose matches most obey the poses; None where no pair matched.
         inliers: median number of matches a pair that obey some motion of the camera.
         epipolar_px: median distance of these matches to the line that the poses put them on, pixels at 640 of width.
@@ -42,6 +43,7 @@ class Verdict:
     """
 
     samples: Int64[np.ndarray, "s"]
+    pairs: int
     agreeing: float | None
     inliers: float
     epipolar_px: float
@@ -49,10 +51,11 @@ class Verdict:
     broken: Bool[np.ndarray, "s_less_1"]
 
     def figures(self) -> dict[str, float]:
-        """For the clip's measures; empty where no pair matched."""
+        """For the clip's measures; only ``fresh_pairs``, 0, where no pair matched."""
         if self.agreeing is None:
-            return {}
+            return {"fresh_pairs": 0}
         return {
+            "fresh_pairs": self.pairs,
             "agreeing": round(self.agreeing, 4),
             "pair_inliers": self.inliers,
             "epipolar_px": round(self.epipolar_px, 4),
@@ -80,10 +83,11 @@ def verify(footage: Footage, scene: Scene, config: SfmConfig) -> Verdict:
         if second == first + 1:
             broken[first] = not obeys
     if not pairs:
-        return Verdict(samples, None, 0.0, 0.0, 0.0, broken)
+        return Verdict(samples, 0, None, 0.0, 0.0, 0.0, broken)
     together = np.concatenate(distances)
     return Verdict(
         samples,
+        len(pairs),
         float(np.mean(obeying)),
         float(np.median([len(distance) for distance in distances])),
         float(np.median(together)),
@@ -196,7 +200,8 @@ def sound_frames(scenes: list[tuple[Scene, Verdict]], config: SfmConfig) -> int:
 def fails(verdict: Verdict, config: SfmConfig) -> bool:
     """Whether the rule would drop a scene of this verdict."""
     rule = config.quality[Contradiction]
-    return rule.mode != "off" and bool(verdict.figures()) and rule.reject(verdict.figures()) is not None
+    known = verdict.agreeing is not None
+    return rule.mode != "off" and known and rule.reject(verdict.figures()) is not None
 
 
 def cut(scene: Scene, verdict: Verdict) -> list[Scene]:

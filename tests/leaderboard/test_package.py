@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ from flythrough.workspace.files import content_key, sha256_of, write_json
 from tests.hostile.claims import FLIGHTS, HASH, make_workspace, record
 
 
-def with_frames(folder: Path, name: str) -> Path:
+def with_frames(folder: Path, name: str, flights: Iterable[str] = FLIGHTS) -> Path:
     """A folder with results.json and two frames a flight."""
     claim: dict[str, Any] = record(name)
-    for place, flight in enumerate(FLIGHTS):
+    for place, flight in enumerate(flights):
         hashes = []
         for step in (1, 2):
             file = folder / "frames" / flight / f"{step:06d}.png"
@@ -49,6 +50,12 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def test_flights_out_and_back_are_packed_too(tmp_path: Path) -> None:
+    folder = with_frames(tmp_path / "theirs", "theirs", [*FLIGHTS, "revisit/c-000000"])
+    pack(folder, tmp_path / "a.zip")
+    assert open_submission(tmp_path / "a.zip").flights["revisit/c-000000"] == 2
 
 
 def test_the_same_files_give_the_same_zip(tmp_path: Path) -> None:

@@ -355,5 +355,5 @@ def test_matches_lie_on_the_epipolar_lines_of_true_poses_and_of_no_others():
 def test_a_scene_is_cut_where_neighbours_contradict_each_other():
     scene = made_scene(12)
     broken = np.array([False, True, False, True])
-    verdict = Verdict(np.array([1, 3, 6, 8, 10]), 0.5, 100.0, 1.0, 4.0, broken)
+    verdict = Verdict(np.array([1, 3, 6, 8, 10]), 9, 0.5, 100.0, 1.0, 4.0, broken)
     assert [piece.frames.tolist() for piece in cut(scene, verdict)] == [[0, 1, 2, 3], [6, 7, 8], [10, 11]]

@@ -44,6 +44,7 @@ def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
     broken = sorted(name for name, value in tensors.items() if not torch.isfinite(value).all())
     if broken:
         raise InputError(f"{states[0]}: {broken[0]} is not finite in float16", remedy="Export an earlier state")
+    # A run of before a setting lacks it.
     shape = {name: first.settings[name] for name in SHAPE if name in first.settings}
     model = InfiniteNature(**shape).half()
     model.load_state_dict(tensors)
