@@ -59,30 +59,44 @@ def page_name(name: str) -> str:
 
 def holdings(workspace: Workspace) -> list[Holding]:
     """Every results file behind the page that is there, by protocol and method."""
-    dates = {event.sha256: event.date for event in store.events(workspace) if event.event == "added"}
-    if (workspace / DATES).is_file():
-        dates = read_json(workspace / DATES) | dates
-    tiers: dict[str, Tier] = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}
-    files = {workspace / file: tier for file, tier in tiers.items() if file and (workspace / file).is_file()}
-    found = [_holding(path, read_result(path), tier, dates) for path, tier in files.items()]
+    dates = _known_dates(workspace)
+    tiers = _files(workspace)
+    found = [_holding(path, read_result(path), tier, dates) for path, tier in tiers.items()]
     for path, result in submissions_by_file(workspace).items():
         found.append(_holding(path, result, "submitted", dates))
     return sorted(found, key=lambda e: (e.result.protocol.name, e.result.protocol.hash, e.method, e.tier))
 
 
+def _known_dates(workspace: Workspace) -> dict[str, str]:
+    """By SHA-256; what the log says goes first."""
+    found = read_json(workspace / DATES) if (workspace / DATES).is_file() else {}
+    return found | {event.sha256: event.date for event in store.events(workspace) if event.event == "added"}
+
+
+def _files(workspace: Workspace) -> dict[Path, Tier]:
+    """The files measured here that are there."""
+    tiers: dict[str, Tier] = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}
+    return {workspace / file: tier for file, tier in tiers.items() if file and (workspace / file).is_file()}
+
+
 def _holding(path: Path, result: Result, tier: Tier, dates: dict[str, str]) -> Holding:
     sha256 = sha256_of(path)
-    written = datetime.fromtimestamp(int(path.stat().st_mtime), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Holding(result, tier, dates.get(sha256, written), sha256, path)
+    return Holding(result, tier, dates.get(sha256) or _written(path), sha256, path)
+
+
+def _written(path: Path) -> str:
+    return datetime.fromtimestamp(int(path.stat().st_mtime), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def remember_dates(workspace: Workspace) -> None:
     """Write the dates of all results down; those that are known stay as they are."""
-    dates = {each.sha256: each.date for each in holdings(workspace)}
+    known = _known_dates(workspace)
+    files = [*_files(workspace), *store.listed_files(workspace)]
+    dates = {sha256: known.get(sha256) or _written(path) for path in files for sha256 in [sha256_of(path)]}
     file = workspace / DATES
-    known = read_json(file) if file.is_file() else {}
-    if set(dates) - set(known):
-        write_json(file, dates | known)
+    written = read_json(file) if file.is_file() else {}
+    if set(dates) - set(written):
+        write_json(file, dates | written)
 
 
 def as_jsonl(held: Iterable[Holding]) -> str:
