@@ -1,37 +1,50 @@
-"""Verdicts on changed copies: mirrored, brightened, re-encoded, scaled and resampled videos keep their shots' verdicts.
+"""Verdicts on changed copies: mirrored, re-encoded, scaled and resampled videos keep their shots' verdicts.
 
-    python benchmarks/curate_metamorphic.py FOLDER [--changes mirrored crf30 ...] [--out FILE.json]
+    python benchmarks/curate_metamorphic.py FOLDER [--sample-world] [--seed 0] [--cpu-minutes 15] --out FILE.json
 
-Curates every video of a folder as it is and in each changed copy, and counts the shots whose verdict (kept or dropped)
+Curates every video of a folder as it is and in changed copies, and counts the shots whose verdict (kept or dropped)
 stays. A shot of a copy answers for the original shot that it overlaps most; one that none overlaps by half has changed.
+
+All pairs of a video and a change make a list, which ``--seed`` shuffles so that every change has its turn with every
+video; the run works through it until ``--cpu-minutes`` of processor time are used, its encoders' included. What is done
+is kept beside ``--out`` in ``FILE.pairs.jsonl``: the same command goes on from there, ``--cpu-minutes 0`` only counts.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
+import resource
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flythrough.curate.config import CurateConfig
 from flythrough.curate.scan import scan
 from flythrough.curate.score.figures import wilson
+from flythrough.media.video_reader import open_video
 from flythrough.media.video_writer import ffmpeg_path
+from flythrough.rules import MissingMeasure
 
 # Name: ffmpeg's filter, and the quality (CRF) of the copy.
 CHANGES = {
     "mirrored": ("hflip", 18),
-    "brightened": ("eq=brightness=0.06", 18),
     "crf18": ("null", 18),
+    "crf24": ("null", 24),
     "crf30": ("null", 30),
-    "half": ("scale=trunc(iw/4)*2:-2", 18),
+    "half": ("scale=trunc(iw/4)*2:trunc(ih/4)*2", 18),
     "double": ("scale=iw*2:ih*2", 18),
     "fps24": ("fps=24", 18),
     "fps30": ("fps=30", 18),
     "fps60": ("fps=60", 18),
+    "brightened": ("eq=brightness=0.06", 18),
 }
+ASKED = [name for name in CHANGES if name != "brightened"]
+MOST_DOUBLED = 1280  # pixels of the longer side; larger videos are not doubled, 4K takes too long to encode
+KINDS = ("forward", "orbit", "sideways", "static", "rotation", "zoom", "sea")
 
 
 class Judged(NamedTuple):
@@ -40,14 +53,20 @@ class Judged(NamedTuple):
     start_s: float
     end_s: float
     reason: str | None
+    measures: dict[str, Any]
 
 
 def judged(video: Path, config: CurateConfig) -> list[Judged]:
     """A video's shots with the rules' verdicts; duplicates are not sought."""
-    return [
-        Judged(shot.start_us / 1e6, shot.end_us / 1e6, config.rules.judge(shot.measures).reason)
-        for shot in scan(video, config).shots
-    ]
+    found = []
+    for shot in scan(video, config).shots:
+        try:
+            reason = config.rules.judge(shot.measures).reason
+        except MissingMeasure as error:
+            reason = f"error: {error.message}"
+        figures = {name: value for name, value in shot.measures.items() if isinstance(value, (int, float))}
+        found.append(Judged(shot.start_us / 1e6, shot.end_us / 1e6, reason, figures))
+    return found
 
 
 def answering(one: Judged, others: list[Judged]) -> Judged | None:
@@ -67,39 +86,125 @@ def changed_copy(video: Path, change: str, folder: Path) -> Path:
     return copy
 
 
+def changes_a_thing(video: Path, change: str) -> bool:
+    """Whether a change is one for this video, and one that can be paid for."""
+    with open_video(video) as (_, stream):
+        rate, longest = float(stream.average_rate or 0), max(stream.width, stream.height)
+    if change.startswith("fps"):
+        return abs(rate / float(change.removeprefix("fps")) - 1) > 0.01
+    return change != "double" or longest <= MOST_DOUBLED
+
+
+def plan(videos: list[Path], changes: list[str], seed: int) -> list[tuple[Path, str]]:
+    """Every pair once: in each round, every video has one change, the rounds go through all changes."""
+    shuffled = random.Random(seed).sample(videos, len(videos))
+    places = range(len(shuffled))
+    pairs = [(shuffled[i], changes[(i + round_) % len(changes)]) for round_ in range(len(changes)) for i in places]
+    return [(video, change) for video, change in pairs if changes_a_thing(video, change)]
+
+
+def sample_world(folder: Path) -> list[Path]:
+    """Takes of two islands, 3 s each."""
+    from flythrough.sample.film import film
+
+    files = []
+    for seed in (1, 2):
+        for kind in KINDS:
+            files.append(folder / f"sample_{kind}_{seed}.mp4")
+            if not files[-1].exists():
+                film(seed, kind, 3.0, width=320, height=180, fps=24).write_video(files[-1])
+    return files
+
+
+def cpu_s() -> float:
+    """Processor time of this process and of those it has waited for."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def work(pairs: list[tuple[Path, str]], done: Path, minutes: float) -> None:
+    """Judge pair after pair and note each, until the processor time is used."""
+    seen = {(row["video"], row["change"]): row["shots"] for row in read(done)}
+    config = CurateConfig()
+    for video, change in pairs:
+        for each in ("original", change):
+            if (video.stem, each) in seen or cpu_s() >= 60 * minutes:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                copy = video if each == "original" else changed_copy(video, each, Path(folder))
+                shots = [shot._asdict() for shot in judged(copy, config)]
+            seen[video.stem, each] = shots
+            with done.open("a") as file:
+                file.write(json.dumps({"video": video.stem, "change": each, "shots": shots}) + "\n")
+
+
+def read(done: Path) -> Iterator[dict[str, Any]]:
+    """What earlier runs have noted; a line that was cut off is left out."""
+    for line in done.read_text().splitlines() if done.exists() else []:
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
+
+
+def count(pairs: list[tuple[Path, str]], done: Path) -> dict[str, Any]:
+    """The report: by change, shots with the same verdict and all; every shot that differs, with the figures behind."""
+    rows = {(row["video"], row["change"]): [Judged(**shot) for shot in row["shots"]] for row in read(done)}
+    same: dict[str, list[int]] = {}
+    differing = []
+    ran = [(v.stem, c) for v, c in pairs if {(v.stem, "original"), (v.stem, c)} <= rows.keys()]
+    for video, change in ran:
+        counted = same.setdefault(change, [0, 0])
+        for one in rows[video, "original"]:
+            other = answering(one, rows[video, change])
+            kept = other is not None and (other.reason is None) == (one.reason is None)
+            counted[0] += kept
+            counted[1] += 1
+            if not kept:
+                now = "no such shot" if other is None else other.reason or "kept"
+                differing.append({"video": video, "at_s": round(one.start_s, 2), "change": change,
+                                  "was": one.reason or "kept", "is": now, "figures": figures(one, other)})  # fmt: skip
+    total = [sum(column) for column in zip(*same.values(), strict=True)]
+    kept_at_first = sum(shot.reason is None for v in {v for v, _ in ran} for shot in rows[v, "original"])
+    return {"same": same, "all": [*total, *(round(x, 3) for x in wilson(*total))] if total else [],
+            "pairs_run": len(ran), "pairs": len(pairs), "videos": len({v for v, _ in ran}),
+            "shots": sum(len(rows[v, "original"]) for v in {v for v, _ in ran}), "shots_kept": kept_at_first,
+            "differing": differing}  # fmt: skip
+
+
+def figures(one: Judged, other: Judged | None) -> dict[str, list[float | None]]:
+    """Before and after, of the measures of the rules that gave a reason."""
+    rules = CurateConfig().rules
+    reasons = {one.reason, other.reason if other else None}
+    names = {x.measure for x in rules.limits() if reasons & {x.rule, x.reason}} | {"length_s"}
+    after = other.measures if other else {}
+    return {name: [round(x, 4) if x is not None else None for x in (one.measures.get(name), after.get(name))]
+            for name in sorted(names)}  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--changes", nargs="+", choices=CHANGES, default=list(CHANGES))
+    parser.add_argument("--changes", nargs="+", choices=CHANGES, default=ASKED)
     parser.add_argument("--only", nargs="+", default=[], help="names of the files to take, without extension")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--sample-world", action="store_true", help="takes of two islands, too")
+    parser.add_argument("--seed", type=int, default=0, help="shuffles the videos")
+    parser.add_argument("--cpu-minutes", type=float, default=15.0, help="processor time after which no pair is begun")
+    parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    config = CurateConfig()
-    counts = {change: [0, 0] for change in options.changes}
-    differing: list[dict[str, object]] = []
-    for video in sorted(options.folder.glob("*.mp4")):
-        if options.only and video.stem not in options.only:
-            continue
-        originals = judged(video, config)
-        for change in options.changes:
-            with tempfile.TemporaryDirectory() as folder:
-                others = judged(changed_copy(video, change, Path(folder)), config)
-            for one in originals:
-                other = answering(one, others)
-                same = other is not None and (other.reason is None) == (one.reason is None)
-                counts[change][0] += same
-                counts[change][1] += 1
-                if not same:
-                    now = "no such shot" if other is None else other.reason or "kept"
-                    differing.append({"video": video.stem, "at_s": one.start_s, "change": change,
-                                      "was": one.reason or "kept", "is": now})  # fmt: skip
-                    print(f"{video.stem} {one.start_s:.2f} s, {change}: {one.reason or 'kept'} -> {now}", flush=True)
-        print(f"{video.stem}: {len(originals)} shots", flush=True)
-    for change, (same, total) in counts.items():
-        low, high = wilson(same, total)
-        print(f"{change}: {same} of {total} the same; 95 % {low:.3f}-{high:.3f}")
-    if options.out:
-        options.out.write_text(json.dumps({"same": counts, "differing": differing}, indent=1, sort_keys=True) + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        videos = sorted(options.folder.glob("*.mp4")) + (sample_world(Path(folder)) if options.sample_world else [])
+        videos = [video for video in videos if not options.only or video.stem in options.only]
+        pairs = plan(videos, options.changes, options.seed)
+        done = options.out.with_suffix(".pairs.jsonl")
+        work(pairs, done, options.cpu_minutes)
+        report = count(pairs, done)
+    for change, (same, total) in report["same"].items():
+        print(f"{change}: {same} of {total} the same; 95 % {'-'.join(f'{x:.3f}' for x in wilson(same, total))}")
+    for row in report["differing"]:
+        print(f"{row['video']} {row['at_s']} s, {row['change']}: {row['was']} -> {row['is']} {row['figures']}")
+    print(f"all: {report['all']}, {report['pairs_run']} of {report['pairs']} pairs, {cpu_s():.0f} s of processor time")
+    options.out.write_text(json.dumps({"seed": options.seed, **report}, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
