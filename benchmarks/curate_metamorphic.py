@@ -1,6 +1,6 @@
 """Verdicts on changed copies: mirrored, re-encoded, scaled and resampled videos keep their shots' verdicts.
 
-    python benchmarks/curate_metamorphic.py FOLDER [--sample-world] [--seed 0] [--cpu-minutes 15] --out FILE.json
+    python benchmarks/curate_metamorphic.py FOLDER [--sample-world TAKES] [--seconds 6] [--longest 1000] --out FILE.json
 
 Curates every video of a folder as it is and in changed copies, and counts the shots whose verdict (kept or dropped)
 stays. A shot of a copy answers for the original shot that it overlaps most; one that none overlaps by half has changed.
@@ -88,11 +88,20 @@ def changed_copy(video: Path, change: str, folder: Path) -> Path:
 
 def changes_a_thing(video: Path, change: str) -> bool:
     """Whether a change is one for this video, and one that can be paid for."""
-    with open_video(video) as (_, stream):
-        rate, longest = float(stream.average_rate or 0), max(stream.width, stream.height)
+    if not video.exists():  # a take
+        return change != "fps24"
     if change.startswith("fps"):
-        return abs(rate / float(change.removeprefix("fps")) - 1) > 0.01
-    return change != "double" or longest <= MOST_DOUBLED
+        with open_video(video) as (_, stream):
+            return abs(float(stream.average_rate or 0) / float(change.removeprefix("fps")) - 1) > 0.01
+    return change != "double" or longest_side(video) <= MOST_DOUBLED
+
+
+def longest_side(video: Path) -> int:
+    """Pixels of the longer side; a take that is not filmed yet will be small."""
+    if not video.exists():
+        return 320
+    with open_video(video) as (_, stream):
+        return int(max(stream.width, stream.height))
 
 
 def plan(videos: list[Path], changes: list[str], seed: int) -> list[tuple[Path, str]]:
@@ -103,17 +112,14 @@ def plan(videos: list[Path], changes: list[str], seed: int) -> list[tuple[Path, 
     return [(video, change) for video, change in pairs if changes_a_thing(video, change)]
 
 
-def sample_world(folder: Path) -> list[Path]:
-    """Takes of two islands, 3 s each."""
+def film_take(file: Path) -> None:
+    """Film a take of the sample world, 3 s: ``sample_KIND_SEED.mp4``."""
     from flythrough.sample.film import film
 
-    files = []
-    for seed in (1, 2):
-        for kind in KINDS:
-            files.append(folder / f"sample_{kind}_{seed}.mp4")
-            if not files[-1].exists():
-                film(seed, kind, 3.0, width=320, height=180, fps=24).write_video(files[-1])
-    return files
+    _, kind, seed = file.stem.split("_")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    film(int(seed), kind, 3.0, width=320, height=180, fps=24).write_video(part := file.with_suffix(".part.mp4"))
+    part.replace(file)
 
 
 def cpu_s() -> float:
@@ -122,7 +128,28 @@ def cpu_s() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def work(pairs: list[tuple[Path, str]], done: Path, minutes: float) -> None:
+def beginning(video: Path, seconds: float, folder: Path) -> Path:
+    """The first seconds of a video, as it is coded."""
+    piece = folder / f"{video.stem}.mp4"
+    command = [
+        ffmpeg_path(),
+        "-v",
+        "error",
+        "-y",
+        "-i",
+        str(video),
+        "-an",
+        "-t",
+        str(seconds),
+        "-c",
+        "copy",
+        str(piece),
+    ]
+    subprocess.run(command, check=True)
+    return piece
+
+
+def work(pairs: list[tuple[Path, str]], done: Path, minutes: float, seconds: float) -> None:
     """Judge pair after pair and note each, until the processor time is used."""
     seen = {(row["video"], row["change"]): row["shots"] for row in read(done)}
     config = CurateConfig()
@@ -130,8 +157,11 @@ def work(pairs: list[tuple[Path, str]], done: Path, minutes: float) -> None:
         for each in ("original", change):
             if (video.stem, each) in seen or cpu_s() >= 60 * minutes:
                 continue
+            if not video.exists():
+                film_take(video)
             with tempfile.TemporaryDirectory() as folder:
-                copy = video if each == "original" else changed_copy(video, each, Path(folder))
+                piece = beginning(video, seconds, Path(folder))
+                copy = piece if each == "original" else changed_copy(piece, each, Path(folder))
                 shots = [shot._asdict() for shot in judged(copy, config)]
             seen[video.stem, each] = shots
             with done.open("a") as file:
@@ -187,24 +217,28 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--changes", nargs="+", choices=CHANGES, default=ASKED)
     parser.add_argument("--only", nargs="+", default=[], help="names of the files to take, without extension")
-    parser.add_argument("--sample-world", action="store_true", help="takes of two islands, too")
+    parser.add_argument("--sample-world", type=Path, help="a folder for takes of an island, filmed there once")
+    parser.add_argument("--seconds", type=float, default=1e6, help="only so much of each video, from its beginning")
+    parser.add_argument("--longest", type=int, default=10**6, help="only videos of at most so many pixels a side")
     parser.add_argument("--seed", type=int, default=0, help="shuffles the videos")
     parser.add_argument("--cpu-minutes", type=float, default=15.0, help="processor time after which no pair is begun")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        videos = sorted(options.folder.glob("*.mp4")) + (sample_world(Path(folder)) if options.sample_world else [])
-        videos = [video for video in videos if not options.only or video.stem in options.only]
-        pairs = plan(videos, options.changes, options.seed)
-        done = options.out.with_suffix(".pairs.jsonl")
-        work(pairs, done, options.cpu_minutes)
-        report = count(pairs, done)
+    videos = sorted(options.folder.glob("*.mp4"))
+    if options.sample_world:
+        videos += [options.sample_world / f"sample_{kind}_1.mp4" for kind in KINDS]
+    videos = [v for v in videos if (not options.only or v.stem in options.only) and longest_side(v) <= options.longest]
+    pairs = plan(videos, options.changes, options.seed)
+    done = options.out.with_suffix(".pairs.jsonl")
+    work(pairs, done, options.cpu_minutes, options.seconds)
+    report = count(pairs, done)
     for change, (same, total) in report["same"].items():
         print(f"{change}: {same} of {total} the same; 95 % {'-'.join(f'{x:.3f}' for x in wilson(same, total))}")
     for row in report["differing"]:
         print(f"{row['video']} {row['at_s']} s, {row['change']}: {row['was']} -> {row['is']} {row['figures']}")
     print(f"all: {report['all']}, {report['pairs_run']} of {report['pairs']} pairs, {cpu_s():.0f} s of processor time")
-    options.out.write_text(json.dumps({"seed": options.seed, **report}, indent=1, sort_keys=True) + "\n")
+    sample = {name: getattr(options, name) for name in ("seed", "seconds", "longest")}
+    options.out.write_text(json.dumps({**sample, **report}, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

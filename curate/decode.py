@@ -30,6 +30,7 @@ class Glimpse:
         small: RGB, upright, at the working width.
         luma: full-size luma, upright, on sampled frames; None on the others.
         view: RGB, upright, with ``VIEW`` pixels on the shorter side, on the same frames.
+        coded_bytes: length of its packet; None where the container does not say which that is.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Glimpse:
     small: UInt8[np.ndarray, "h w 3"]
     luma: UInt8[np.ndarray, "full_h full_w"] | None
     view: UInt8[np.ndarray, "view_h view_w 3"] | None
+    coded_bytes: int | None
 
     @property
     def nbytes(self) -> int:
@@ -78,7 +80,8 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
         base = time_base(stream)
         usual = max(1, round(1 / (stream.average_rate or 25) / base))  # ticks
         index, first_us, next_sample_us, first_size = -1, None, None, None
-        for index, (pts, time_us, frame) in enumerate(timed(path, container, stream, whole=True)):
+        lengths: dict[int, int] = {}
+        for index, (pts, time_us, frame) in enumerate(timed(path, container, stream, whole=True, coded_bytes=lengths)):
             size = displayed_size(frame)
             if size != (first_size := first_size or size):
                 before, after = (f"{width} x {height}" for width, height in (first_size, size))
@@ -93,7 +96,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
                 view = _rgb(to_view(frame, *working_size(*size, round(VIEW * max(size) / min(size)))))
             small = _rgb(to_small(frame, *working_size(*size, longest)))
             end_us = microseconds(pts + (frame.duration or usual), base)
-            yield Glimpse(index, time_us, end_us, small, luma, view)
+            yield Glimpse(index, time_us, end_us, small, luma, view, lengths.pop(pts, None))
         if index < 0:
             raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")
 

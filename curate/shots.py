@@ -13,11 +13,13 @@ from flythrough.workspace.files import JsonObject
 from .boundaries.segment import Span
 from .config import CurateConfig
 from .duplicates import shot_hash
+from .measures.air import haze, night
+from .measures.coding import bits_a_pixel
 from .measures.collect import Seen
 from .measures.motion import motion_measures
 from .measures.overlays import LEAST_TRAVEL, overlay_mask
 from .measures.picture import box_of, picture_measures
-from .measures.semantics import nature_probability
+from .measures.semantics import Semantics, semantics
 from .measures.writing import writing
 
 SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
@@ -72,18 +74,29 @@ def measure_shot(
         measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
         measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
         # Whatever the rules say of it so far: they may be changed later, and nothing is to be decoded again then.
-        measures["nature"] = nature(_inside(shot, shot.views or shot.pictures, config.nature_frames))
+        views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
+        measures |= shown(views)
+        two = _spread(views, 2)
+        measures["haze"] = float(np.mean([haze(view, sky_and_water(view)[0]) for view in two]))
+        measures["night"] = float(np.mean([night(view) for view in two]))
+    if (bits := bits_a_pixel(seen.coded_bytes, size)) is not None:
+        measures["bits_a_pixel"] = bits
     return shot
 
 
-def nature(views: list[np.ndarray]) -> float:
-    """Mean probability that pictures show nature, of no more of them than it takes to be sure that they do."""
-    found: list[float] = []
+def shown(views: list[np.ndarray]) -> dict[str, float]:
+    """What pictures show: ``nature``, ``coast``, ``screen``, 0..1 each.
+
+    Mean probabilities, of no more pictures than it takes to be sure that they show nature.
+    """
+    found: list[Semantics] = []
     for view in views:
-        found += nature_probability([view])
-        if sum(found) >= SURE:
+        found += semantics([view])
+        if sum(one.nature for one in found) >= SURE:
             break
-    return float(np.mean(found))
+    return {
+        name: float(np.mean(values)) for name, values in zip(Semantics._fields, zip(*found, strict=True), strict=True)
+    }
 
 
 def _overlay(shot: Shot, writing_frames: int) -> None:

@@ -14,7 +14,7 @@ from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
 
-VERSION = 8
+VERSION = 9
 
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:

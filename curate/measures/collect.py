@@ -24,6 +24,7 @@ class Seen:
     looks: list[Look]
     views: list[np.ndarray]
     pictures: list[np.ndarray]
+    coded_bytes: list[int | None]  # of every frame
 
 
 @dataclass
@@ -34,12 +35,14 @@ class Collector:
     tracker: Tracker = field(default_factory=Tracker)
     looks: list[tuple[int, Look, np.ndarray]] = field(default_factory=list)
     pictures: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    coded: list[tuple[int, int | None]] = field(default_factory=list)
     size: tuple[int, int] = (1, 1)
     _next_track_us: int | None = None
     _next_picture_us: int | None = None
 
     def add(self, glimpse: Glimpse, gray: UInt8[np.ndarray, "h w"]) -> None:
         """Measure the next frame; ``gray`` is its ``small`` in grey."""
+        self.coded.append((glimpse.time_us, glimpse.coded_bytes))
         if self._next_track_us is None or glimpse.time_us >= self._next_track_us:
             # A quarter of a step of slack, so that 30 frames a second give every second frame exactly.
             self._next_track_us = glimpse.time_us + round(0.75e6 / self.config.track_hz)
@@ -67,6 +70,7 @@ class Collector:
             looks=[one for _, one, _ in looks],
             views=[view for _, _, view in looks],
             pictures=pictures,
+            coded_bytes=[length for t, length in self.coded if start_us <= t < end_us],
         )
 
     def forget(self, before_us: int) -> None:
@@ -74,5 +78,6 @@ class Collector:
         before_s = before_us / 1e6
         self.looks = [x for x in self.looks if x[0] >= before_us]
         self.pictures = [x for x in self.pictures if x[0] >= before_us]
+        self.coded = [x for x in self.coded if x[0] >= before_us]
         self.tracker.steps = [s for s in self.tracker.steps if s.before_s >= before_s]
         self.tracker.windows = [w for w in self.tracker.windows if w.before_s >= before_s]

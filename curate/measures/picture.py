@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from .coding import blockiness
+
 BAR_LEVEL = 20  # grey levels; every patch of a bar stays at or below, in every frame
 STRIPES = 64  # patches across a row or column
 SHARPNESS_WIDTH = 960
@@ -25,6 +27,7 @@ class Look:
     brightness: float  # mean luma, 0..1
     dark: float  # share of pixels almost black
     bright: float  # share of pixels almost white
+    blockiness: float  # excess of steps at the edges of coding blocks, 0..10
     rows: UInt8[np.ndarray, "h"]  # brightest patch in each row of the full-size frame
     columns: UInt8[np.ndarray, "w"]
 
@@ -49,6 +52,7 @@ def look(luma: UInt8[np.ndarray, "h w"]) -> Look:
         brightness=float(levels @ np.arange(256)) / 255,
         dark=float(levels[:20].sum()),
         bright=float(levels[246:].sum()),
+        blockiness=blockiness(luma, (top, left, bottom, right)),
         rows=rows,
         columns=columns,
     )
@@ -118,10 +122,11 @@ def _edge(levels: np.ndarray, start: int) -> int:
 
 
 def picture_measures(looks: list[Look]) -> dict[str, float]:
-    """Figures of one shot: medians over its sampled frames."""
-    return {
-        "blur": float(np.median([one.blur for one in looks])),
-        "brightness": float(np.median([one.brightness for one in looks])),
-        "dark": float(np.median([one.dark for one in looks])),
-        "bright": float(np.median([one.bright for one in looks])),
-    }
+    """Figures of one shot: medians over its sampled frames.
+
+    Returns:
+        ``blur``, ``brightness`` (mean luma), ``dark`` and ``bright`` (shares of pixels below 20 and above 245 of 255),
+        all 0..1; ``blockiness``, 0..10.
+    """
+    names = ("blur", "brightness", "dark", "bright", "blockiness")
+    return {name: float(np.median([getattr(one, name) for one in looks])) for name in names}

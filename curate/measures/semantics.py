@@ -1,8 +1,9 @@
-"""What a shot shows: the probability that it is nature seen from outdoors, by EfficientNet-Lite0's ImageNet classes."""
+"""What a shot shows: probabilities of nature outdoors, coast and screens, by EfficientNet-Lite0's ImageNet classes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,10 +16,23 @@ BUILT = (460, 525, 718, 449, 437)
 # it by the animals that ImageNet shows there, and hardly anything else so.
 SEA = (2, 3, 4, 5, 6, 147, 148, 149, 150)
 NATURE = (*LAND, *BUILT, *SEA)
+# Where land meets water: cliff, lakeside, promontory, sandbar, seashore, breakwater, pier, beacon.
+COAST = (972, 975, 976, 977, 978, 460, 718, 437)
+# What shows drawings: web site, comic book, crossword, book jacket, menu, monitor, screen, television, desktop and
+# laptop computer, oscilloscope.
+SCREEN = (916, 917, 918, 921, 922, 664, 782, 851, 527, 620, 688)
 
 
-def nature_probability(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[float]:
-    """Probability of nature, an RGB image each: the mean over its middle square and the whole picture, squeezed."""
+class Semantics(NamedTuple):
+    """What an image shows, a probability each, 0..1."""
+
+    nature: float
+    coast: float
+    screen: float
+
+
+def semantics(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[Semantics]:
+    """What RGB images show: the mean over the middle square and the whole picture, squeezed."""
     from PIL import Image
 
     from flythrough.networks.lite0_onnx import SIZE, probabilities
@@ -28,7 +42,8 @@ def nature_probability(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[flo
         views = [
             Image.fromarray(view).resize((SIZE, SIZE), Image.Resampling.BILINEAR) for view in (_middle(image), image)
         ]
-        found.append(float(probabilities(np.stack(views))[:, list(NATURE)].sum(1).mean()))
+        mean = probabilities(np.stack(views)).mean(0)
+        found.append(Semantics(*(float(mean[list(classes)].sum()) for classes in (NATURE, COAST, SCREEN))))
     return found
 
 

@@ -157,7 +157,12 @@ def frames(
 
 
 def timed(
-    path: Path, container: InputContainer, stream: VideoStream, *, whole: bool = False
+    path: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    *,
+    whole: bool = False,
+    coded_bytes: dict[int, int] | None = None,
 ) -> Iterator[tuple[int, int, VideoFrame]]:
     """Decode an open video from where it stands: presentation time in ticks and in microseconds, and libav's frame.
 
@@ -168,6 +173,7 @@ def timed(
         container: libav's.
         stream: libav's.
         whole: it stands at the beginning, and frames that the decoder painted over count as damaged too.
+        coded_bytes: takes the length of every packet read so far, by presentation time in ticks.
 
     Raises:
         InputError: more is damaged than that; of a whole video at its end.
@@ -176,6 +182,8 @@ def timed(
 
     base, previous, count, damaged = time_base(stream), -1, 0, 0
     for packet in container.demux(stream):
+        if coded_bytes is not None and packet.pts is not None:
+            coded_bytes[packet.pts] = packet.size
         try:
             found = packet.decode()
         except av.FFmpegError as error:

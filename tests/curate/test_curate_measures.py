@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from flythrough.curate.measures import picture
+from flythrough.curate.measures.air import haze, night
+from flythrough.curate.measures.coding import bits_a_pixel, blockiness
 from flythrough.curate.measures.motion import motion_measures
 from flythrough.curate.measures.overlays import overlay_mask
 from flythrough.curate.measures.picture import blur_effect, look
@@ -200,3 +202,67 @@ def test_sky_above_water_above_land() -> None:
     sky, water = sky_and_water(picture)
     assert sky == pytest.approx(1 / 3, abs=0.05)
     assert water == pytest.approx(1 / 3, abs=0.05)
+
+
+def pressed(gray: np.ndarray, quality: int) -> np.ndarray:
+    """As JPEG leaves it, in blocks of 8 from the upper left."""
+    return cv2.imdecode(cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+
+
+def test_blockiness_grows_with_compression_and_needs_the_grid() -> None:
+    ground = texture(14)[:480, :640]
+    whole = (0, 0, 480, 640)
+    values = [blockiness(pressed(ground, quality), whole) for quality in (95, 20, 5)]
+    assert blockiness(ground, whole) < 0.03
+    assert values[0] < 0.05 < values[1] < values[2]
+    assert values[2] > 0.5
+    assert blockiness(pressed(ground, 5)[3:, 5:], (0, 0, 477, 635)) < values[2] / 2  # the grid is elsewhere
+    assert blockiness(np.full((480, 640), 90, np.uint8), whole) == 0
+    assert blockiness(ground[:16, :16], (0, 0, 16, 16)) == 0  # too small to tell
+
+
+def test_bars_and_frames_are_no_blocks() -> None:
+    luma = np.zeros((480, 640), np.uint8)
+    luma[64:416] = texture(15)[:352, :640]
+    luma[240:, 320:] //= 2  # a picture in the picture, on the grid
+    assert blockiness(luma, (64, 0, 416, 640)) < 0.1
+    assert blockiness(luma, (0, 0, 480, 640)) < 0.1
+
+
+def test_bits_a_pixel_are_those_of_the_file_or_unknown() -> None:
+    assert bits_a_pixel([100, 300], (10, 20)) == 8.0
+    assert bits_a_pixel([100, None], (10, 20)) is None
+    assert bits_a_pixel([], (10, 20)) is None
+
+
+def coloured() -> np.ndarray:
+    """Ground of many colours, some of it dark in every patch."""
+    patches = np.random.default_rng(16).integers(0, 256, (75, 133, 3), np.uint8)
+    return np.kron(patches, np.ones((3, 3, 1), np.uint8))[:224, :398]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_haze_is_the_share_of_the_airs_light(share: float) -> None:
+    air = np.array([215, 222, 230])
+    ground = coloured().astype(float)
+    picture = np.concatenate([np.full((60, 398, 3), air, float), share * air + (1 - share) * ground])
+    sky = 60 / len(picture)
+    assert haze(picture.round().astype(np.uint8), sky) == pytest.approx(share, abs=0.08)
+    assert haze(coloured(), 0.0) < 0.08
+
+
+def test_a_dark_picture_is_not_hazy() -> None:
+    assert haze((coloured() * 0.1 + 12).astype(np.uint8), 0.0) < 0.15
+
+
+def test_night_is_darkness_or_lamps_in_the_dark() -> None:
+    day = coloured()
+    city = (day * 0.3).astype(np.uint8)
+    for y, x in np.random.default_rng(0).integers(4, (220, 394), (600, 2)):
+        city[y - 1 : y + 2, x - 1 : x + 2] = (250, 220, 150)
+    bright_lamps = np.maximum(city, day)
+    assert night(day) == 0
+    assert night(bright_lamps) < 0.05
+    assert 0.3 < night(city) < 1
+    assert night((day * 0.1).astype(np.uint8)) > 0.7
+    assert night(np.zeros_like(day)) == 1

@@ -17,6 +17,7 @@ import pytest
 from flythrough.curate import shots
 from flythrough.curate.config import CurateConfig
 from flythrough.curate.decode import glimpses
+from flythrough.curate.measures.semantics import Semantics
 from flythrough.curate.review.listing import load_items
 from flythrough.curate.review.verdicts import Verdict, append_verdicts
 from flythrough.curate.rules import NoParallax, Rules
@@ -263,9 +264,11 @@ def test_nature_that_is_sure_is_not_looked_at_further(monkeypatch: pytest.Monkey
     for found, expected, asked in (([0.7, 0.6, 0, 0], 0.65, 2), ([0.2, 0.3, 0.1, 0], 0.15, 4), ([0, 0, 0, 0], 0, 4)):
         seen = []
         monkeypatch.setattr(
-            shots, "nature_probability", lambda images, f=found, s=seen: s.append(images) or [f[int(images[0].max())]]
+            shots,
+            "semantics",
+            lambda images, f=found, s=seen: s.append(images) or [Semantics(f[int(images[0].max())], 0.5, 0)],
         )
-        assert shots.nature(views) == pytest.approx(expected)
+        assert shots.shown(views) == pytest.approx({"nature": expected, "coast": 0.5, "screen": 0})
         assert len(seen) == asked
 
 
@@ -375,3 +378,18 @@ def test_a_black_video_is_a_drop(tmp_path: Path) -> None:
     assert [(report.dropped, report.errors) for report in reports] == [(0, []), (1, [])]
     assert [row["reason"] for row in workspace.rows("drops")] == ["no_shot"]
     assert load_items(workspace, CurateConfig())[0].rule == "no_shot"
+
+
+def test_compression_air_and_light_are_measured(tmp_path) -> None:
+    found = {}
+    for crf in (18, 45):
+        file = encode(tmp_path / f"{crf}.mp4", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", str(crf), "-an")
+        found[crf] = scan(file, NO_NATURE).shots[0].measures
+        with open_video(file) as (container, stream):
+            bits = 8 * sum(packet.size for packet in container.demux(stream))
+            pixels = stream.width * stream.height * found[crf]["frames"]
+        assert found[crf]["bits_a_pixel"] == pytest.approx(bits / pixels, rel=0.05)
+    assert found[45]["bits_a_pixel"] < found[18]["bits_a_pixel"] / 3
+    assert 0 <= found[18]["blockiness"] <= 10
+    for name in ("haze", "night", "coast", "screen", "dark", "bright"):
+        assert 0 <= found[18][name] <= 1
