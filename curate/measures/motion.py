@@ -13,6 +13,8 @@ from .tracker import Step, Window
 LEAST_FIRM = 12  # firm points that show geometry
 LEAST_SHIFT = 0.008  # picture widths; below, geometry drowns in tracking noise
 MOST_WINDOWS = 12  # that geometry is fitted to; spread over the shot
+DRIFT_S = 0.5  # on either side, over which the way of the picture is taken
+FILMED_FRAME_S = 1 / 24  # the slowest film, the longest frame
 MOVERS_SHIFT = 0.09  # picture widths at which what moves by itself shows best
 
 
@@ -87,10 +89,24 @@ def _spread(windows: Sequence[Window]) -> list[Window]:
 
 
 def _shake(steps: list[Step]) -> float:
-    """Median acceleration of the picture's centre, widths / s^2; at 15 Hz this is dominated by shaking."""
+    """Median acceleration of the picture's centre, widths / s^2; at 15 Hz this is dominated by shaking.
+
+    A video of another frame rate than it was filmed at repeats or misses frames: two steps of the same length in time
+    then differ by up to one frame of what was filmed. Along the way of the picture so much acceleration is left out.
+    """
+    spans = np.array([s.after_s - s.before_s for s in steps])
+    ways = np.array([(s.dx, s.dy) for s in steps])
+    times = np.array([s.before_s for s in steps])
     jolts = []
-    for one, two in pairwise(steps):
-        if one.after_s == two.before_s:
-            a, b = one.after_s - one.before_s, two.after_s - two.before_s
-            jolts.append(np.hypot(two.dx / b - one.dx / a, two.dy / b - one.dy / a) / ((a + b) / 2))
+    for i, (one, two) in enumerate(pairwise(steps)):
+        if one.after_s != two.before_s:
+            continue
+        near = np.abs(times - two.before_s) <= DRIFT_S
+        drift = ways[near].sum(0) / spans[near].sum()
+        step_s = (spans[i] + spans[i + 1]) / 2
+        jolt = (ways[i + 1] / spans[i + 1] - ways[i] / spans[i]) / step_s
+        speed = float(np.hypot(*drift))
+        along = float(jolt @ drift) / max(speed, 1e-9)
+        across = np.sqrt(max(0.0, float(jolt @ jolt) - along**2))
+        jolts.append(np.hypot(across, max(0.0, abs(along) - speed * FILMED_FRAME_S / step_s**2)))
     return float(np.median(jolts)) if jolts else 0.0

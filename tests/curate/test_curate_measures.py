@@ -61,6 +61,15 @@ def test_shaking_is_acceleration_of_the_centre() -> None:
     assert shaken["shake_widths_s2"] == pytest.approx(0.02 * HZ**2, rel=0.05)
 
 
+def test_repeated_and_missing_frames_are_no_shaking() -> None:
+    ground = texture(1)
+    for rate in (1.6, 0.8, 1.25):  # frames filmed for each that is followed, as after a change of the frame rate
+        resampled = [int(rate * i) * 0.32 / 24 for i in range(30)]
+        assert measured([seen(ground, right=x) for x in resampled])["shake_widths_s2"] < 0.5
+        shaken = [seen(np.roll(ground, 3 * (i % 2), 0), right=x) for i, x in enumerate(resampled)]
+        assert measured(shaken)["shake_widths_s2"] > 4  # 3 pixels of 256, up and down
+
+
 def two_layers(i: int) -> np.ndarray:
     """Hills that pass twice as fast as the plain behind them."""
     hills = np.kron(np.random.default_rng(5).random((30, 30)) < 0.4, np.ones((30, 30))).astype(np.uint8)
