@@ -6,7 +6,7 @@ Drawn here because matplotlib (80 MB installed) is not in the base installation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -51,14 +51,11 @@ def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[fl
     parts = [*_frame(x, y, x_label, y_label)]
     if floor is not None:
         at = y(floor[0])
-        parts.append(Markup('<path d="M{} {:.1f}H{}" stroke="#888"/>').format(LEFT, at, RIGHT))
-        parts.append(Markup('<text x="{}" y="{:.1f}" font-size="11">{}</text>').format(LEFT + 5, at - 4, floor[1]))
+        parts.append(f'<path d="M{LEFT} {at:.1f}H{RIGHT}" stroke="#888"/>')
+        parts.append(f'<text x="{LEFT + 5}" y="{at - 4:.1f}" font-size="11">{escape(floor[1])}</text>')
     for place, line in enumerate(lines):
         parts += _drawn(line, x, y, COLORS[place % len(COLORS)], TOP + 14 + 18 * place)
-    height = max(HEIGHT, TOP + 14 + 18 * len(lines))
-    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
-    head = f'<svg {size} font-family="sans-serif" font-size="12" fill="#1c2733">'
-    return Markup(f'<figure class="plot">{head}{"".join(parts)}</svg></figure>')
+    return _figure(parts, max(HEIGHT, TOP + 14 + 18 * len(lines)))
 
 
 def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Markup:
@@ -73,21 +70,23 @@ def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Marku
     """
     values = [value for _, row in rows for value in row]
     axis = _Axis(*_spread(min(values), max(values)), ROW_LEFT, WIDTH - 20)
-    bottom = TOP + ROW * len(rows)
-    parts = [Markup('<path d="M{0} {1}H{2}" stroke="#555"/>').format(ROW_LEFT, bottom, WIDTH - 20)]
+    bottom, origin, scale = TOP + ROW * len(rows), axis.origin, axis.scale
+    parts = [f'<path d="M{ROW_LEFT} {bottom}H{WIDTH - 20}" stroke="#555"/>']
     for tick in axis.ticks(8):
-        text = Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{:.4g}</text>').format(
-            axis(tick), bottom + 17, tick
-        )
-        parts.append(Markup('<path d="M{:.1f} {}v4" stroke="#555"/>').format(axis(tick), bottom) + text)
+        parts.append(f'<path d="M{axis(tick):.1f} {bottom}v4" stroke="#555"/>')
+        parts.append(f'<text x="{axis(tick):.1f}" y="{bottom + 17}" text-anchor="middle">{tick:.4g}</text>')
     for place, (name, row) in enumerate(rows):
         y, color = TOP + ROW * (place + 0.5), COLORS[0] if place == 0 else "#6b7785"
-        parts.append(Markup('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(ROW_LEFT - 10, y + 4, name))
-        dots = "".join(f"M{axis(value):.1f} {y:.1f}h0" for value in row)  # one path: a page may have 10^5 of them
-        dot = Markup('<path d="{}" stroke="{}" stroke-opacity=".55" stroke-width="9" stroke-linecap="round"/>')
-        parts.append(dot.format(dots, color))
-    parts.append(Markup('<text x="{}" y="{}">{}</text>').format(ROW_LEFT, bottom + 36, label))
-    size = f'viewBox="0 0 {WIDTH} {bottom + 44}" width="{WIDTH}"'
+        parts.append(f'<text x="{ROW_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(name)}</text>')
+        dots = f" {y:.0f}h0M".join([f"{origin + scale * value:.1f}" for value in row])  # a site has 10^6 of them
+        parts.append(f'<path d="M{dots} {y:.0f}h0" stroke="{color}" stroke-opacity=".55" stroke-width="9"')
+        parts.append(' stroke-linecap="round"/>')
+    parts.append(f'<text x="{ROW_LEFT}" y="{bottom + 36}">{escape(label)}</text>')
+    return _figure(parts, bottom + 44)
+
+
+def _figure(parts: Iterable[str], height: int) -> Markup:
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
     head = f'<svg {size} font-family="sans-serif" font-size="12" fill="#1c2733">'
     return Markup(f'<figure class="plot">{head}{"".join(parts)}</svg></figure>')
 
@@ -107,7 +106,17 @@ class _Axis:
     last: float
 
     def __call__(self, value: float) -> float:
-        return self.first + (value - self.low) / (self.high - self.low) * (self.last - self.first)
+        return self.first + (value - self.low) * self.scale
+
+    @property
+    def scale(self) -> float:
+        """Of a value's unit."""
+        return (self.last - self.first) / (self.high - self.low)
+
+    @property
+    def origin(self) -> float:
+        """Where 0 is: many values are placed as ``origin + scale * value``, without a call each."""
+        return self.first - self.low * self.scale
 
     def ticks(self, most: int) -> list[float]:
         """Round values on the axis, at most about so many."""
@@ -125,27 +134,26 @@ def _range(low: float, high: float) -> tuple[float, float]:
     return low if low >= 0 else low - 0.05 * (high - low), high + 0.05 * (high - low)
 
 
-def _frame(x: _Axis, y: _Axis, x_label: str, y_label: str) -> Iterator[Markup]:
-    yield Markup('<path d="M{0} {1}V{2}H{3}" fill="none" stroke="#555"/>').format(LEFT, TOP, BOTTOM, RIGHT)
+def _frame(x: _Axis, y: _Axis, x_label: str, y_label: str) -> Iterator[str]:
+    yield f'<path d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}" fill="none" stroke="#555"/>'
     for tick in x.ticks(8):
-        text = Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{:g}</text>').format(x(tick), BOTTOM + 17, tick)
-        yield Markup('<path d="M{:.1f} {}v4" stroke="#555"/>').format(x(tick), BOTTOM) + text
+        yield f'<path d="M{x(tick):.1f} {BOTTOM}v4" stroke="#555"/>'
+        yield f'<text x="{x(tick):.1f}" y="{BOTTOM + 17}" text-anchor="middle">{tick:g}</text>'
     for tick in y.ticks(6):
-        text = Markup('<text x="{}" y="{:.1f}" text-anchor="end">{:.4g}</text>').format(LEFT - 7, y(tick) + 4, tick)
-        yield Markup('<path d="M{} {:.1f}h-4" stroke="#555"/>').format(LEFT, y(tick)) + text
-    middle = (LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2
-    yield Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(middle[0], BOTTOM + 36, x_label)
-    turned = '<text transform="translate(14 {}) rotate(-90)" text-anchor="middle">{}</text>'
-    yield Markup(turned).format(middle[1], y_label)
+        yield f'<path d="M{LEFT} {y(tick):.1f}h-4" stroke="#555"/>'
+        yield f'<text x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.4g}</text>'
+    across, down = (LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2
+    yield f'<text x="{across}" y="{BOTTOM + 36}" text-anchor="middle">{escape(x_label)}</text>'
+    yield f'<text transform="translate(14 {down}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
 
 
-def _drawn(line: Line, x: _Axis, y: _Axis, color: str, name_y: float) -> Iterator[Markup]:
-    dash = Markup(' stroke-dasharray="2 4"') if line.dotted else Markup("")
-    stroke = Markup('stroke="{}" stroke-width="1.8"{}').format(color, dash)
-    places = [(x(step), y(value)) for step, value in line.points]
-    path = "L".join(f"{across:.1f} {down:.1f}" for across, down in places)
-    yield Markup('<path d="M{}" fill="none" {}/>').format(path, stroke)
-    if len(places) < 3:
-        yield from (Markup('<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="{}"/>').format(*at, color) for at in places)
-    yield Markup('<path d="M{} {}h22" {}/>').format(RIGHT + 14, name_y - 4, stroke)
-    yield Markup('<text x="{}" y="{}">{}</text>').format(RIGHT + 42, name_y, escape(line.name))
+def _drawn(line: Line, x: _Axis, y: _Axis, color: str, name_y: float) -> Iterator[str]:
+    dash = ' stroke-dasharray="2 4"' if line.dotted else ""
+    stroke = f'stroke="{color}" stroke-width="1.8"{dash}'
+    x0, x1, y0, y1 = x.origin, x.scale, y.origin, y.scale
+    path = "L".join([f"{x0 + x1 * step:.1f} {y0 + y1 * value:.1f}" for step, value in line.points])
+    yield f'<path d="M{path}" fill="none" {stroke}/>'
+    for step, value in line.points if len(line.points) < 3 else ():
+        yield f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="3" fill="{color}"/>'
+    yield f'<path d="M{RIGHT + 14} {name_y - 4}h22" {stroke}/>'
+    yield f'<text x="{RIGHT + 42}" y="{name_y}">{escape(line.name)}</text>'

@@ -14,10 +14,11 @@ from ..exports.tables import as_csv, as_latex, as_markdown
 from ..reported import reported_json
 from ..standing.gather import Standing
 from ..standing.holdings import as_jsonl
+from .boards import board_views
 from .compare import compare_document, method_data
 from .methods import method_document
 from .model import Site, data_file, method_page, protocol_page
-from .page import leaderboard_page
+from .page import front_files
 from .protocols import protocol_document, protocol_files
 from .sheets import Sheet, draw_sheets
 
@@ -35,7 +36,8 @@ def site_files(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[
 
 def _texts(site: Site, sheets: dict[tuple[str, str], dict[str, Sheet]]) -> Iterator[tuple[str, str]]:
     standing, config = site.standing, site.config
-    yield "index.html", leaderboard_page(standing, config)
+    views = board_views(site)
+    yield from front_files(site, views)
     for method in site.methods:
         yield method_page(method), method_document(method, site, sheets)
     for name, rows in site.by_name.items():
@@ -44,14 +46,14 @@ def _texts(site: Site, sheets: dict[tuple[str, str], dict[str, Sheet]]) -> Itera
     for protocol in standing.protocols:
         files = protocol_files(protocol, site)
         yield from files.items()
-        yield protocol_page(protocol.hash), protocol_document(protocol, site, files)
+        yield protocol_page(protocol.hash), protocol_document(protocol, site, views[protocol.hash], files)
     yield from _downloads(standing, config)
 
 
 def _downloads(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[str, str]]:
     boards, reported = standing.protocols, standing.reported
     data = as_json(boards, reported_json(reported))
-    yield "leaderboard.json", json.dumps(data, indent=1, allow_nan=False, sort_keys=True) + "\n"
+    yield "leaderboard.json", json.dumps(data, allow_nan=False, sort_keys=True) + "\n"
     yield "leaderboard.csv", as_csv(boards, reported)
     yield "leaderboard.tex", as_latex(boards, reported)
     yield "leaderboard.md", as_markdown(boards, reported)

@@ -6,6 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 
 from flythrough.results.metrics import METRICS, higher_is_better, in_order
+from flythrough.results.paired import half_width
+from flythrough.results.ranking import Board
+from flythrough.results.schema import Result
 from flythrough.workspace.files import JsonObject
 
 from .document import document, json_block
@@ -46,9 +49,12 @@ def _rank(row: Row) -> tuple[int, int]:
 
 def method_data(name: str, rows: list[Row], site: Site, sheets: Sheets) -> str:
     """The script ``data/NAME.js``: all that a comparison shows of one method. A page from disk may load no JSON."""
-    known = {row.protocol.hash[:16]: _row(row, site, sheets.get((row.protocol.hash, row.name), {})) for row in rows}
-    texts = (json.dumps(value, allow_nan=False, separators=(",", ":")) for value in (name, known))
-    return f"flythroughMethod({','.join(texts)});\n"
+    parts = []
+    for row in rows:
+        known = _row(row, site, sheets.get((row.protocol.hash, row.name), {}))
+        whole = json.dumps(known, allow_nan=False, separators=(",", ":"))
+        parts.append(f'{json.dumps(row.protocol.hash[:16])}:{whole[:-1]},"starts":{_starts(row.held.result)}}}')
+    return f"flythroughMethod({json.dumps(name)},{{{','.join(parts)}}});\n"
 
 
 def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
@@ -56,16 +62,25 @@ def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
     return {
         "tier": row.held.tier,
         "boards": list(_boards(row, site)),
-        "starts": {s: {m: _short(v) for m, v in found.items()} for s, found in sorted(result.starts.items())},
         "curves": {m: [[step, _short(value)] for step, value in points] for m, points in result.curves.items()},
         "sheets": {start: [s.path, list(s.steps), s.across, s.width, s.height] for start, s in sheets.items()},
     }
 
 
+def _starts(result: Result) -> str:
+    """JSON: the names of metrics, then each start's values in that order; a site has 10^6 of them."""
+    names = sorted({name for found in result.starts.values() for name in found})
+    line = ",".join(["%.6g"] * len(names))
+    parts = []
+    for start, found in sorted(result.starts.items()):
+        values = [found.get(name) for name in names]
+        text = json.dumps([_short(value) for value in values]) if None in values else f"[{line % tuple(values)}]"
+        parts.append(f"{json.dumps(start)}:{text}")
+    return f"[{json.dumps(names)},{{{','.join(parts)}}}]"
+
+
 def _boards(row: Row, site: Site) -> Iterator[JsonObject]:
     for board, entry in row.places:
-        compared = site.comparisons[row.protocol.hash, board.title]
-        place = compared.place_of(entry) if entry.rank else None
         yield {
             "title": board.title,
             "primary": board.primary,
@@ -77,8 +92,18 @@ def _boards(row: Row, site: Site) -> Iterator[JsonObject]:
                 for metric in in_order(board.columns)
                 if (cell := entry.cells.get(metric)) is not None and cell.value is not None
             },
-            "half": {} if place is None else compared.halves(place),
+            "draws": _draws(row, board) if entry.rank else None,
         }
+
+
+def _draws(row: Row, board: Board) -> JsonObject | None:
+    """What half the interval of a paired difference is made of: its width is ``factor`` standard deviations."""
+    name = board.primary if board.step is None else f"{board.primary}@{board.step}"
+    drawn = row.held.result.replicates.get(name)
+    if drawn is None:
+        return None
+    values = [float(f"{value:.8g}") for value in drawn.values]
+    return {"drawn": drawn.drawn[:16], "factor": half_width(1.0, drawn.starts), "values": values}
 
 
 def _short(value: float | None) -> float | None:

@@ -47,9 +47,13 @@ def document(title: str, template: str, *, subtitle: str = "", **known: object) 
         subtitle: below the heading, as plain text.
         known: what the template is filled with; text is escaped.
     """
+    return with_policy(page(title, fragment(template, **known), subtitle=subtitle))
+
+
+def fragment(template: str, **known: object) -> str:
+    """HTML of one of the templates; text is escaped."""
     meanings = {name: metric.meaning for name, metric in METRICS.items()}
-    body = environment().get_template(template).render(meanings=meanings, **known)
-    return with_policy(page(title, body, subtitle=subtitle))
+    return environment().get_template(template).render(meanings=meanings, **known)
 
 
 def with_policy(html: str) -> str:

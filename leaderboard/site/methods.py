@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -16,15 +18,15 @@ from flythrough.workspace.files import JsonObject
 
 from ..exports.bibtex import as_bibtex
 from ..tiers import MEANINGS
+from .boards import board_id
 from .document import document, number
 from .model import BY_START, Row, Site, method_page, protocol_page
-from .page import board_id
 from .sheets import Sheet, Sheets
 
 CARD = (("about", "About"), ("citation", "Paper"), ("code", "Code"), ("weights", "Weights"),
         ("environment", "Environment"), ("entry_point", "Class"), ("command", "Command"),
         ("needs", "Needs"))  # fmt: skip
-MOST_LINES = 8  # on one plot
+MOST_LINES = 4  # on one plot
 Drawn = TypeVar("Drawn")
 
 
@@ -44,7 +46,12 @@ def method_document(method: str, site: Site, sheets: Sheets) -> str:
 def compare_link(protocol: str, a: str, b: str = "", start: str = "") -> str:
     """Link from a method's page to a comparison."""
     known = {"protocol": protocol[:16], "a": a, "b": b, "start": start}
-    return "../compare.html#" + urlencode({k: v for k, v in known.items() if v}, quote_via=quote)
+    return "../compare.html#" + "&".join([f"{key}={_quoted(value)}" for key, value in known.items() if value])
+
+
+@lru_cache(maxsize=10_000)
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _card(result: Result) -> Iterator[tuple[str, str]]:
@@ -79,8 +86,8 @@ def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
         "sheets": list(_sheets(row, sheets)),
         "starts": _starts(row.held.result),
         "strips": list(_strips(row, beside)),
-        "provenance": list(_provenance(row)),
-        "frames_sha256": sorted(row.held.result.frames_sha256.items()),
+        "provenance": _definitions(_provenance(row)),
+        "frames_sha256": _definitions(sorted(row.held.result.frames_sha256.items())),
         "compare": compare_link(hash, name) if others else "",
         "compare_start": play if others else None,
     }
@@ -127,7 +134,7 @@ def _curve(metric: str) -> Callable[[Result], Sequence[tuple[int, float]] | None
 def _beside(ranked: list[Row], of: Callable[[Result], Drawn | None]) -> list[tuple[Row, Drawn]]:
     """The methods drawn beside one: the best that have something to draw."""
     found = ((o, of(o.held.result)) for o in ranked)
-    return [(o, value) for o, value in found if value][: MOST_LINES - 1]
+    return list(islice(((o, value) for o, value in found if value), MOST_LINES - 1))
 
 
 def _strips(row: Row, ranked: list[Row]) -> Iterator[Markup]:
@@ -156,15 +163,21 @@ def _starts(result: Result) -> JsonObject:
     order = {name: place for place, name in enumerate(in_order(names))}
     metrics = {name for found in result.starts.values() for name in found}
     columns = sorted(metrics, key=lambda m: (order[m.partition("@")[0]], len(m), m))
-    lines = [
-        f"<tr><td>{escape(start)}</td>{''.join(_number_cell(found.get(metric)) for metric in columns)}</tr>"
-        for start, found in sorted(result.starts.items())
-    ]
+    line = "".join(["<td>%.4g</td>"] * len(columns))
+    lines = []
+    for start, found in sorted(result.starts.items()):
+        values = [found.get(metric) for metric in columns]
+        cells = "".join(map(_number_cell, values)) if None in values else line % tuple(values)
+        lines.append(f"<tr><td>{escape(start)}</td>{cells}</tr>")
     return {"count": len(lines), "metrics": columns, "body": Markup("".join(lines))}
 
 
 def _number_cell(value: float | None) -> str:
-    return '<td class="number">–</td>' if value is None else f'<td class="number">{value:.4g}</td>'
+    return "<td>–</td>" if value is None else f"<td>{value:.4g}</td>"
+
+
+def _definitions(pairs: Iterable[tuple[str, str]]) -> Markup:
+    return Markup("".join([f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in pairs]))
 
 
 def _provenance(row: Row) -> Iterator[tuple[str, str]]:

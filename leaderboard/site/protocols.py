@@ -8,16 +8,17 @@ from flythrough.results.ranking import ProtocolBoards
 from flythrough.results.schema import ProtocolRecord
 
 from ..standing.holdings import page_name
+from .boards import BoardView
 from .document import document
 from .model import Row, Site
-from .page import board_view
+from .page import filters
 
 FACTS = (("steps", "Steps of a flight"), ("flights", "Flights"), ("starts", "Starts"), ("width", "Width, pixels"),
          ("height", "Height, pixels"), ("power", "Power"), ("dataset", "Dataset"), ("seed", "Seed"))  # fmt: skip
 
 
-def protocol_document(protocol: ProtocolBoards, site: Site, files: Mapping[str, str]) -> str:
-    """The page ``protocols/HASH.html``; ``files`` are those of :func:`protocol_files`."""
+def protocol_document(protocol: ProtocolBoards, site: Site, views: list[BoardView], files: Mapping[str, str]) -> str:
+    """The page ``protocols/HASH.html``; ``views`` are its tables, ``files`` those of :func:`protocol_files`."""
     record = _record(site.by_protocol.get(protocol.hash, []))
     return document(
         protocol.name,
@@ -27,8 +28,8 @@ def protocol_document(protocol: ProtocolBoards, site: Site, files: Mapping[str, 
         hash=protocol.hash,
         facts=list(_facts(protocol, record)),
         left_out=sorted(record.left_out.items()) if record else [],
-        tables=[board_view(protocol, board) for board in protocol.boards],
-        metrics=list(dict.fromkeys(metric for board in protocol.boards for metric in board.columns)),
+        tables=views,
+        **filters(site, views),
         files=[path.removeprefix("protocols/") for path in files],
     )
 

@@ -68,15 +68,6 @@ class Comparisons:
         around = range(max(place - NEIGHBOURS, 0), min(place + NEIGHBOURS + 1, len(self.values)))
         return [self._difference(place, other) for other in around if other != place]
 
-    def halves(self, place: int) -> dict[str, float]:
-        """Half the interval of the difference to each method that shares its draws, by name."""
-        known = zip(self.board.ranked, self.half[place], strict=True)
-        return {
-            entry.method: float(f"{half:.4g}")
-            for other, (entry, half) in enumerate(known)
-            if other != place and not math.isnan(half)
-        }
-
     def _difference(self, place: int, other: int) -> Difference:
         mine, theirs = self.board.ranked[place], self.board.ranked[other]
         half = float(self.half[place, other])

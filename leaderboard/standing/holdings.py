@@ -108,6 +108,9 @@ def _lines(held: Holding) -> Iterator[JsonObject]:
     result, hashes = held.result, held.result.frames_sha256
     common = {"protocol": result.protocol.name, "protocol_hash": result.protocol.hash, "method": held.method}
     common |= {"tier": held.tier, "results_sha256": held.sha256}
+    frames: dict[str, dict[str, str]] = {}
+    for flight, sha256 in hashes.items():
+        kind, _, start = flight.partition("/")
+        frames.setdefault(start, {})[kind] = sha256
     for start, values in sorted(result.starts.items()):
-        frames = {flight.split("/")[0]: sha256 for flight, sha256 in hashes.items() if flight.endswith(f"/{start}")}
-        yield common | {"start": start, "values": values, "frames_sha256": frames}
+        yield common | {"start": start, "values": values, "frames_sha256": frames.get(start, {})}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from flythrough.leaderboard.site.build import site_files
 from flythrough.leaderboard.site.listing import write_site
 from flythrough.leaderboard.standing.gather import gather
-from tests.leaderboard.site_world import CONFIG, HASH, make_workspace
+from flythrough.results.schema import rows_of
+from flythrough.workspace.files import write_json
+from tests.leaderboard.site_world import CONFIG, HASH, make_workspace, result
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
@@ -89,6 +92,41 @@ def test_sorting_and_filtering(browser: Any, site: str) -> None:
     visit.check()
 
 
+def test_one_protocol_at_a_time(browser: Any, tmp_path: Path) -> None:
+    workspace, other = make_workspace(tmp_path / "w"), "cd" * 32
+    record = result("omega", 22.0, 9)
+    later = record.model_copy(
+        update={"protocol": record.protocol.model_copy(update={"name": "hills-v1", "hash": other})}
+    )
+    write_json(workspace / "evaluate/omega.0/results.json", later.model_dump(mode="json"))
+    workspace.write("results", [*workspace.rows("results"), *rows_of(later, "evaluate/omega.0/results.json")])
+    os.utime(workspace / "evaluate/delta.0/results.json", (10**9, 10**9))  # 2001
+    write_site(tmp_path / "s", site_files(gather(workspace), CONFIG))
+    visit = Visit(browser, f"{(tmp_path / 's').as_uri()}/")
+    page = visit.open("index.html")
+    assert names(page) == ["alpha", "beta", "gamma", "delta"]
+    assert [Path(url).suffix for url in visit.asked] == [".html"]
+    page.get_by_label("Year").select_option("2001")
+    assert names(page) == ["delta"]
+    page.get_by_label("Year").select_option("all")
+    page.get_by_label("Metric").select_option("psnr")
+    expect(page.locator("section.table").first).to_be_hidden()
+    expect(page.locator("section.table").last).to_be_visible()
+    expect(page.locator("section.table").last.locator("th:visible")).to_have_count(3)
+    page.get_by_label("Metric").select_option("all")
+    page.get_by_label("Protocol").select_option("hills-v1")
+    expect(page.locator("h2").first).to_have_text("hills-v1")
+    assert names(page) == ["omega"]
+    assert page.url.endswith(f"#protocol-{other[:8]}")
+    again = Visit(browser, visit.site)
+    page = again.open(f"index.html#{other[:8]}-0-omega")  # a permanent link to a row
+    expect(page.locator("tr:target td.method")).to_have_text("omega")
+    page.get_by_label("Protocol").select_option("coasts-v1")
+    assert names(page) == ["alpha", "beta", "gamma", "delta"]
+    visit.check()
+    again.check()
+
+
 def test_comparing_and_its_permanent_link(browser: Any, site: str) -> None:
     visit = Visit(browser, site)
     page = visit.open("compare.html")
@@ -142,7 +180,7 @@ def test_keyboard_only_on_a_phone(browser: Any, site: str) -> None:
             break
     page.keyboard.press("Space")
     expect(page.locator("#play")).to_have_text("Pause")
-    expect(page.locator("canvas").first).to_have_attribute("data-step", "8")
+    expect(page.locator("canvas").last).to_have_attribute("data-step", re.compile("[3-8]"))
     page.keyboard.press("Space")
     expect(page.locator("#play")).to_have_text("Play")
     visit.check()

@@ -3,7 +3,14 @@ const site = JSON.parse(document.getElementById("site").textContent);
 const at = (id) => document.getElementById(id);
 const loaded = new Map(); // by name: a promise of what data/NAME.js says
 const told = new Map();
-globalThis.flythroughMethod = (name, rows) => told.get(name)?.(rows);
+globalThis.flythroughMethod = (name, rows) => {
+  for (const row of Object.values(rows)) {
+    const [metrics, starts] = row.starts; // names, then each start's values in their order
+    const named = (values) => Object.fromEntries(metrics.map((metric, place) => [metric, values[place]]).filter(([, value]) => value !== null));
+    row.starts = Object.fromEntries(Object.entries(starts).map(([start, values]) => [start, named(values)]));
+  }
+  told.get(name)?.(rows);
+};
 const figures = (value, digits = 4) => (value === null || value === undefined ? "–" : String(Number(value.toPrecision(digits))));
 const signed = (value, digits = 4) => (value > 0 ? "+" : "") + figures(value, digits);
 
@@ -111,10 +118,16 @@ function showBoards() {
 
 const spread = ([value, low, high]) => figures(value) + (low === null || high === null ? "" : ` [${figures(low, 3)}, ${figures(high, 3)}]`);
 
+function halfOf(a, b) { // half the 95 % interval of the paired difference: both drew the same starts, replicate by replicate
+  if (!a || !b || a.drawn !== b.drawn || a.values.length !== b.values.length) return undefined;
+  const apart = a.values.map((value, place) => value - b.values[place]), mean = apart.reduce((p, q) => p + q, 0) / apart.length;
+  return a.factor * Math.sqrt(apart.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (apart.length - 1));
+}
+
 function verdict(board, other, nameA, nameB) {
   const unranked = [[nameA, board], [nameB, other]].filter(([, each]) => !each.rank);
   if (unranked.length) return unranked.map(([name, each]) => `${name} is not ranked: ${each.reason || "it is the floor"}.`).join(" ");
-  const half = board.half[nameB], difference = board.values[board.primary][0] - other.values[board.primary][0];
+  const half = halfOf(board.draws, other.draws), difference = board.values[board.primary][0] - other.values[board.primary][0];
   if (nameA === nameB) return "One and the same.";
   if (half === undefined) return `Ranks ${board.rank} and ${other.rank} by ${board.primary}; the two share no draws, so there is no paired difference.`;
   const range = `${signed(difference)}, 95 % interval ${signed(difference - half, 3)} to ${signed(difference + half, 3)}`;

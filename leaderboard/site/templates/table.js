@@ -1,35 +1,54 @@
-for (const table of document.querySelectorAll("table.board")) {
-  table.querySelectorAll("th button").forEach(button => button.addEventListener("click", () => {
-    const head = button.closest("th"), column = [...head.parentNode.children].indexOf(head);
-    const down = head.getAttribute("aria-sort") === "ascending";
-    table.querySelectorAll("th").forEach(th => th.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const key = row => { const cell = row.children[column]; const raw = cell?.dataset.value ?? cell?.textContent.trim() ?? "";
-      return raw === "" || raw === "–" ? null : isNaN(raw) ? raw.toLowerCase() : Number(raw); };
-    const body = table.tBodies[0], rows = [...body.rows];
-    rows.sort((a, b) => {
-      if (a.hasAttribute("data-last") !== b.hasAttribute("data-last")) return a.hasAttribute("data-last") ? 1 : -1;
-      const p = key(a), q = key(b);
-      if (p === null || q === null) return (p === null) - (q === null);
-      return (p < q ? -1 : p > q ? 1 : 0) * (down ? -1 : 1);
-    });
-    body.append(...rows);
-  }));
+"use strict";
+const field = (id) => document.getElementById(id);
+let rows = []; // [row, name, tier, year] of the tables on the page
+
+function sortBy(table, head) {
+  const column = [...head.parentNode.children].indexOf(head), down = head.getAttribute("aria-sort") === "ascending";
+  for (const each of table.querySelectorAll("th")) each.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const body = table.tBodies[0];
+  const keyed = [...body.rows].map((row) => {
+    const cell = row.children[column], raw = cell?.dataset.value ?? cell?.textContent.trim() ?? "";
+    const key = raw === "" || raw === "–" ? null : isNaN(raw) ? raw.toLowerCase() : Number(raw);
+    return [row.hasAttribute("data-last") ? 2 : key === null ? 1 : 0, key, row]; // the floor last, before it what has no value
+  });
+  keyed.sort(([p, a], [q, b]) => p - q || (p ? 0 : (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1)));
+  body.append(...keyed.map(([, , row]) => row));
 }
-const filter = document.getElementById("filter");
-if (filter) {
-  const tier = document.getElementById("tier"), shown = document.getElementById("shown");
-  const rows = [...document.querySelectorAll("tr[data-method]")].map((row) => [row, row.dataset.method.toLowerCase(), row.dataset.tier]);
-  const apply = () => {
-    const wanted = filter.value.trim().toLowerCase(), among = tier?.value ?? "";
-    let count = 0;
-    for (const [row, name, its] of rows) {
-      row.hidden = !name.includes(wanted) || (among !== "" && among !== its);
-      count += !row.hidden;
+
+function applyFilter() {
+  const [wanted, tier, year, metric] = ["filter", "tier", "year", "metric"].map((id) => field(id)?.value.trim() ?? "");
+  let count = 0;
+  for (const [row, name, its, from] of rows) {
+    row.hidden = !name.includes(wanted.toLowerCase()) || (tier !== "" && tier !== its) || (year !== "" && year !== from);
+    count += !row.hidden;
+  }
+  for (const table of document.querySelectorAll("section.table table.board")) {
+    const heads = [...table.tHead.rows[0].cells], section = table.closest("section.table");
+    const off = heads.map((head) => metric !== "" && head.dataset.metric !== undefined && head.dataset.metric !== metric);
+    const none = metric !== "" && !heads.some((head) => head.dataset.metric === metric);
+    if (section.hidden !== none) section.hidden = none;
+    off.forEach((hide, place) => {
+      if (heads[place].hidden !== hide) for (const row of table.rows) if (row.cells.length === off.length) row.cells[place].hidden = hide;
+    });
+  }
+  field("shown").textContent = wanted || tier || year ? `${count} of ${rows.length} rows` : "";
+}
+
+function prepare() {
+  for (const table of document.querySelectorAll("table.board")) {
+    if (!table.dataset.ready) {
+      table.dataset.ready = "yes";
+      for (const button of table.querySelectorAll("th button")) button.addEventListener("click", () => sortBy(table, button.closest("th")));
     }
-    shown.textContent = wanted || among ? `${count} of ${rows.length} rows` : "";
-  };
-  filter.addEventListener("input", apply);
-  tier?.addEventListener("change", apply);
-  filter.closest(".tools").hidden = false;
+  }
+  if (!field("tools")) return;
+  rows = [...document.querySelectorAll("tr[data-method]")].map((row) => [row, row.dataset.method.toLowerCase(), row.dataset.tier, row.dataset.year]);
+  applyFilter();
+}
+
+prepare();
+if (field("tools")) {
+  field("tools").hidden = false;
+  for (const [id, event] of [["filter", "input"], ["tier", "change"], ["year", "change"], ["metric", "change"]]) field(id)?.addEventListener(event, applyFilter);
 }
