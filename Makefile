@@ -7,7 +7,7 @@ DEMO := demo
 FEW := --set sfm.splits.validation=0 --set evaluate.starts_per_clip=8
 STAGES := flythrough acquire curate sfm train evaluate leaderboard
 
-.PHONY: help demo test test-types test-faults tutorials docs lint bench ship-model clean
+.PHONY: help demo test test-types test-faults tutorials docs lint bench bench-quick bench-gate ship-model clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,8 +50,20 @@ lint: .venv/ready  ## Style, types, and what each room may import.
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_imports.py
 
-bench: .venv/ready  ## The benchmarks.
-	$(BIN)/python -m pytest benchmarks -q -s
+bench: .venv/bench  ## The benchmarks, against peers, at full size.
+	@mkdir -p build
+	$(BIN)/python -m pytest benchmarks -q -s --benchmark-json build/bench.json
+
+bench-quick: .venv/bench  ## Those of docs/performance.md; about 4 minutes of processor time.
+	@mkdir -p build
+	BENCH_QUICK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/test_peers_*.py -q -s --benchmark-json build/bench-quick.json
+
+bench-gate: bench-quick  ## Fails where a ratio fell behind docs/performance.md.
+	$(BIN)/python benchmarks/performance.py build/bench-quick.json --gate
+
+.venv/bench: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	touch $@
 
 # The model in the package, anew: a day on two cores. What is stopped goes on when it is called again.
 SHIP := ship

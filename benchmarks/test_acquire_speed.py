@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.side_by_side import record
 from flythrough.acquire.config import Download
 from flythrough.acquire.fetch.download import Fetcher
 from flythrough.acquire.sources.camera_files import read_index
@@ -89,7 +90,8 @@ def test_downloads_against_curl(benchmark: Any, urls: list[str], tmp_path: Path)
     megabytes = FILES * MEGABYTES * 2**20 / 1e6
     ratio = statistics.median(curl_s) / statistics.median(our_s)
     figures = {"MB/s": megabytes / statistics.median(our_s), "curl MB/s": megabytes / statistics.median(curl_s)}
-    benchmark.extra_info.update(figures, ratio=ratio)
+    what = f"downloading {FILES} files of {MEGABYTES} MB from loopback"
+    benchmark.extra_info.update(figures, ratio=ratio, **record(what, our_s, {"curl": curl_s}))
     print(f"\n{figures['MB/s']:.0f} MB/s, curl {figures['curl MB/s']:.0f} MB/s: {ratio:.2f} x curl")
     assert ratio >= 0.8
 

@@ -154,7 +154,7 @@ def test_an_extra_brings_what_it_is_said_to_bring(extra: str) -> None:
 def test_all_is_every_stage() -> None:
     stages = ("youtube", "pandas", "video", "sample", "sfm", "train", "evaluate")
     assert requirements("all") == set().union(*map(requirements, stages))
-    assert set(PROJECT["optional-dependencies"]) == {*EXTRAS, "all", "dev"}
+    assert set(PROJECT["optional-dependencies"]) == {*EXTRAS, "all", "bench", "dev"}
 
 
 def test_every_package_that_is_imported_is_asked_for() -> None:

@@ -230,10 +230,15 @@ class Kernels:
     @classmethod
     def of(cls, features_a: Features, features_b: OtherFeatures) -> Kernels:
         a, b = np.asarray(features_a, dtype=np.float64), np.asarray(features_b, dtype=np.float64)
-        aa, ab, bb = ((x @ y.T / x.shape[1] + 1) ** 3 for x, y in ((a, a), (a, b), (b, b)))
+        aa, ab, bb = (_cubed(x @ y.T / x.shape[1] + 1) for x, y in ((a, a), (a, b), (b, b)))
         np.fill_diagonal(aa, 0)
         np.fill_diagonal(bb, 0)
         return cls(aa, ab, bb)
+
+
+def _cubed(values: np.ndarray) -> np.ndarray:
+    """By multiplication: NumPy's power takes several times as long."""
+    return values * values * values
 
 
 def mmd(kernels: Kernels, weights: Int[np.ndarray, "n"] | None = None) -> float:
