@@ -13,10 +13,11 @@ RUN_OPTIONS: dict[str, tuple[type, str, str]] = {
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
-    """Add ``flythrough sfm view`` and ``flythrough export``."""
+    """Add ``flythrough sfm view``, ``flythrough sfm report`` and ``flythrough export``."""
     from .export.command import register as register_export
 
     stage.command("view")(view)
+    stage.command("report")(report)
     register_export(app, stage)
 
 
@@ -35,3 +36,19 @@ def view(
     from .view.clip_page import write_view
 
     typer.echo(write_view(Workspace(workspace), clip, output))
+
+
+def report(
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Folder that holds tables and outputs.")] = Path(
+        "workspace"
+    ),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page; by default sfm/report.html in the workspace.")
+    ] = None,
+) -> None:
+    """Write a page about all clips: histograms of speed, height, heading change, coast, light."""
+    from flythrough.workspace.catalog import Workspace
+
+    from .view.report_page import write_report
+
+    typer.echo(write_report(Workspace(workspace), output))

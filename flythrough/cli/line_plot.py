@@ -46,8 +46,8 @@ def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[fl
     """
     steps = [step for line in lines for step, _ in line.points]
     values = [0.0, *(value for line in lines for _, value in line.points), *([floor[0]] if floor else [])]
-    x = _Axis(*_range(min(steps), max(steps)), LEFT, RIGHT)
-    y = _Axis(*_range(min(values), max(values)), BOTTOM, TOP)
+    x = Axis(*_range(min(steps), max(steps)), LEFT, RIGHT)
+    y = Axis(*_range(min(values), max(values)), BOTTOM, TOP)
     parts = [*_frame(x, y, x_label, y_label)]
     if floor is not None:
         at = y(floor[0])
@@ -55,7 +55,8 @@ def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[fl
         parts.append(f'<text x="{LEFT + 5}" y="{at - 4:.1f}" font-size="11">{escape(floor[1])}</text>')
     for place, line in enumerate(lines):
         parts += _drawn(line, x, y, COLORS[place % len(COLORS)], TOP + 14 + 18 * place)
-    return _figure(parts, max(HEIGHT, TOP + 14 + 18 * len(lines)))
+    says = f"{y_label} over {x_label}: {', '.join(_ends(line) for line in lines)}"
+    return figure(parts, max(HEIGHT, TOP + 14 + 18 * len(lines)), says)
 
 
 def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Markup:
@@ -69,7 +70,7 @@ def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Marku
         An HTML ``figure``.
     """
     values = [value for _, row in rows for value in row]
-    axis = _Axis(*_spread(min(values), max(values)), ROW_LEFT, WIDTH - 20)
+    axis = Axis(*_spread(min(values), max(values)), ROW_LEFT, WIDTH - 20)
     bottom, origin, scale = TOP + ROW * len(rows), axis.origin, axis.scale
     parts = [f'<path d="M{ROW_LEFT} {bottom}H{WIDTH - 20}" stroke="#555"/>']
     for tick in axis.ticks(8):
@@ -82,12 +83,15 @@ def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Marku
         parts.append(f'<path d="M{dots} {y:.0f}h0" stroke="{color}" stroke-opacity=".55" stroke-width="9"')
         parts.append(' stroke-linecap="round"/>')
     parts.append(f'<text x="{ROW_LEFT}" y="{bottom + 36}">{escape(label)}</text>')
-    return _figure(parts, bottom + 44)
+    spans = [f"{name} {min(row):.4g} to {max(row):.4g}" for name, row in rows if row]
+    return figure(parts, bottom + 44, f"{label}: {', '.join(spans)}")
 
 
-def _figure(parts: Iterable[str], height: int) -> Markup:
+def figure(parts: Iterable[str], height: int, says: str) -> Markup:
+    """An HTML ``figure`` of SVG elements; ``says`` is its text alternative, plain text."""
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
-    head = f'<svg {size} font-family="sans-serif" font-size="12" fill="#1c2733">'
+    head = f'<svg {size} font-family="sans-serif" font-size="12" fill="#1c2733" role="img"'
+    head += f' aria-label="{escape(says)}">'
     return Markup(f'<figure class="plot">{head}{"".join(parts)}</svg></figure>')
 
 
@@ -97,8 +101,8 @@ def _spread(low: float, high: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class _Axis:
-    """From values to places on the picture."""
+class Axis:
+    """From values to places on the picture: ``low`` is at ``first``, ``high`` at ``last``."""
 
     low: float
     high: float
@@ -134,7 +138,7 @@ def _range(low: float, high: float) -> tuple[float, float]:
     return low if low >= 0 else low - 0.05 * (high - low), high + 0.05 * (high - low)
 
 
-def _frame(x: _Axis, y: _Axis, x_label: str, y_label: str) -> Iterator[str]:
+def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> Iterator[str]:
     yield f'<path d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}" fill="none" stroke="#555"/>'
     for tick in x.ticks(8):
         yield f'<path d="M{x(tick):.1f} {BOTTOM}v4" stroke="#555"/>'
@@ -147,7 +151,11 @@ def _frame(x: _Axis, y: _Axis, x_label: str, y_label: str) -> Iterator[str]:
     yield f'<text transform="translate(14 {down}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
 
 
-def _drawn(line: Line, x: _Axis, y: _Axis, color: str, name_y: float) -> Iterator[str]:
+def _ends(line: Line) -> str:
+    return f"{line.name} {line.points[0][1]:.4g} to {line.points[-1][1]:.4g}" if line.points else line.name
+
+
+def _drawn(line: Line, x: Axis, y: Axis, color: str, name_y: float) -> Iterator[str]:
     dash = ' stroke-dasharray="2 4"' if line.dotted else ""
     stroke = f'stroke="{color}" stroke-width="1.8"{dash}'
     x0, x1, y0, y1 = x.origin, x.scale, y.origin, y.scale

@@ -12,6 +12,7 @@ from .boards import BoardView
 from .document import document
 from .model import Row, Site
 from .page import filters
+from .speed import quality_against_speed
 
 FACTS = (("steps", "Steps of a flight"), ("flights", "Flights"), ("starts", "Starts"), ("width", "Width, pixels"),
          ("height", "Height, pixels"), ("power", "Power"), ("dataset", "Dataset"), ("seed", "Seed"))  # fmt: skip
@@ -29,6 +30,7 @@ def protocol_document(protocol: ProtocolBoards, site: Site, views: list[BoardVie
         facts=list(_facts(protocol, record)),
         left_out=sorted(record.left_out.items()) if record else [],
         tables=views,
+        speed=list(quality_against_speed(protocol, site)),
         **filters(site, views),
         files=[path.removeprefix("protocols/") for path in files],
     )

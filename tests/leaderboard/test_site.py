@@ -137,6 +137,21 @@ def test_what_a_comparison_loads(workspace: Workspace) -> None:
     assert [round(float(sheet[24, 32 * k + 16]) / 20) for k in range(2)] == [7, 8]
 
 
+def test_quality_against_speed(workspace: Workspace) -> None:
+    protocol = f"protocols/{HASH[:16]}.html"
+    assert "Quality against speed" not in build(workspace)[protocol]
+    for method, level, seed, seconds in (("alpha", 25.0, 0, 8.0), ("beta", 24.99, 1, 96.0), ("gamma", 20.0, 2, 1.0)):
+        record = result(method, level, seed, seconds={"generate": seconds})
+        write_json(workspace / f"evaluate/{method}.0/results.json", record.model_dump(mode="json"))
+    page = build(workspace)[protocol]
+    page = page[page.index("Quality against speed") :]
+    label = re.search(r'role="img" aria-label="([^"]*)"', page)
+    assert label is not None
+    assert label[1] == "fd_lite0 against steps a second: alpha 175 at 6, gamma 180 at 48, and 1 more"  # 6 x 8 steps
+    assert "Without a speed: delta." in page
+    assert "<title>beta 175 at 0.5</title>" in page  # alpha is better and faster, so beta is not named beside its dot
+
+
 def test_names_that_are_no_plain_words(workspace: Workspace) -> None:
     file = "evaluate/other.0/results.json"
     record = result(HOSTILE.replace("/", ""), 22.0, 9)
