@@ -56,7 +56,8 @@ def _geometry(windows: Sequence[Window]) -> dict[str, float]:
     seen = [w for w in windows if w.firm.sum() >= LEAST_FIRM]
     longest = max((w.firm_shift for w in seen), default=0.0)
     telling = [w for w in seen if w.firm_shift >= max(longest / 2, LEAST_SHIFT)]
-    measures = {"shift_widths": longest, "windows": float(len(telling))}
+    furthest = max((w.firm_way for w in seen), default=0.0)
+    measures = {"shift_widths": furthest, "windows": float(len(telling))}
     if telling:
         found = [geometry(w.anchor[w.firm], w.points[w.firm], w.shape) for w in _spread(telling)]
         for name, values in zip(found[0]._fields, zip(*found, strict=True), strict=True):

@@ -129,4 +129,5 @@ def histograms(values: dict[str, np.ndarray]) -> str:
         ax.set_title(title, fontsize=9)
         ax.set_ylabel("clips", fontsize=8)
         ax.tick_params(labelsize=8)
+        ax.yaxis.get_major_locator().set_params(integer=True)
     return str(svg(figure))

@@ -12,7 +12,7 @@ from flythrough.curate.measures.coding import bits_a_pixel, blockiness
 from flythrough.curate.measures.motion import motion_measures
 from flythrough.curate.measures.overlays import overlay_mask
 from flythrough.curate.measures.picture import blur_effect, look
-from flythrough.curate.measures.tracker import Tracker
+from flythrough.curate.measures.tracker import Tracker, Window
 from flythrough.curate.measures.writing import writing
 from flythrough.media.sky import sky_and_water
 
@@ -102,6 +102,19 @@ def test_a_slow_flight_shows_its_depth_over_its_whole_travel() -> None:
     assert slow["translation"] > 0.1
     stands = measured([two_layers(0)] * 45)
     assert stands["shift_widths"] < 0.002
+
+
+def test_the_way_of_near_and_far_points_does_not_leap_with_how_many_there_are() -> None:
+    def moved(near: int) -> Window:
+        """Of 20 firm points, so many are near and move five times as far."""
+        anchor = np.random.default_rng(0).uniform(20, 120, (20, 2)).astype(np.float32)
+        way = np.where(np.arange(20) < near, 5.0, 1.0)[:, None] * [1, 0]
+        return Window(0, 1, 20, anchor, (anchor + way).astype(np.float32), np.ones(20, bool), (144, 256))
+
+    fewer, more = moved(9), moved(11)
+    assert more.firm_shift / fewer.firm_shift == pytest.approx(5, rel=1e-3)
+    assert more.firm_way / fewer.firm_way < 1.4
+    assert moved(4).firm_way * 256 == pytest.approx(1, rel=1e-3)  # up to a quarter may move by themselves
 
 
 def test_what_changes_its_look_is_not_firm() -> None:
