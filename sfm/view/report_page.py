@@ -116,6 +116,7 @@ def render(clips: list[Row], figures: list[dict[str, float]]) -> str:
 def histograms(values: dict[str, np.ndarray]) -> str:
     """One small plot a figure, four in a row; the median is marked."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     rows = -(-len(values) // 4)
     figure = Figure(figsize=(13, 2.6 * rows), layout="constrained")
@@ -129,5 +130,5 @@ def histograms(values: dict[str, np.ndarray]) -> str:
         ax.set_title(title, fontsize=9)
         ax.set_ylabel("clips", fontsize=8)
         ax.tick_params(labelsize=8)
-        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     return str(svg(figure))
