@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,7 +45,12 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
     from .site.listing import write_site
     from .standing.gather import gather
 
-    write_site(job.folder, site_files(gather(Workspace(job.workspace)), config))
+    standing = gather(Workspace(job.workspace))
+    gc.freeze()  # up to 10^7 objects that stay: looking through them again and again takes a fifth of the time
+    try:
+        write_site(job.folder, site_files(standing, config))
+    finally:
+        gc.unfreeze()
     return Outcome(rows=[{"id": job.task.id, "folder": job.published}])
 
 

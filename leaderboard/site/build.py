@@ -15,6 +15,7 @@ from ..reported import reported_json
 from ..standing.gather import Standing
 from ..standing.holdings import as_jsonl
 from .boards import board_views
+from .cards import draw_cards
 from .compare import compare_document, method_data
 from .methods import method_document
 from .model import Site, data_file, method_page, protocol_page
@@ -30,6 +31,7 @@ def site_files(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[
     for row, start, sheet, data in draw_sheets(site):
         sheets.setdefault((row.protocol.hash, row.name), {})[start] = sheet
         yield sheet.path, data
+    yield from draw_cards(site)
     for path, text in _texts(site, sheets):
         yield path, text.encode()
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from flythrough.results.metrics import METRICS, higher_is_better, in_order
 from flythrough.results.paired import half_width
-from flythrough.results.ranking import Board
 from flythrough.results.schema import Result
 from flythrough.workspace.files import JsonObject
 
@@ -53,16 +52,15 @@ def method_data(name: str, rows: list[Row], site: Site, sheets: Sheets) -> str:
     for row in rows:
         known = _row(row, site, sheets.get((row.protocol.hash, row.name), {}))
         whole = json.dumps(known, allow_nan=False, separators=(",", ":"))
-        parts.append(f'{json.dumps(row.protocol.hash[:16])}:{whole[:-1]},"starts":{_starts(row.held.result)}}}')
+        numbers = f'"starts":{_starts(row.held.result)},"curves":{_curves(row.held.result)},"draws":{_draws(row)}'
+        parts.append(f"{json.dumps(row.protocol.hash[:16])}:{whole[:-1]},{numbers}}}")
     return f"flythroughMethod({json.dumps(name)},{{{','.join(parts)}}});\n"
 
 
 def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
-    result = row.held.result
     return {
         "tier": row.held.tier,
         "boards": list(_boards(row, site)),
-        "curves": {m: [[step, _short(value)] for step, value in points] for m, points in result.curves.items()},
         "sheets": {start: [s.path, list(s.steps), s.across, s.width, s.height] for start, s in sheets.items()},
     }
 
@@ -92,18 +90,28 @@ def _boards(row: Row, site: Site) -> Iterator[JsonObject]:
                 for metric in in_order(board.columns)
                 if (cell := entry.cells.get(metric)) is not None and cell.value is not None
             },
-            "draws": _draws(row, board) if entry.rank else None,
         }
 
 
-def _draws(row: Row, board: Board) -> JsonObject | None:
-    """What half the interval of a paired difference is made of: its width is ``factor`` standard deviations."""
-    name = board.primary if board.step is None else f"{board.primary}@{board.step}"
-    drawn = row.held.result.replicates.get(name)
-    if drawn is None:
-        return None
-    values = [float(f"{value:.8g}") for value in drawn.values]
-    return {"drawn": drawn.drawn[:16], "factor": half_width(1.0, drawn.starts), "values": values}
+def _curves(result: Result) -> str:
+    """JSON: by metric, pairs of step and value."""
+    points = {m: ",".join([f"[{step},{value:.6g}]" for step, value in found]) for m, found in result.curves.items()}
+    return f"{{{','.join(f'{json.dumps(metric)}:[{text}]' for metric, text in points.items())}}}"
+
+
+def _draws(row: Row) -> str:
+    """JSON: for each board, what half a paired difference's interval is made of: ``factor`` standard deviations."""
+    parts = []
+    for board, entry in row.places:
+        name = board.primary if board.step is None else f"{board.primary}@{board.step}"
+        drawn = row.held.result.replicates.get(name) if entry.rank else None
+        if drawn is None:
+            parts.append("null")
+            continue
+        values = ",".join(["%.8g"] * len(drawn.values)) % drawn.values
+        head = f'"drawn":{json.dumps(drawn.drawn[:16])},"factor":{half_width(1.0, drawn.starts):.8g}'
+        parts.append(f'{{{head},"values":[{values}]}}')
+    return f"[{','.join(parts)}]"
 
 
 def _short(value: float | None) -> float | None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from flythrough.cli.page import page
 from flythrough.results.metrics import METRICS
@@ -38,16 +38,29 @@ def environment() -> Environment:
     return found
 
 
-def document(title: str, template: str, *, subtitle: str = "", **known: object) -> str:
+def document(title: str, template: str, *, subtitle: str = "", picture: str = "", **known: object) -> str:
     """A whole page from one of the templates.
 
     Args:
         title: heading, as plain text.
         template: file of ``templates/``.
         subtitle: below the heading, as plain text.
+        picture: URL of what a link to the page is shown with elsewhere; empty: none.
         known: what the template is filled with; text is escaped.
     """
-    return with_policy(page(title, fragment(template, **known), subtitle=subtitle))
+    html = page(title, fragment(template, **known), subtitle=subtitle)
+    return with_policy(
+        html.replace("</title>", f"</title>{_shown_with(title, subtitle, picture)}", 1) if picture else html
+    )
+
+
+def _shown_with(title: str, subtitle: str, picture: str) -> str:
+    """Open Graph's elements."""
+    alt = f"{title}: its ranks and figures in large letters"
+    known = {"type": "website", "title": title, "description": subtitle, "image": picture, "image:alt": alt}
+    known |= {"image:width": "1200", "image:height": "630"}
+    tags = [f'\n<meta property="og:{name}" content="{escape(text)}">' for name, text in known.items()]
+    return "".join([*tags, '\n<meta name="twitter:card" content="summary_large_image">'])
 
 
 def fragment(template: str, **known: object) -> str:

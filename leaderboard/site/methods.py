@@ -11,7 +11,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from flythrough.cli.line_plot import Line, line_plot, strip_plot
-from flythrough.results.metrics import in_order
+from flythrough.results.metrics import METRICS, in_order
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result
 from flythrough.workspace.files import JsonObject
@@ -19,6 +19,7 @@ from flythrough.workspace.files import JsonObject
 from ..exports.bibtex import as_bibtex
 from ..tiers import MEANINGS
 from .boards import board_id
+from .cards import card_link
 from .document import document, number
 from .model import BY_START, Row, Site, method_page, protocol_page
 from .sheets import Sheet, Sheets
@@ -37,6 +38,7 @@ def method_document(method: str, site: Site, sheets: Sheets) -> str:
         method,
         "method.html",
         subtitle="The floor: recorded frames against other recorded frames" if method == FLOOR_METHOD else "A method",
+        picture=card_link(method_page(method), site.config.base_url),
         card=list(_card(rows[0].held.result)),
         rows=[_row(row, site, sheets.get((row.protocol.hash, row.name), {})) for row in rows],
         bibtex=as_bibtex([row.held.result for row in rows], ()),
@@ -169,7 +171,18 @@ def _starts(result: Result) -> JsonObject:
         values = [found.get(metric) for metric in columns]
         cells = "".join(map(_number_cell, values)) if None in values else line % tuple(values)
         lines.append(f"<tr><td>{escape(start)}</td>{cells}</tr>")
-    return {"count": len(lines), "metrics": columns, "body": Markup("".join(lines))}
+    return {"count": len(lines), "head": _starts_head(tuple(columns)), "body": Markup("".join(lines))}
+
+
+@lru_cache(maxsize=64)
+def _starts_head(columns: tuple[str, ...]) -> Markup:
+    known = [(metric, METRICS.get(metric.partition("@")[0])) for metric in columns]
+    return Markup(
+        "".join(
+            f'<th class="metric" title="{escape(each.meaning if each else "")}"><button>{escape(metric)}</button></th>'
+            for metric, each in known
+        )
+    )
 
 
 def _number_cell(value: float | None) -> str:

@@ -9,8 +9,9 @@ from flythrough.results.schema import ProtocolRecord
 
 from ..standing.holdings import page_name
 from .boards import BoardView
+from .cards import card_link
 from .document import document
-from .model import Row, Site
+from .model import Row, Site, protocol_page
 from .page import filters
 from .speed import quality_against_speed
 
@@ -25,6 +26,7 @@ def protocol_document(protocol: ProtocolBoards, site: Site, views: list[BoardVie
         protocol.name,
         "protocol.html",
         subtitle="A protocol: what every method on its tables has flown",
+        picture=card_link(protocol_page(protocol.hash), site.config.base_url),
         name=protocol.name,
         hash=protocol.hash,
         facts=list(_facts(protocol, record)),

@@ -30,7 +30,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def build(workspace: Workspace) -> dict[str, str]:
     """The site's texts; of pictures an empty text."""
     found = dict(site_files(gather(workspace), CONFIG))
-    return {path: "" if path.endswith(".jpg") else data.decode() for path, data in found.items()}
+    return {path: "" if path.endswith((".jpg", ".png")) else data.decode() for path, data in found.items()}
 
 
 class Links(HTMLParser):
@@ -125,7 +125,9 @@ def test_what_a_comparison_loads(workspace: Workspace) -> None:
     row = rows[HASH[:16]]
     board = next(each for each in row["boards"] if each["primary"] == "psnr")
     assert board["rank"] == "1–2 tied"
-    assert (board["draws"]["drawn"], len(board["draws"]["values"])) == ("d", 50)
+    draws = row["draws"][row["boards"].index(board)]
+    assert (draws["drawn"], len(draws["values"])) == ("d", 50)
+    assert row["curves"] == {"fd_lite0_sw": [[4, 100], [8, 110]]}
     metrics, starts = row["starts"]
     assert starts[STARTS[0]][metrics.index("psnr@5")] == pytest.approx(24, abs=0.3)
     path, steps, across, width, height = row["sheets"][STARTS[0]]
@@ -150,6 +152,18 @@ def test_quality_against_speed(workspace: Workspace) -> None:
     assert label[1] == "fd_lite0 against steps a second: alpha 175 at 6, gamma 180 at 48, and 1 more"  # 6 x 8 steps
     assert "Without a speed: delta." in page
     assert "<title>beta 175 at 0.5</title>" in page  # alpha is better and faster, so beta is not named beside its dot
+
+
+def test_a_link_to_a_page_is_shown_with_a_picture(workspace: Workspace) -> None:
+    site = dict(site_files(gather(workspace), CONFIG.model_copy(update={"base_url": "https://example.org/board/"})))
+    for page, title in (("methods/alpha", "alpha"), (f"protocols/{HASH[:16]}", "coasts-v1")):
+        text = site[f"{page}.html"].decode()
+        assert f'<meta property="og:image" content="https://example.org/board/cards/{page}.png">' in text
+        assert f'<meta property="og:title" content="{title}">' in text
+        image = cv2.imdecode(np.frombuffer(site[f"cards/{page}.png"], np.uint8), cv2.IMREAD_COLOR)
+        assert image.shape == (630, 1200, 3)
+        assert len({tuple(colour) for colour in image[180:270].reshape(-1, 3).tolist()}) > 1  # a rank and its figure
+    assert '<meta property="og:image" content="../cards/methods/alpha.png">' in build(workspace)["methods/alpha.html"]
 
 
 def test_names_that_are_no_plain_words(workspace: Workspace) -> None:

@@ -5,6 +5,7 @@ const loaded = new Map(); // by name: a promise of what data/NAME.js says
 const told = new Map();
 globalThis.flythroughMethod = (name, rows) => {
   for (const row of Object.values(rows)) {
+    row.boards.forEach((board, place) => { board.draws = row.draws[place]; });
     const [metrics, starts] = row.starts; // names, then each start's values in their order
     const named = (values) => Object.fromEntries(metrics.map((metric, place) => [metric, values[place]]).filter(([, value]) => value !== null));
     row.starts = Object.fromEntries(Object.entries(starts).map(([start, values]) => [start, named(values)]));
