@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pydantic import TypeAdapter
+
 from ..errors import InputError
 from ..workspace.files import JsonObject
 from ..workspace.printing import one_line
 
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
+_ANYTHING = TypeAdapter(Any)
 _REMEDY = "Send the file as the program wrote it, unedited"
 
 
@@ -81,37 +84,49 @@ def _text(content: bytes, limits: Limits) -> str:
 
 
 def _plainly_sound(text: str, limits: Limits) -> tuple[str, Any] | None:
-    """What :func:`_checked` returns, in a third of its time; None where that may refuse, and has to say why.
+    """What :func:`_checked` returns, in a tenth of its time; None where that may refuse, and has to say why.
 
-    Numbers and depth are checked on the value that C has read, not by a call for each number on the way.
+    Without escapes, every colon of the text follows a key or stands in a string. If the value has as many keys, and
+    colons in its strings, as the text has colons, then no key was there twice: the parser keeps one of two.
     """
-    if "\\ud" in text or "\\uD" in text:  # the only way to half a character
+    if "\\" in text:
         return None
     try:
-        value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_not_a_number)
-    except (ValueError, RecursionError):
+        value = _ANYTHING.validate_json(text)
+    except ValueError:
         return None
     level: list[Any] = [[value]]
+    colons = 0
     for _ in range(limits.depth + 1):
         found = _within(level, limits.magnitude)
-        if not found:
-            return None if found is None else (text, value)
-        level = found
+        if found is None:
+            return None
+        level, more = found
+        colons += more
+        if not level:
+            return (text, value) if colons == text.count(":") else None
     return None
 
 
-def _within(level: list[Any], magnitude: float) -> list[Any] | None:
-    """The arrays and objects right within those of one level; None where a number is too large."""
-    found = []
+def _within(level: list[Any], magnitude: float) -> tuple[list[Any], int] | None:
+    """The arrays and objects right within those of one level, and the colons of these; None: a number is too large."""
+    found, colons = [], 0
     for each in level:
-        for item in each.values() if type(each) is dict else each:
+        if type(each) is dict:
+            colons += len(each) + "".join(each).count(":")
+            items = each.values()
+        else:
+            items = each
+        for item in items:
             kind = type(item)
-            if kind is float or kind is int:
+            if kind is float or kind is int:  # NaN is refused here too
                 if not -magnitude <= item <= magnitude:
                     return None
+            elif kind is str:
+                colons += item.count(":")
             elif kind is dict or kind is list:
                 found.append(item)
-    return found
+    return found, colons
 
 
 def _checked(text: str, limits: Limits) -> tuple[str, Any]:

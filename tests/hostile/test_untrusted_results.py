@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from flythrough.errors import InputError
 from flythrough.leaderboard.standing.gather import gather
 from flythrough.leaderboard.store import FOLDER
 from flythrough.leaderboard.submissions import add_submission
+from flythrough.results import strict_json as strict_json_module
 from flythrough.results.schema import read_result
 from flythrough.results.strict_json import Limits, read_strict_json
 from flythrough.workspace.catalog import Workspace
@@ -250,3 +253,28 @@ def test_one_method_may_replace_its_own_frames(workspace: Workspace) -> None:
         hand_in(workspace, claim)
     file = workspace.root.parent / "theirs.json"
     assert read_result(add_submission(workspace, file, replace=True)).seconds == {"score": 1.0}
+
+
+PIECES = ("{", "}", "[", "]", ":", ",", '"a"', '"b:"', '"\\u003a"', '"\\ud800"', "1", "-0", "01", "1.", "1e999", "2e30",
+          "9" * 40, "NaN", "null", "true", " ", '"a": ', '{"a": 1}', '{"a": 1, "a": ":"}',
+          "[" * 33 + "]" * 33)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example('{"a": 1, "a": 2}')
+@example('{"a": {"b": 1, "b": 2}}')
+@example('{"a": "::", "a": 1}')
+@example('{"a": 1, "a": "\\u003a"}')
+@example('{"a:": 1, "b": ":", "c": [":"]}')
+@example('[{"a": 1}, {"a": 1}]')
+@example("[" * 32 + "]" * 32)
+def test_the_short_way_takes_nothing_that_the_long_one_refuses(text: str) -> None:
+    short = strict_json_module._plainly_sound(text, Limits())
+    if short is not None:
+        assert short == strict_json_module._checked(text, Limits())
+
+
+def test_a_sound_file_goes_the_short_way() -> None:
+    text = json.dumps(record("theirs") | {"failure": "at 12:30: {[nothing"}, indent=1)
+    assert strict_json_module._plainly_sound(text, Limits()) == (text, json.loads(text))
