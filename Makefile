@@ -56,10 +56,11 @@ bench: .venv/bench  ## The benchmarks, against peers, at full size.
 
 bench-quick: .venv/bench  ## Those of docs/performance.md; about 4 minutes of processor time.
 	@mkdir -p build
-	BENCH_QUICK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/test_peers_*.py -q -s --benchmark-json build/bench-quick.json
+	for peers in media metrics model; do BENCH_QUICK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
+		benchmarks/test_peers_$$peers.py -q -s --benchmark-json build/bench-quick-$$peers.json || exit 1; done
 
 bench-gate: bench-quick  ## Fails where a ratio fell behind docs/performance.md.
-	$(BIN)/python benchmarks/performance.py build/bench-quick.json --gate
+	$(BIN)/python benchmarks/performance.py build/bench-quick-*.json --gate
 
 .venv/bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
