@@ -24,6 +24,7 @@ from flythrough.scene.autopilot import Autopilot
 from flythrough.train.fly.from_photo import Start, at_size, load_model
 from flythrough.train.fly.page.gallery import SEEDS, film_island, island_name, picture_file, read_any, read_island
 from flythrough.train.fly.rollout import fly, to_image
+from flythrough.train.fly.runtime import fast
 from flythrough.train.fly.shipped import shipped_checkpoint
 from flythrough.train.model.network import InfiniteNature
 from flythrough.train.model.sky import SKY_DISPARITY
@@ -119,7 +120,7 @@ def main() -> int:
     parser.add_argument("--depth", default="rough", help="who gives a bare photo's disparity")
     parser.add_argument("--sky", action=argparse.BooleanOptionalAction, help="by default as the model has it")
     given = parser.parse_args()
-    model = at_size(load_model(given.checkpoint or shipped_checkpoint()), given.size)
+    model = fast(at_size(load_model(given.checkpoint or shipped_checkpoint()), given.size))
     given.out.mkdir(parents=True, exist_ok=True)
     size = model.config.height, model.config.width
     starts = held_out(range(*given.islands), given.out / "islands", *size)

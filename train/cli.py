@@ -84,6 +84,7 @@ def fly(
 
     from .fly.from_photo import at_size, default_checkpoint, load_model, name_checkpoints
     from .fly.outputs import Outputs
+    from .fly.runtime import fast
 
     outputs = Outputs(output, disparity, poses, tum, path)
     outputs.check()
@@ -93,6 +94,8 @@ def fly(
     models = {
         name: at_size(load_model(folder), size).to(pick(device)) for name, folder in name_checkpoints(folders).items()
     }
+    if not bf16:
+        models = {name: fast(model) for name, model in models.items()}
     if export_web is not None:
         _export_web(models, export_web, onnxruntime_web)
     elif start is None:

@@ -13,6 +13,7 @@ from flythrough.scene.geometry import camera_center, transform
 LOOSE_PX = 4.0  # observations further off are cut, at 640 pixels of width
 _FINEST_PX = 0.05  # an error below which none is strictly cut, likewise
 _STRAIGHT_K = 0.01  # half of all lenses distort less: 2 pixels in the corner, at 640 of width
+_ON_THE_WAY, _AT_LAST = 1e-6, 1e-7  # where a fit ends: finer moves the path by less than 0.0001 of its length
 
 
 @dataclass(frozen=True)
@@ -139,21 +140,21 @@ def refine(scene: Scene) -> Scene:
     What drifts slowly (waves, foam) fits within pixels, yet bends the path and the focal length. So does a radial
     term that the footage hardly determines: on a straight flight it trades against the focal length.
     """
-    scene = adjust(scene)
+    scene = _cut(_fit(scene, _loss_px(scene), tolerance=_ON_THE_WAY))
     typical_px = max(_FINEST_PX * scene.lens.width / 640, float(np.median(scene.errors_px())))
     strict = scene.keep_observations(scene.errors_px() < 4 * typical_px)
     if len(strict.points) < 0.5 * len(scene.points):
         return scene
-    free = _fit(strict, typical_px)
-    straight = _fit(replace(free, lens=replace(free.lens, k=0.0)), typical_px, refine_k=False)
+    free = _fit(strict, typical_px, tolerance=_ON_THE_WAY)
+    bent = replace(free, lens=replace(free.lens, k=0.0))
+    straight = _fit(bent, typical_px, refine_k=False, tolerance=_ON_THE_WAY)
     lens = replace(free.lens, k=_likely_k(free, straight, typical_px))
     return _cut(_fit(replace(free, lens=lens), typical_px, refine_k=False))
 
 
 def adjust(scene: Scene, *, refine_lens: bool = True, fixed_poses: bool = False) -> Scene:
     """Bundle-adjust all frames and points with a robust loss, then cut the observations that do not fit."""
-    loss_px = scene.lens.width / 640
-    return _cut(_fit(scene, loss_px, refine_focal=refine_lens, refine_k=refine_lens, fixed_poses=fixed_poses))
+    return _cut(_fit(scene, _loss_px(scene), refine_focal=refine_lens, refine_k=refine_lens, fixed_poses=fixed_poses))
 
 
 def _likely_k(free: Scene, straight: Scene, loss_px: float) -> float:
@@ -174,9 +175,18 @@ def _likely_k(free: Scene, straight: Scene, loss_px: float) -> float:
 
 
 def _fit(
-    scene: Scene, loss_px: float, *, refine_focal: bool = True, refine_k: bool = True, fixed_poses: bool = False
+    scene: Scene,
+    loss_px: float,
+    *,
+    refine_focal: bool = True,
+    refine_k: bool = True,
+    fixed_poses: bool = False,
+    tolerance: float = _AT_LAST,
 ) -> Scene:
-    """The scene after bundle adjustment; the loss (soft L1) turns from quadratic to linear at ``loss_px``."""
+    """The scene after bundle adjustment; the loss (soft L1) turns from quadratic to linear at ``loss_px``.
+
+    It ends when a round lowers the cost by less than a share of ``tolerance``.
+    """
     model = _model_of(scene)
     options = pycolmap.BundleAdjustmentOptions()
     options.refine_focal_length, options.refine_extra_params = refine_focal, refine_k
@@ -185,7 +195,7 @@ def _fit(
     options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
     options.ceres.loss_function_scale = loss_px
     solver = options.ceres.solver_options
-    solver.max_num_iterations, solver.function_tolerance, solver.num_threads = 100, 1e-8, 1
+    solver.max_num_iterations, solver.function_tolerance, solver.num_threads = 100, tolerance, 1
     config = pycolmap.BundleAdjustmentConfig()
     for number in range(1, len(scene.frames) + 1):
         config.add_image(number)
@@ -199,6 +209,10 @@ def _fit(
         points=np.array([model.point3D(i + 1).xyz for i in range(len(scene.points))]).reshape(-1, 3),
         lens=replace(scene.lens, focal=float(camera.params[0]), k=float(camera.params[3])),
     )
+
+
+def _loss_px(scene: Scene) -> float:
+    return scene.lens.width / 640
 
 
 def _cut(scene: Scene) -> Scene:

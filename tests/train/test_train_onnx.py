@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from flythrough.scene.autopilot import Autopilot
 from flythrough.train.cli import onnx as write_onnx
 from flythrough.train.fly.onnx_model import ENCODER, GENERATOR, export_onnx, read_metadata
 from flythrough.train.fly.page.gallery import read_island
+from flythrough.train.fly.rollout import fly
+from flythrough.train.fly.runtime import fast
 from flythrough.train.fly.shipped import NAME, shipped_checkpoint
 from flythrough.train.model.native import load_checkpoint
 from flythrough.train.model.network import InfiniteNature, ground
 
-pytest.importorskip("onnx", reason="onnx is not installed: pip install 'flythrough[export]'")
-runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install onnxruntime")
+pytest.importorskip("onnx", reason="onnx is not installed: pip install 'flythrough[train]'")
+runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'flythrough[train]'")
 
 
 def answer(file: Path, **inputs: torch.Tensor) -> list[np.ndarray]:
@@ -67,3 +70,38 @@ def test_another_size_and_a_model_that_keeps(
     model = InfiniteNature(32, 64, base_width=4, style_size=8, keep=keep).eval().at_size(*size)
     export_onnx(model, tmp_path, "small")
     assert max(furthest(model, tmp_path, torch.rand(batch, 4, *size), capsys)) < 1e-4
+
+
+def flown(model: InfiniteNature, steps: int) -> np.ndarray:
+    start = read_island(9000, model.config.height, model.config.width)
+    pilot = Autopilot(start.intrinsics)
+    flight = fly(model, torch.from_numpy(start.rgbd), start.intrinsics, pilot, steps)
+    return np.stack([rgbd.numpy() for rgbd in flight])
+
+
+def test_a_flight_on_the_runtime_shows_what_pytorch_shows() -> None:
+    model = load_checkpoint(shipped_checkpoint())
+    faster = fast(model)
+    assert faster.finish is not None
+    assert model.finish is None
+    assert fast(faster) is faster
+    off = np.sqrt(((flown(faster, 4) - flown(model, 4)) ** 2).mean((1, 2, 3)))
+    assert off[0] < 1e-5
+    assert off.max() < 5e-3  # a triangle at an edge of depth may fall to the other side, and change single pixels
+
+
+def test_the_runtime_at_another_size_and_where_it_has_no_say() -> None:
+    torch.manual_seed(3)
+    model = InfiniteNature(32, 64, base_width=4, style_size=8, keep=0.4).eval()
+    faster = fast(model)
+    assert faster.at_size(64, 64).finish is None, "it was made for one size"
+    larger = model.at_size(64, 96)
+    assert np.abs(flown(fast(larger), 1) - flown(larger, 1)).max() < 1e-4
+    double = InfiniteNature(32, 64, base_width=4, style_size=8).double().eval()
+    assert fast(double) is double
+
+
+def test_without_the_packages_pytorch_flies(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = InfiniteNature(32, 64, base_width=4, style_size=8).eval()
+    monkeypatch.setattr("flythrough.train.fly.runtime.NEEDED", ("onnx", "no_such_package"))
+    assert fast(model) is model

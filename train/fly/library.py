@@ -47,10 +47,11 @@ def fly(
     from .page.gallery import read_any
     from .rollout import fly as frames
     from .rollout import to_image
+    from .runtime import fast
     from .shipped import shipped_checkpoint
 
     chosen = Path(checkpoint) if checkpoint is not None else shipped_checkpoint()
-    model = at_size(load_model(chosen), size).to(pick(device))
+    model = fast(at_size(load_model(chosen), size).to(pick(device)))
     begin = read_any(start, model.config.height, model.config.width, depth)
     flight = plan_flight(plan, begin.intrinsics, speed)
     first = torch.from_numpy(begin.rgbd)

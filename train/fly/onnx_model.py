@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from flythrough.networks.onnx_graph import Graph
+from flythrough.networks.onnx_graph import Graph, Shape
 from flythrough.workspace.files import publish
 
 from ..model.layers import SLOPE, Kernels, Spade, SpadeBlock, SpectralConv, padding
@@ -41,8 +41,43 @@ def export_onnx(model: InfiniteNature, folder: Path, name: str, *, half: bool = 
     Raises:
         MissingDependency: ``onnx`` is not installed.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, data in (
+        (ENCODER, encoder_bytes(model, name, half=half)),
+        (GENERATOR, generator_bytes(model, name, half=half)),
+    ):
+        with publish(folder / file) as scratch:
+            scratch.write_bytes(data)
+    return [folder / ENCODER, folder / GENERATOR]
+
+
+def encoder_bytes(model: InfiniteNature, name: str, *, half: bool = False) -> bytes:
+    """The content of ``encoder.onnx``; see :func:`export_onnx`."""
     config = model.config
-    about = {
+    style = ("n", config.style_size)
+    with torch.inference_mode():
+        net = _Net(model.normalise(), half=half)
+        net.encode(model.encoder, "rgbd", config.height, config.width)
+    outputs = {"mean": style, "log_variance": style}
+    return net.file("encoder", {"rgbd": _picture(model, 4)}, outputs, _about(model, name, half=half))
+
+
+def generator_bytes(model: InfiniteNature, name: str, *, half: bool = False) -> bytes:
+    """The content of ``generator.onnx``; see :func:`export_onnx`."""
+    with torch.inference_mode():
+        net = _Net(model.normalise(), half=half)
+        net.refine(model, "rendered", "mask", "style")
+    inputs = {"rendered": _picture(model, 4), "mask": _picture(model, 1), "style": ("n", model.config.style_size)}
+    return net.file("generator", inputs, {"rgbd": _picture(model, 4)}, _about(model, name, half=half))
+
+
+def _picture(model: InfiniteNature, channels: int) -> Shape:
+    return ("n", channels, model.config.height, model.config.width)
+
+
+def _about(model: InfiniteNature, name: str, *, half: bool) -> dict[str, str]:
+    config = model.config
+    return {
         "name": name,
         "width": str(config.width),
         "height": str(config.height),
@@ -51,27 +86,6 @@ def export_onnx(model: InfiniteNature, folder: Path, name: str, *, half: bool = 
         "weights": "float16" if half else "float32",
         "conventions": CONVENTIONS,
     }
-    picture, style = ("n", 4, config.height, config.width), ("n", config.style_size)
-    with torch.inference_mode():
-        kernels = model.normalise()
-        encoder = _Net(kernels, half=half)
-        encoder.encode(model.encoder, "rgbd", config.height, config.width)
-        generator = _Net(kernels, half=half)
-        generator.refine(model, "rendered", "mask", "style")
-    folder.mkdir(parents=True, exist_ok=True)
-    written = {
-        ENCODER: encoder.file("encoder", {"rgbd": picture}, {"mean": style, "log_variance": style}, about),
-        GENERATOR: generator.file(
-            "generator",
-            {"rendered": picture, "mask": ("n", 1, *picture[2:]), "style": style},
-            {"rgbd": picture},
-            about,
-        ),
-    }
-    for file, data in written.items():
-        with publish(folder / file) as scratch:
-            scratch.write_bytes(data)
-    return [folder / file for file in written]
 
 
 def read_metadata(file: Path) -> dict[str, str]:

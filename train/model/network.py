@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from .layers import Condition, Image, Kernels, Made, SpadeBlock, SpectralConv, i
 Rgbd = Float[Tensor, "batch 4 height width"]
 Mask = Float[Tensor, "batch 1 height width"]
 Style = Float[Tensor, "batch style"]
+
+Finish = Callable[[Rgbd, Mask, Style], Rgbd]
 
 CONDITION = 5  # channels: rgbd and mask
 
@@ -141,6 +144,10 @@ class InfiniteNature(nn.Module):
         style_size: length of the style vector.
         max_sobel: steepness from which a surface counts as stretched; the release's, for 160 rows, by default.
         keep: share of the rendered picture that :meth:`refine` keeps where it was seen; none by default.
+
+    Attributes:
+        finish: what :meth:`advance` does after rendering (refine and ground) done elsewhere, at this size;
+            None is here. See :mod:`..fly.runtime`.
     """
 
     def __init__(
@@ -157,6 +164,7 @@ class InfiniteNature(nn.Module):
         self.config = self.trained = ModelConfig(height, width, base_width, style_size, max_sobel, keep, sky)
         self.encoder = Encoder(self.config)
         self.generator = Generator(self.config)
+        self.finish: Finish | None = None
 
     def at_size(self, height: int, width: int) -> InfiniteNature:
         """This model for pictures of another size, with the same weights (shared, not copied).
@@ -169,6 +177,7 @@ class InfiniteNature(nn.Module):
         """
         steepness = self.trained.max_sobel * self.trained.height / max(height, 1)
         other = copy.copy(self)
+        other.finish = None  # made for one size
         other.config = replace(self.trained, height=height, width=width, max_sobel=steepness)
         return other
 
@@ -223,6 +232,8 @@ class InfiniteNature(nn.Module):
         """As :meth:`step`, and what was rendered on the way."""
         self._check(rgbd, 4, "rgbd")
         rendered, mask = self.render(full(rgbd), pose, intrinsics, next_pose, intrinsics)
+        if self.finish is not None:
+            return Step(rendered, mask, self.finish(rendered, mask, style))
         refined = self.refine(rendered, mask, style, kernels)
         return Step(rendered, mask, ground(full(refined), rendered, mask))
 
