@@ -13,7 +13,7 @@ from flythrough.scene.geometry import camera_center, transform
 LOOSE_PX = 4.0  # observations further off are cut, at 640 pixels of width
 _FINEST_PX = 0.05  # an error below which none is strictly cut, likewise
 _STRAIGHT_K = 0.01  # half of all lenses distort less: 2 pixels in the corner, at 640 of width
-_ON_THE_WAY, _AT_LAST = 1e-6, 1e-7  # where a fit ends: finer moves the path by less than 0.0001 of its length
+_ON_THE_WAY, _AT_LAST = 1e-6, 1e-7  # where a fit ends; 1e-8 changed no error against the truth by 0.0002 %
 
 
 @dataclass(frozen=True)
