@@ -14,6 +14,8 @@ from ..errors import InputError
 from ..workspace.files import JsonObject
 from ..workspace.printing import one_line
 
+Json = Any  # null, a boolean, a number, a string, a list or an object
+
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _ANYTHING = TypeAdapter(Any)
 _REMEDY = "Send the file as the program wrote it, unedited"
@@ -38,7 +40,7 @@ class _Refused(ValueError):
     """Why a text is not accepted; its message is a reason in one line."""
 
 
-def read_strict_json(path: Path, limits: Limits = Limits()) -> tuple[str, Any]:
+def read_strict_json(path: Path, limits: Limits = Limits()) -> tuple[str, Json]:
     """The text of a JSON file and its value.
 
     Raises:
@@ -56,7 +58,7 @@ def read_strict_json(path: Path, limits: Limits = Limits()) -> tuple[str, Any]:
     return strict_json(content, str(path), limits)
 
 
-def strict_json(content: bytes, name: str, limits: Limits = Limits()) -> tuple[str, Any]:
+def strict_json(content: bytes, name: str, limits: Limits = Limits()) -> tuple[str, Json]:
     """The text that bytes are, and its JSON value.
 
     Args:
@@ -83,7 +85,7 @@ def _text(content: bytes, limits: Limits) -> str:
         raise _Refused(f"byte {error.start} is not UTF-8") from error
 
 
-def _plainly_sound(text: str, limits: Limits) -> tuple[str, Any] | None:
+def _plainly_sound(text: str, limits: Limits) -> tuple[str, Json] | None:
     """What :func:`_checked` returns, in a tenth of its time; None where that may refuse, and has to say why.
 
     Without escapes, every colon of the text follows a key or stands in a string. If the value has as many keys, and
@@ -95,7 +97,7 @@ def _plainly_sound(text: str, limits: Limits) -> tuple[str, Any] | None:
         value = _ANYTHING.validate_json(text)
     except ValueError:
         return None
-    level: list[Any] = [[value]]
+    level: list[Json] = [[value]]
     colons = 0
     for _ in range(limits.depth + 1):
         found = _within(level, limits.magnitude)
@@ -108,7 +110,7 @@ def _plainly_sound(text: str, limits: Limits) -> tuple[str, Any] | None:
     return None
 
 
-def _within(level: list[Any], magnitude: float) -> tuple[list[Any], int] | None:
+def _within(level: list[Json], magnitude: float) -> tuple[list[Json], int] | None:
     """The arrays and objects right within those of one level, and the colons of these; None: a number is too large."""
     found, colons = [], 0
     for each in level:
@@ -129,11 +131,11 @@ def _within(level: list[Any], magnitude: float) -> tuple[list[Any], int] | None:
     return found, colons
 
 
-def _checked(text: str, limits: Limits) -> tuple[str, Any]:
+def _checked(text: str, limits: Limits) -> tuple[str, Json]:
     _check_depth(text, limits.depth)
 
-    def number(kind: type) -> Any:
-        def parse(digits: str) -> Any:
+    def number(kind: type) -> Json:
+        def parse(digits: str) -> Json:
             if abs(float(digits)) > limits.magnitude:
                 raise _Refused(f"{one_line(digits, 30)} is larger than {limits.magnitude:g}")
             return kind(digits)
@@ -167,7 +169,7 @@ def _check_depth(text: str, most: int) -> None:
             raise _Refused(f"it is nested deeper than {most} levels")
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> JsonObject:
+def _without_repeats(pairs: list[tuple[str, Json]]) -> JsonObject:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
