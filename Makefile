@@ -4,7 +4,7 @@ BIN := .venv/bin
 EXTRAS := all,dev,ray,export
 DEMO := demo
 # Four videos are few: one to test on, the others to train on; eight flights start from it, three would not tell methods apart.
-FEW := --set sfm.splits.validation=0 --set train.steps=24 --set evaluate.starts_per_clip=8
+FEW := --set sfm.splits.validation=0 --set evaluate.starts_per_clip=8
 STAGES := flythrough acquire curate sfm train evaluate leaderboard
 
 .PHONY: help demo test test-types test-faults tutorials docs lint bench bench-quick bench-gate ship-model clean
@@ -13,7 +13,7 @@ help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/ready  ## The whole pipeline on a made-up coast: a results table and a leaderboard page.
-	$(BIN)/flythrough sample $(DEMO)/videos --videos 4 --seconds 8 --size 512x288 --seed 0
+	$(BIN)/flythrough sample $(DEMO)/videos --videos 4 --seconds 8 --size 640x360 --seed 0
 	$(BIN)/flythrough run --input $(DEMO)/videos --workspace $(DEMO)/workspace $(FEW) $(DEMO_SETTINGS)
 
 # A process a room, as in real runs: native libraries that never meet there do not meet here. As many rooms at once as
