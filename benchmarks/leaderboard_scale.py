@@ -3,9 +3,9 @@
     python benchmarks/leaderboard_scale.py [--methods 500] [--protocols 10] [--starts 24] [--folder DIR] [--profile]
 
 Results files as evaluate writes them, with made-up numbers (seed 0): 24 starts with 16 values each, 1 + 2 sets of
-replicates, a curve, hashes of frames; no frames. Prints one JSON object, a line a step: seconds of processor time and
-of the clock. Sorting is measured in headless Chromium where playwright has one: the slowest of all heads of the front
-page's first table, from the click to the end of layout.
+replicates, a curve, hashes of frames; no frames. Prints one JSON object, one line per step: seconds of processor time
+and of the clock. Sorting is measured in headless Chromium where playwright has one: the slowest of all heads of the
+front page's first table, from the click to the end of layout.
 """
 
 from __future__ import annotations

@@ -27,12 +27,13 @@ LIMIT = "limit: "
 HEAD = """# Performance
 
 Each row does the same work by us and by a peer, in turn, round by round, in one process, so that other work on the
-machine slows both. A ratio is the peer's time over ours in the same round: 2 means that we take half as long. Times and
-ratios are medians of the rounds, with quartiles in brackets. Before anything is timed, results are held against each
-other; the last column says what must be equal. A *limit* is no program but what this machine could do at best, measured
-in the same rounds: its ratio is the share of it that we reach. Matrix libraries have one thread (`OMP_NUM_THREADS=1`),
-so that the number of cores matters less; decoders have theirs. Video, metrics and model are measured in a process each:
-in one process for all, LPIPS took twenty times as long as alone, the package's as well as ours; why was not found.
+machine slows both. A ratio is the peer's time over ours in the same round: 2 means that we take half as long. Times
+and ratios are medians of the rounds, with quartiles in brackets. Before anything is timed, results are held against
+each other; the last column says what must be equal. A *limit* is not a program but what this machine could do at best,
+measured in the same rounds: its ratio is the share of it that we reach. Matrix libraries have one thread
+(`OMP_NUM_THREADS=1`), so that the number of cores matters less; decoders have theirs. Video, metrics and model are
+measured in a process each: in one process for all, LPIPS took twenty times as long as alone, the package's as well as
+ours; why was not found.
 
 `make bench-quick` measures this page, in about 4 minutes of processor time; `make bench` takes larger sizes, and
 downloads against curl, a catalog of 1,000,000 shots against pandas and poses against COLMAP ([its table](sfm.md)) too.
@@ -45,9 +46,9 @@ GATE = """
 `make bench-gate` measures again and fails where a ratio fell behind the one here by more than a factor of {same:g}, on
 another processor or number of cores by more than {other:g}: the two sides of a ratio use cores, caches and vector
 units differently, so it moves between machines with no change of ours. The upper quartile of the new rounds is held
-against the lower one here, so a noisy round is no failure. Only ratios are compared, never seconds; a row that is gone
-fails too. The gate is for a lost compiled path, a matrix square root where eigenvalues do, a frame decoded twice.
-Smaller losses show in two runs on one quiet machine. It takes minutes, so it is no part of `.ci/run`: the workflow on
+against the lower one here, so one noisy round does not fail it. Only ratios are compared, never seconds; a row that is
+gone fails too. The gate is for a lost compiled path, a matrix square root where eigenvalues do, a frame decoded twice.
+Smaller losses show in two runs on one quiet machine. It takes minutes, so it is not part of `.ci/run`: the workflow on
 GitHub has a job of its own for it.
 """
 

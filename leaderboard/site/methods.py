@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import TypeVar
 from urllib.parse import quote
@@ -142,7 +142,7 @@ def _beside(ranked: list[Row], of: Callable[[Result], Drawn | None]) -> list[tup
 def _strips(row: Row, ranked: list[Row]) -> Iterator[Markup]:
     for each in row.extremes:
         rows = [(row.name, _values(row.held.result, each.metric))]
-        rows += [(o.name, v) for o, v in _beside(ranked, lambda r, m=each.metric: _values(r, m))]  # type: ignore[misc]
+        rows += [(o.name, v) for o, v in _beside(ranked, partial(_values, metric=each.metric))]
         yield strip_plot(rows, f"{each.metric} of each start")
 
 

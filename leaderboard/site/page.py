@@ -35,7 +35,7 @@ def leaderboard_page(standing: Standing, config: LeaderboardConfig) -> str:
 
 
 def front_files(site: Site, views: dict[str, list[BoardView]]) -> Iterator[tuple[str, str]]:
-    """``index.html`` and what it loads: a file a protocol, but the first if its tables are short."""
+    """``index.html`` and what it loads: one file per protocol, except for the first if its tables are short."""
     standing, config = site.standing, site.config
     first = ""
     choices = []

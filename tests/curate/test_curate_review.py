@@ -164,13 +164,6 @@ def test_answers_may_not_be_framed_cached_or_run_foreign_code(client) -> None:
     assert headers["referrer-policy"] == "no-referrer"
 
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
 @pytest.fixture
 def server(workspace: Workspace) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The command itself, in a process of its own."""
@@ -184,38 +177,33 @@ def server(workspace: Workspace) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     process.wait()
 
 
-def test_reviewing_by_keys_in_a_browser_and_a_kill(server, workspace) -> None:
+def test_reviewing_by_keys_in_a_browser_and_a_kill(server, workspace, browser) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     url, process = server
-    with sync_api.sync_playwright() as tool:
-        own = Path(tool.chromium.executable_path)
-        if not CHROMIUM.exists() and not own.exists():
-            pytest.skip("no Chromium: apt install chromium, or: playwright install chromium")
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM if CHROMIUM.exists() else own), args=ARGUMENTS)
-        page = browser.new_page()
-        problems: list[str] = []
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(url)
-        shown = page.locator("#shot")
-        sync_api.expect(shown).to_have_attribute("data-id", "v-2000000-4000000")  # nearest to its threshold
-        sync_api.expect(page.locator("#first")).to_have_js_property("naturalWidth", 64)
-        page.keyboard.press("a")
-        sync_api.expect(shown).to_have_attribute("data-id", "v-6000000-8000000")
-        page.keyboard.press("1")
-        sync_api.expect(page.locator("#count")).to_have_text("2 of 5 reviewed")
-        page.keyboard.press("u")
-        sync_api.expect(page.locator("#count")).to_have_text("1 of 5 reviewed")
-        sync_api.expect(shown).to_have_attribute("data-id", "v-6000000-8000000")
-        page.keyboard.press("2")
-        sync_api.expect(page.locator("#agreement")).to_have_text("rules and reviewer agree on 2 of 2")
-        page.wait_for_load_state("networkidle")  # a picture cut off by the kill is no fault of the page
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        page.keyboard.press("a")
-        sync_api.expect(page.locator("#message")).to_contain_text("Not saved")
-        assert [p for p in problems if "ERR_CONNECTION" not in p] == []
-        browser.close()
+    page = browser.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(url)
+    shown = page.locator("#shot")
+    sync_api.expect(shown).to_have_attribute("data-id", "v-2000000-4000000")  # nearest to its threshold
+    sync_api.expect(page.locator("#first")).to_have_js_property("naturalWidth", 64)
+    page.keyboard.press("a")
+    sync_api.expect(shown).to_have_attribute("data-id", "v-6000000-8000000")
+    page.keyboard.press("1")
+    sync_api.expect(page.locator("#count")).to_have_text("2 of 5 reviewed")
+    page.keyboard.press("u")
+    sync_api.expect(page.locator("#count")).to_have_text("1 of 5 reviewed")
+    sync_api.expect(shown).to_have_attribute("data-id", "v-6000000-8000000")
+    page.keyboard.press("2")
+    sync_api.expect(page.locator("#agreement")).to_have_text("rules and reviewer agree on 2 of 2")
+    page.wait_for_load_state("networkidle")  # a picture cut off by the kill is no fault of the page
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    page.keyboard.press("a")
+    sync_api.expect(page.locator("#message")).to_contain_text("Not saved")
+    assert [p for p in problems if "ERR_CONNECTION" not in p] == []
+    page.close()
     found = {id: (v.verdict, v.reason) for id, v in read_verdicts(workspace.root).items()}
     assert found == {
         "v-2000000-4000000": ("accept", ""),

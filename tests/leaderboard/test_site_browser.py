@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,6 @@ from tests.leaderboard.site_world import CONFIG, HASH, make_workspace, result
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 PAGES = ("index.html", "methods/alpha.html", f"protocols/{HASH[:16]}.html", "compare.html")
 SHOWN = "() => [...document.querySelectorAll('canvas')].map((c) => Number(c.dataset.step))"
 
@@ -35,17 +31,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> str:
     workspace = make_workspace(tmp_path_factory.mktemp("w") / "w")
     write_site(folder, site_files(gather(workspace), CONFIG))
     return f"{folder.as_uri()}/"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as tool:
-        own = Path(tool.chromium.executable_path)
-        if not CHROMIUM.exists() and not own.exists():
-            pytest.skip("no Chromium: apt install chromium, or: playwright install chromium")
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM if CHROMIUM.exists() else own), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Visit:
