@@ -63,6 +63,7 @@ class MappingConfig(Section):
         le=1,
         description="try the incremental mapper too if the global one poses a smaller share of the keyframes",
     )
+    min_points: int = Field(default=30, ge=6, description="points of a model at least; smaller ones are discarded")
     track_points: int = Field(default=1000, ge=50, description="points tracked into each frame between keyframes")
 
 
@@ -77,6 +78,8 @@ class ScaleConfig(Section):
 
 class DisparityConfig(Section):
     """Where disparity comes from and how it is fitted."""
+
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"device"})
 
     provider: Literal["sfm", "depth-anything-v2-small", "dpt-large", "midas"] = Field(
         default="sfm", description="the others are networks and need weights"
@@ -117,7 +120,7 @@ class SplitsConfig(Section):
 class SfmConfig(Section):
     """Camera poses, scale and disparity."""
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"images", "splits", "time_limit_s"})
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"images", "quality", "splits", "time_limit_s"})
 
     images: Path | None = Field(default=None, description="folder of photos taken as one shot, one second apart")
     seed: int = Field(default=0, ge=0, description="seed of every random choice")

@@ -23,7 +23,6 @@ from .poses.matching import MatchGraph, match_keyframes, write_database
 from .poses.register import track_between
 from .poses.scene import LOOSE_PX, Lens, Scene, adjust, scene_of
 from .poses.verify import verify
-from .rules import FewPoints
 
 LENS_TOLERANCE = 0.02  # of the focal length and of the picture's size: sizes are rounded to whole pixels
 
@@ -48,6 +47,9 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
     )
     if lens := other_lens(intrinsics, *footage.size):
         return drop(job, "lens_not_supported", **lens)
+    clip_id = job.task.inputs["clip"]
+    if (known := Context(job, footage, shot["video_id"], url, {}).publish_known(config, clip_id)) is not None:
+        return known
     cameras = Cameras(url, cameras.timestamps_us[found], intrinsics, cameras.poses[found])
     keyframes = choose_keyframes(picture_motion(footage), footage.times_us, config.keyframes)
     scene = triangulate(footage, cameras, keyframes, config)
@@ -56,7 +58,7 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
         return drop(job, "cameras_do_not_fit", **figures)
     context = Context(job, footage, shot["video_id"], url, figures)
     agreement = verify(footage, scene, config).figures()
-    return context.publish([(scene, agreement)], config, clip_id=job.task.inputs["clip"])
+    return context.publish([(scene, agreement)], config, clip_id=clip_id)
 
 
 def other_lens(intrinsics: Float[np.ndarray, "n 4"], width: int, height: int) -> dict[str, float] | None:
@@ -103,7 +105,7 @@ def triangulate(
         options.mapper.filter_min_tri_angle = options.triangulation.min_angle = 0.5
         model = pycolmap.triangulate_points(model, folder / "start.db", folder, folder, options=options)
     scene = replace(scene_of(model, keyframes), lens=Lens(width, height, float(intrinsics[0] * width), 0.0))
-    if len(scene.points) < config.quality[FewPoints].min_points:
+    if len(scene.points) < config.mapping.min_points:
         return None
     scene = _add_frames(footage, scene, cameras.poses, config)
     return adjust(scene, refine_lens=False, fixed_poses=True)

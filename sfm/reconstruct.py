@@ -12,10 +12,10 @@ from flythrough.workspace.files import unchanged
 from flythrough.workspace.stage import Job, Outcome
 
 from .config import SfmConfig
+from .decide import BY_RULE
 from .photos import read_photos
 from .poses.footage import Footage, read_shot
 from .poses.scene import Scene
-from .rules import FewPoints
 from .shot import Context, drop, too_poor
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
     from .poses.parallax import measure_motion
     from .poses.verify import fails, repair, sound_frames, verified
 
+    if (known := shot.publish_known(config)) is not None:
+        return known
     job, footage, figures = shot.job, shot.footage, shot.figures
     height, width = footage.color.shape[1:3]
     figures["frames"] = len(footage)
@@ -72,17 +74,17 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
     motion = measure_motion(graph.matched())
     figures |= {name: round(value, 5) for name, value in vars(motion).items()}
     if reason := config.quality.judge(figures, partial=True).reason:
-        return drop(job, reason, **figures)
+        return drop(job, reason, **figures, **{BY_RULE: True})
     best, routes = map_keyframes(graph, config.mapping, config.seed)
     figures |= {"routes": {route.name: route.figures() for route in routes}, "route": best.name}
     if not best.models:
         return drop(job, "no_reconstruction", **figures)
     scenes = verified(footage, pose_all(footage, best.models, keyframes, config), config)
-    if len(routes) == 1 and any(fails(verdict, config) for _, verdict in scenes):
+    if len(routes) == 1 and any(fails(verdict) for _, verdict in scenes):
         other = map_incrementally(graph, config.seed)
         figures["routes"] |= {other.name: other.figures()}
         others = verified(footage, pose_all(footage, other.models, keyframes, config), config)
-        if sound_frames(others, config) > sound_frames(scenes, config):
+        if sound_frames(others) > sound_frames(scenes):
             scenes, figures["route"] = others, other.name
     pieces = [piece for scene, verdict in scenes for piece in repair(footage, scene, verdict, config)]
     figures["cuts"] = len(pieces) - len(scenes)
@@ -103,7 +105,7 @@ def pose_all(
     for model in models:
         scene = register_frames(footage, scene_of(model, keyframes), config.mapping.track_points, config.seed)
         scene = scene.keep_frames(~taken[scene.frames])
-        if len(scene.frames) < config.frames.min_frames or len(scene.points) < config.quality[FewPoints].min_points:
+        if len(scene.frames) < config.frames.min_frames or len(scene.points) < config.mapping.min_points:
             continue
         scene = refine(scene)
         scene = scene.keep_frames(np.bincount(scene.seen_frame, minlength=len(scene.frames)) >= MIN_POINTS)

@@ -9,8 +9,9 @@ from flythrough.workspace.catalog import Row, to_json
 from flythrough.workspace.stage import Job, Outcome
 
 from .config import SfmConfig
+from .decide import BY_RULE
+from .pieces import PIECES, Piece, read_pieces, write_pieces
 from .poses.footage import MIN_COLUMNS, MIN_ROWS, Footage
-from .poses.scene import Scene
 
 logger = logging.getLogger(__name__)
 
@@ -39,28 +40,39 @@ class Context:
     url: str
     figures: Row
 
-    def publish(self, pieces: list[tuple[Scene, Row]], config: SfmConfig, clip_id: str | None = None) -> Outcome:
-        """Judge every posed piece, with what is known of it already; write the good ones."""
+    def publish_known(self, config: SfmConfig, clip_id: str | None = None) -> Outcome | None:
+        """Publish the pieces that an earlier run of this task posed; None where there are none."""
+        found = read_pieces(self.job.workspace / self.job.published)
+        if found is None:
+            return None
+        figures, pieces = found
+        self.figures.update(figures)
+        logger.info("posed before: %d pieces of %s", len(pieces), PIECES)
+        return self.publish(pieces, config, clip_id)
+
+    def publish(self, pieces: list[Piece], config: SfmConfig, clip_id: str | None = None) -> Outcome:
+        """Judge every posed piece, with what is known of it already; write the good ones, and the poses of all."""
         from .clip import publish_clip
         from .poses.trajectory import measure_quality, smooth
 
         job, outcome = self.job, Outcome()
         registered = round(sum(len(scene.frames) for scene, _ in pieces) / len(self.footage), 4)
         figures = {**self.figures, "registered": registered}
-        reason = config.quality.judge(figures, partial=True).reason if pieces else "few_frames_posed"
-        if reason is not None:
-            return drop(job, reason, **figures)
+        if not pieces:
+            return drop(job, "few_frames_posed", **figures)
+        pieces = write_pieces(job.folder, self.figures, pieces)
+        if reason := config.quality.judge(figures, partial=True).reason:
+            return drop(job, reason, **figures, **{BY_RULE: True})
         for number, (scene, known) in enumerate(pieces):
             id = clip_id or (job.task.id if len(pieces) == 1 else f"{job.task.id}-{number}")
             smoothed = smooth(scene.poses, self.footage.times_us[scene.frames])
             measures = figures | known | measure_quality(scene, smoothed, film=self.footage.film).figures()
-            reason, scored = config.quality.judge(measures, partial=True)
-            if reason is not None:
+            if reason := config.quality.judge(measures, partial=True).reason:
                 logger.info("%s dropped: %s", id, reason)
-                outcome.drops.append({"id": id, "reason": reason, "values": measures})
+                outcome.drops.append({"id": id, "reason": reason, "values": measures | {BY_RULE: True}})
                 continue
             row = publish_clip(job, id, self.footage, scene, smoothed, self.url, config)
-            measures |= row.pop("measures") | {"scored": scored}
+            measures |= row.pop("measures")
             row |= {"shot_id": job.task.id, "video_id": self.video_id, "measures": to_json(measures)}
             outcome.rows.append(row)
         return outcome

@@ -64,9 +64,11 @@ def load_colmap() -> None:
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome:
-    """Give each clip its video's split."""
+    """Ask the rules, and give each clip that is kept its video's split."""
+    from .decide import decide
     from .splits import assign_splits, near_duplicates
 
+    outcome = decide(outcome, config.quality)
     twins = near_duplicates(workspace.rows("videos"), config.splits.near_duplicate_bits)
     given = {row["video_id"]: row["split"] for row in Workspace(workspace / "acquire").rows("clips")}
     splits = assign_splits(sorted({row["video_id"] for row in outcome.rows}), twins, given, config.splits)
@@ -74,14 +76,22 @@ def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome
     return Outcome(rows, outcome.drops, outcome.errors, outcome.others)
 
 
+def again(outcome: Outcome, config: SfmConfig) -> bool:
+    """Whether a rule left something out that it would let pass now."""
+    from .decide import again
+
+    return again(outcome, config)
+
+
 STAGE = Stage(
     name="sfm",
-    version=4,
+    version=5,
     table="clips",
     config=SfmConfig,
     tasks=tasks,
     run=run,
     finish=finish,
+    again=again,
     resources=lambda config: Resources(
         gpus=float(config.disparity.device == "cuda"), memory_gb=1.5, time_limit_s=config.time_limit_s
     ),

@@ -53,7 +53,7 @@ def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] =
         try:
             for task in stage.tasks(workspace, section):
                 entry["tasks"] += 1
-                state = task_state(workspace, name, task.id, key_of(task), there).name
+                state = task_state(workspace, stage, section, task.id, key_of(task), there).name
                 if state != "done":
                     entry["would_run" if state == "new" else "in_error"].append(task.id)
         except InputError as error:

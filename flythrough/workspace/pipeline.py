@@ -83,7 +83,7 @@ def run_stage(
     for task in stage.tasks(workspace, config):
         assert task.id not in keys, f"{stage.name} has two tasks called {task.id}"
         keys[task.id] = key = key_of(task)
-        state = task_state(workspace, stage.name, task.id, key, there)
+        state = task_state(workspace, stage, config, task.id, key, there)
         if state.name in wanted:
             todo.add(task, key, state.attempts + 1)
     _note_tasks(workspace, stage.name, "started", keys)
@@ -226,18 +226,26 @@ class Listing:
         return cls(*found)
 
 
-def task_state(workspace: Workspace, stage: str, id: str, key: str, there: Listing) -> TaskState:
+def task_state(workspace: Workspace, stage: Stage[C], config: C, id: str, key: str, there: Listing) -> TaskState:
     """What became of a task under a key."""
-    published = published_folder(stage, id, key)
-    record = finished(workspace / published, stage) if published.rpartition("/")[2] in there.names else None
+    folder = workspace / published_folder(stage.name, id, key)
+    record = _settled(folder, stage, config) if folder.name in there.names else None
     if record is not None:
         return TaskState("error" if record["outcome"]["errors"] else "done", record["attempts"])
     if f"{id}.json" in there.errors:
         with suppress(FileNotFoundError, ValueError):  # a power failure may leave it empty
-            record = read_json(_error_file(workspace.root, stage, id))
+            record = read_json(_error_file(workspace.root, stage.name, id))
             if record["key"] == key:
                 return TaskState("error", record["attempts"])
     return _NEW
+
+
+def _settled(folder: Path, stage: Stage[C], config: C) -> JsonObject | None:
+    """The record of a task that is finished as far as these settings ask."""
+    record = finished(folder, stage.name)
+    if record is None or stage.again is None or not stage.again(Outcome(**record["outcome"]), config):
+        return record
+    return None
 
 
 def finished(folder: Path, stage: str) -> JsonObject | None:
@@ -277,7 +285,7 @@ def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, s
     outcome = Outcome()
     errors: list[Row] = []
     for task_id, key in keys.items():
-        record = finished(workspace / published_folder(stage.name, task_id, key), stage.name)
+        record = _settled(workspace / published_folder(stage.name, task_id, key), stage, config)
         if record is not None:
             found = Outcome(**record["outcome"])
             report.done += 1

@@ -185,23 +185,24 @@ def repair(
 
     What fails and cannot be cut comes back as it is, for the rule to drop it with its figures.
     """
-    if not fails(verdict, config) or cuts == 0 or not footage.film or not verdict.broken.any():
+    if not fails(verdict) or cuts == 0 or not footage.film or not verdict.broken.any():
         return [(scene, verdict)]
     pieces = verified(footage, [p for p in cut(scene, verdict) if len(p.frames) >= config.frames.min_frames], config)
     mended = [better for piece, own in pieces for better in repair(footage, piece, own, config, cuts - 1)]
     return mended or [(scene, verdict)]
 
 
-def sound_frames(scenes: list[tuple[Scene, Verdict]], config: SfmConfig) -> int:
+def sound_frames(scenes: list[tuple[Scene, Verdict]]) -> int:
     """Frames in scenes that the pictures do not contradict."""
-    return sum(len(scene.frames) for scene, verdict in scenes if not fails(verdict, config))
+    return sum(len(scene.frames) for scene, verdict in scenes if not fails(verdict))
 
 
-def fails(verdict: Verdict, config: SfmConfig) -> bool:
-    """Whether the rule would drop a scene of this verdict."""
-    rule = config.quality[Contradiction]
-    known = verdict.agreeing is not None
-    return rule.mode != "off" and known and rule.reject(verdict.figures()) is not None
+def fails(verdict: Verdict) -> bool:
+    """Whether a scene of this verdict wants repair: whether the rule's defaults object.
+
+    Not its settings, which only decide what is kept: changing them reconstructs nothing.
+    """
+    return verdict.agreeing is not None and Contradiction().reject(verdict.figures()) is not None
 
 
 def cut(scene: Scene, verdict: Verdict) -> list[Scene]:

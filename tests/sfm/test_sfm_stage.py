@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -24,7 +25,9 @@ from flythrough.sample.film import Film, film
 from flythrough.scene.cameras import write_cameras
 from flythrough.scene.clips import load_clips
 from flythrough.scene.geometry import camera_center, compose, make_pose, rotation_angle_deg
+from flythrough.sfm import clip as clip_module
 from flythrough.sfm.config import SfmConfig
+from flythrough.sfm.poses import mapping, matching
 from flythrough.sfm.poses.footage import Footage
 from flythrough.sfm.poses.scene import Lens, Scene
 from flythrough.sfm.poses.verify import fails, repair, verified, verify
@@ -33,6 +36,7 @@ from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.config import load_config
 from flythrough.workspace.executor import InlineExecutor, LocalExecutor
 from flythrough.workspace.files import sha256_of
+from flythrough.workspace.inspection import plan
 from flythrough.workspace.pipeline import Report, run_stage
 from flythrough.workspace.stage import load_stage
 
@@ -146,9 +150,9 @@ def test_a_broken_path_is_cut_where_the_pictures_contradict_it(done: Workspace, 
     c, s = np.cos(np.radians(4)), np.sin(np.radians(4))
     turned[half:] = compose(turned[half:], make_pose(np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]), np.zeros(3)))
     pieces = verified(footage, [replace(scene, poses=turned)], config)
-    assert fails(pieces[0][1], config)
+    assert fails(pieces[0][1])
     mended = repair(footage, *pieces[0], config)
-    assert not any(fails(verdict, config) for _, verdict in mended)
+    assert not any(fails(verdict) for _, verdict in mended)
     kept = np.concatenate([piece.frames for piece, _ in mended])
     assert len(mended) == 2
     assert len(kept) > 0.7 * len(take)
@@ -196,8 +200,58 @@ def test_same_seed_same_tables(done: Workspace, tmp_path: Path):
         assert again.table_file(table).read_bytes() == done.table_file(table).read_bytes()
 
 
-def test_splits_do_not_reconstruct_again(done: Workspace):
-    assert run(done, "sfm.splits.test=0.5").ran == 0
+def would_run(workspace: Workspace, *settings: str) -> list[str]:
+    return plan(workspace, load_config(settings=settings), only=("sfm",))[0]["would_run"]
+
+
+def test_deciding_otherwise_reconstructs_nothing(done: Workspace, tmp_path: Path):
+    """Splits, limits of time, rules: verdicts follow, no task runs, and the clip is back with the old settings."""
+    workspace = Workspace(shutil.copytree(done.root, tmp_path / "w"))
+    before = workspace.table_file("clips").read_bytes()
+    for other in ("splits.test=0.5", "time_limit_s=1", "quality.jump.mode=off", "quality.max_jump=50.0"):
+        assert would_run(workspace, f"sfm.{other}") == []
+        assert (run(workspace, f"sfm.{other}").ran, len(workspace.rows("clips"))) == (0, 1)
+    (clip,) = done.rows("clips")
+    for other, reason in (("min_points=9999", "few_points"), ("static=0.9", "static")):
+        assert run(workspace, f"sfm.quality.{other}").ran == 0
+        assert {row["id"]: row["reason"] for row in workspace.rows("drops")}[clip["id"]] == reason
+        assert workspace.rows("clips") == []
+    assert run(workspace, "sfm.quality.min_points=9999", "sfm.quality.few_points.mode=score").ran == 0
+    assert json.loads(workspace.rows("clips")[0]["measures"])["scored"] == ["few_points"]
+    assert run(workspace).ran == 0
+    assert workspace.table_file("clips").read_bytes() == before
+
+
+def test_a_rule_that_changes_its_mind_asks_only_for_what_was_never_done(
+    done: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Stopped before mapping, then mapped and dropped by its points, then kept: each step of the work is done once."""
+    calls: list[str] = []
+
+    def count(module: ModuleType, name: str) -> None:
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, **k: [calls.append(name), real(*a, **k)][1])
+
+    for module, name in ((matching, "match_keyframes"), (mapping, "map_keyframes"), (clip_module, "publish_clip")):
+        count(module, name)
+    workspace = copy_of(done, tmp_path)
+    (clip,) = done.rows("clips")
+    for settings, work, reason in (
+        (["static=0.9"], ["match_keyframes"], "static"),
+        (["static=0.8"], [], "static"),
+        (["min_points=9999"], ["match_keyframes", "map_keyframes"], "few_points"),
+        (["min_points=8888", "static=0.9"], [], "static"),
+        ([], ["publish_clip"], None),
+    ):
+        chosen = [f"sfm.quality.{each}" for each in settings]
+        calls.clear()
+        known = clip["id"] in {row["id"] for row in workspace.rows("drops")}
+        assert not known or would_run(workspace, *chosen) == ([clip["shot_id"]] if work else [])
+        run(workspace, *chosen)
+        assert calls == work
+        assert {row["id"]: row["reason"] for row in workspace.rows("drops")}.get(clip["id"]) == reason
+    for table in ("clips", "drops"):  # as if it had been kept from the start
+        assert workspace.table_file(table).read_bytes() == done.table_file(table).read_bytes()
 
 
 def test_given_cameras_are_taken_as_given(take: Film, done: Workspace, tmp_path: Path):

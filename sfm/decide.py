@@ -1,0 +1,50 @@
+"""Verdicts over finished tasks: the rules are asked anew in every run, of figures measured once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+
+from flythrough.workspace.catalog import Row, to_json
+from flythrough.workspace.stage import Outcome
+
+from .config import SfmConfig
+from .rules import FewFramesPosed, NoMotion, Rotation, Rules
+
+BY_RULE = "by_rule"  # among a drop's values as a task records it: a rule's doing, so other settings may undo it
+
+
+def decide(outcome: Outcome, rules: Rules) -> Outcome:
+    """Split all that is posed into rows and drops by the rules as they are set now."""
+    drops = []
+    for drop in outcome.drops:
+        values = {name: value for name, value in drop["values"].items() if name != BY_RULE}
+        reason = rules.judge(values, partial=True).reason if BY_RULE in drop["values"] else None
+        drops.append({**drop, "reason": reason or drop["reason"], "values": values})
+    decided = Outcome(drops=drops, errors=outcome.errors, others=outcome.others)
+    for shot, pieces in groupby(outcome.rows, key=lambda row: row["shot_id"]):
+        for found in _judged(shot, list(pieces), rules):
+            (decided.drops if "reason" in found else decided.rows).append(found)
+    return decided
+
+
+def _judged(shot: str, pieces: list[Row], rules: Rules) -> Iterator[Row]:
+    """Rows of the pieces that are kept, and drops: one of the whole shot where its own figures are against it."""
+    measured = [json.loads(piece["measures"]) for piece in pieces]
+    of_shot = {name: value for name, value in measured[0].items() if all(m.get(name) == value for m in measured)}
+    if reason := rules.only(NoMotion, Rotation, FewFramesPosed).judge(of_shot, partial=True).reason:
+        yield {"id": shot, "reason": reason, "values": of_shot}
+        return
+    for piece, measures in zip(pieces, measured, strict=True):
+        reason, scored = rules.judge(measures, partial=True)
+        if reason is not None:
+            yield {"id": piece["id"], "reason": reason, "values": measures}
+        else:
+            yield {**piece, "measures": to_json({**measures, "scored": scored})}
+
+
+def again(outcome: Outcome, config: SfmConfig) -> bool:
+    """Whether a rule stopped a task, or left a piece out of it, that now objects no more."""
+    stopped = [drop["values"] for drop in outcome.drops if BY_RULE in drop["values"]]
+    return any(config.quality.judge(values, partial=True).reason is None for values in stopped)
