@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -24,8 +25,6 @@ MOST_ROWS = 160
 
 class EvaluateConfig(Section):
     """Scores of methods on a protocol."""
-
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"methods", "protocol", "time_limit_s"})
 
     protocol: str = Field(
         default="workspace",
@@ -59,6 +58,17 @@ class EvaluateConfig(Section):
         default=2, ge=0, description="flights whose camera structure from motion looks for; 0: none (workspace)"
     )
     seed: int = Field(default=0, ge=0, description="of the protocol that is frozen (workspace)")
+
+    def keyed(self) -> JsonObject:
+        """Nothing: a task's inputs hold the protocol's hash and the method; the rest says where, and how often to draw.
+
+        A changed number of draws draws the intervals again (:mod:`.scoring.redraw`); nothing is flown or scored.
+        """
+        return {}
+
+    def draws(self) -> dict[str, int]:
+        """The numbers of bootstrap draws, by setting."""
+        return {"replicates": self.replicates, "set_replicates": self.set_replicates}
 
 
 def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
@@ -128,6 +138,7 @@ def run(job: Job, config: EvaluateConfig) -> Outcome:
     from .methods.registry import MethodFailure, find_specs
     from .protocols.protocol import save_protocol
     from .protocols.source import Source
+    from .scoring.redraw import RESULT_FILE, redraw
     from .scoring.score import failed
     from .scoring.tally import Settings
 
@@ -137,10 +148,14 @@ def run(job: Job, config: EvaluateConfig) -> Outcome:
     save_protocol(protocol, job.folder)
     spec = next(spec for spec in find_specs(config.methods) if spec.name == job.task.id)
     settings = Settings(config.replicates, config.set_replicates, str(pick(config.device)))
-    file = job.folder / "results.json"
+    file = job.folder / RESULT_FILE
+    before = job.workspace / job.published
     errors: list[Row] = []
     try:
-        result = _score(job, config, Source(protocol, workspace), spec, settings)
+        if again(before, Outcome(), config):
+            result = redraw(before, job.folder, Source(protocol, workspace), settings)
+        else:
+            result = _score(job, config, Source(protocol, workspace), spec, settings)
     except MethodFailure as failure:
         result = failed(spec, protocol, failure, settings)
         errors = [{"id": spec.name, "kind": failure.kind, "message": failure.message, "remedy": failure.remedy}]
@@ -157,7 +172,7 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
     from .scoring.score import score
 
     if spec.name == REAL:
-        return score(spec, source, None, settings, {})
+        return score(spec, source, None, settings, {}, job.folder)
     weights, checkpoint = {}, None
     if NEEDS_CHECKPOINT in spec.needs:
         row = newest_checkpoint(Workspace(job.workspace))
@@ -172,8 +187,15 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
     began = time.monotonic()
     frames = generate(spec, source, job.folder, setting, config.time_limit_s)
     took = round(time.monotonic() - began, 3)
-    result = score(spec, source, frames, settings, weights)
+    result = score(spec, source, frames, settings, weights, job.folder)
     return result.model_copy(update={"seconds": {"generate": took, **result.seconds}})
+
+
+def again(folder: Path, outcome: Outcome, config: EvaluateConfig) -> bool:
+    """Whether the intervals of a scored method are to be drawn another number of times."""
+    from .scoring.draws import draws_differ
+
+    return draws_differ(folder, config.draws())
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Outcome:
@@ -195,6 +217,7 @@ STAGE = Stage(
     tasks=tasks,
     run=run,
     finish=finish,
+    again=again,
     resources=lambda config: Resources(gpus=float(config.device == "cuda"), memory_gb=2.0),
     resumable=True,
 )

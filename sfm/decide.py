@@ -9,7 +9,6 @@ from itertools import groupby
 from flythrough.workspace.catalog import Row, to_json
 from flythrough.workspace.stage import Outcome
 
-from .config import SfmConfig
 from .rules import FewFramesPosed, NoMotion, Rotation, Rules
 
 BY_RULE = "by_rule"  # among a drop's values as a task records it: a rule's doing, so other settings may undo it
@@ -44,7 +43,7 @@ def _judged(shot: str, pieces: list[Row], rules: Rules) -> Iterator[Row]:
             yield {**piece, "measures": to_json({**measures, "scored": scored})}
 
 
-def again(outcome: Outcome, config: SfmConfig) -> bool:
+def relents(outcome: Outcome, rules: Rules) -> bool:
     """Whether a rule stopped a task, or left a piece out of it, that now objects no more."""
     stopped = [drop["values"] for drop in outcome.drops if BY_RULE in drop["values"]]
-    return any(config.quality.judge(values, partial=True).reason is None for values in stopped)
+    return any(rules.judge(values, partial=True).reason is None for values in stopped)

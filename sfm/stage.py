@@ -76,11 +76,11 @@ def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome
     return Outcome(rows, outcome.drops, outcome.errors, outcome.others)
 
 
-def again(outcome: Outcome, config: SfmConfig) -> bool:
+def again(folder: Path, outcome: Outcome, config: SfmConfig) -> bool:
     """Whether a rule left something out that it would let pass now."""
-    from .decide import again
+    from .decide import relents
 
-    return again(outcome, config)
+    return relents(outcome, config.quality)
 
 
 STAGE = Stage(

@@ -278,11 +278,13 @@ def _optional(settings: type[Section]) -> JsonObject:
 class TrainConfig(create_model("_Unset", __base__=Section, **_optional(Settings))):  # type: ignore[misc]
     """Section ``[train]``: a preset, and what to change in it."""
 
-    unkeyed: ClassVar[frozenset[str]] = FREE | PATHS
-
     preset: PresetName = Field(
         "auto", description="Where unset values come from; auto is tune on a CPU, laptop on one GPU, paper on several"
     )
+
+    def keyed(self) -> JsonObject:
+        """Nothing: the task's inputs hold the resolved settings, so a value spelled out is the preset's own."""
+        return {}
 
 
 def choose_preset(config: TrainConfig) -> str:

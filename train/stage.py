@@ -10,7 +10,7 @@ from flythrough.workspace.catalog import Workspace, to_json
 from flythrough.workspace.files import content_key, sha256_of, sha256_of_folder
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
-from .config import FREE, Settings, TrainConfig, resolve
+from .config import FREE, PRESETS, Settings, TrainConfig, resolve
 
 TASK = "infinite-nature"
 
@@ -44,20 +44,17 @@ def run(job: Job, config: TrainConfig) -> Outcome:
     else:
         figures = train(workspace, settings, job.folder)
     folder = job.folder / CHECKPOINT
-    explicit = {key for key, value in config if value is not None} - {"preset"}
+    plain = Settings.model_validate(PRESETS[preset])
+    changed = {key for key, value in settings if value != getattr(plain, key)} - FREE
     row = {
         "id": f"{TASK}-{content_key(job.task.inputs)[:8]}",
         "path": job.path_of(folder),
         "step": settings.steps,
-        "preset": "custom" if explicit & _DECIDING else preset,
+        "preset": "custom" if changed - {"seed"} else preset,
         "sha256": sha256_of_folder(folder),
-        "measures": to_json({**figures, "changed": sorted(explicit)}),
+        "measures": to_json({**figures, "changed": sorted(changed)}),
     }
     return Outcome(rows=[row])
-
-
-# Explicit values of these make a run's preset "custom".
-_DECIDING = set(Settings.model_fields) - FREE - {"seed"}
 
 
 def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:

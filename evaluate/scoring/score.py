@@ -23,6 +23,7 @@ from ..metrics.sets import NAMES, RealSide, distances, feature_drift, over_steps
 from ..protocols.protocol import Protocol, Start
 from ..protocols.real_frames import RealFrame
 from ..protocols.source import Source
+from .draws import note_draws
 from .drift import measure_drift
 from .per_flight import made_flights, measure_flights, real_flights
 from .revisit import Measure, measure_revisits
@@ -32,7 +33,14 @@ NOT_FOLLOWING = "does not follow its commanded camera"
 FLOOR_NOTE = "real frames: the floor, not a method"
 
 
-def score(spec: Spec, source: Source, folder: Path | None, settings: Settings, weights: dict[str, str]) -> Result:
+def score(
+    spec: Spec,
+    source: Source,
+    folder: Path | None,
+    settings: Settings,
+    weights: dict[str, str],
+    notes: Path | None = None,
+) -> Result:
     """Score a frames folder on a protocol.
 
     Args:
@@ -41,6 +49,7 @@ def score(spec: Spec, source: Source, folder: Path | None, settings: Settings, w
         folder: ``view_synthesis/START/000001.png`` and so on, ``generation/START/000001.png`` and so on.
         settings: see there.
         weights: SHA-256 of the method's own weights, by use.
+        notes: folder to write what :mod:`.redraw` needs into.
 
     Raises:
         MethodFailure: frames are missing or not what was asked for.
@@ -61,14 +70,15 @@ def score(spec: Spec, source: Source, folder: Path | None, settings: Settings, w
     measure_flights(source, flights, tally)
     measure_drift(source, flights, tally)
     for extractor in extractors:
-        _set_distances(source, extractor, frames, tally)
+        set_distances(source, extractor, frames, tally)
+    if notes is not None:
+        note_draws(notes, tally)
     result = result_of(spec, source.protocol, tally, frames)
     return result.model_copy(update={"seconds": {"score": round(time.monotonic() - began, 3)}})
 
 
 def result_of(spec: Spec, protocol: Protocol, tally: Tally, frames: dict[str, Frames]) -> Result:
     """The result that a tally adds up to."""
-    settings = {name: getattr(tally.settings, name) for name in ("replicates", "set_replicates")}
     return Result(
         status="scored",
         protocol=describe_protocol(protocol),
@@ -82,7 +92,7 @@ def result_of(spec: Spec, protocol: Protocol, tally: Tally, frames: dict[str, Fr
         replicates=tally.replicates,
         curves=tally.curves,
         not_measured=tally.not_measured,
-        settings={**settings, "seed": protocol.header.seed},
+        settings={**tally.settings.draws(), "seed": protocol.header.seed},
         **provenance(tally.settings.device),
     )
 
@@ -204,7 +214,7 @@ def _over_seen(source: Source, start: Start, step: int, made: Image, real: Image
     return {name: measure(made, real, seen) for name, measure in measures.items()}
 
 
-def _set_distances(source: Source, extractor: Extractor, frames: dict[str, Frames], tally: Tally) -> None:
+def set_distances(source: Source, extractor: Extractor, frames: dict[str, Frames], tally: Tally) -> None:
     """All flights' frames against the real side; without frames, the real side against itself: the floor."""
     header = source.protocol.header
     real = RealSide.of(source, extractor)

@@ -31,6 +31,21 @@ class Settings:
     device: str = "cpu"
     inception: Path | None = None
 
+    def draws(self) -> dict[str, int]:
+        """The numbers of bootstrap draws, by setting."""
+        return {"replicates": self.replicates, "set_replicates": self.set_replicates}
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The values behind a mean over starts, as :meth:`Tally.add_mean` took them: to draw its interval again."""
+
+    metric: str
+    step: int | None
+    values: tuple[float, ...]
+    n: int
+    starts: tuple[str, ...]
+
 
 @dataclass
 class Tally:
@@ -38,6 +53,7 @@ class Tally:
 
     settings: Settings
     values: list[Value] = field(default_factory=list)
+    means: list[Mean] = field(default_factory=list)
     starts: dict[str, dict[str, float | None]] = field(default_factory=dict)
     replicates: dict[str, Replicates] = field(default_factory=dict)
     curves: dict[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
@@ -94,6 +110,7 @@ class Tally:
         else:
             low, high = None, None
             if len(values) > 1:
+                self.means.append(Mean(metric, step, tuple(map(float, values)), count, tuple(starts)))
                 drawn = mean_replicates(np.array(values), replicates=self.settings.replicates)
                 low, high = interval(drawn)
                 if METRICS[metric].primary and len(starts) == len(values) and (held := kept(drawn, starts, 0)):

@@ -243,7 +243,7 @@ def task_state(workspace: Workspace, stage: Stage[C], config: C, id: str, key: s
 def _settled(folder: Path, stage: Stage[C], config: C) -> JsonObject | None:
     """The record of a task that is finished as far as these settings ask."""
     record = finished(folder, stage.name)
-    if record is None or stage.again is None or not stage.again(Outcome(**record["outcome"]), config):
+    if record is None or stage.again is None or not stage.again(folder, Outcome(**record["outcome"]), config):
         return record
     return None
 

@@ -115,8 +115,9 @@ class Stage(Generic[C]):
         run: ``(job, config) -> outcome``; one task, in whatever process the executor chose.
         finish: ``(outcome of all tasks, workspace, config) -> outcome``; verdicts, and rules that look across
             items (duplicates, splits). Pure: it runs again on every run.
-        again: ``(a finished task's outcome, config) -> bool``; whether settings outside the key ask for more than the
-            task did (a rule that stopped it early no longer objects): it then runs again under the same key.
+        again: ``(a finished task's folder, its outcome, config) -> bool``; whether settings outside the key ask for
+            more than the task did (a rule that stopped it early no longer objects): it then runs again under the same
+            key, and may take from its published folder what it did before.
         resources: ``config -> Resources`` of one task.
         resumable: keep a killed attempt's files for the next attempt.
         in_process: run in the calling process (stages that use the whole machine themselves).
@@ -129,7 +130,7 @@ class Stage(Generic[C]):
     tasks: Callable[[Workspace, C], Iterable[Task]]
     run: Callable[[Job, C], Outcome]
     finish: Callable[[Outcome, Workspace, C], Outcome] | None = None
-    again: Callable[[Outcome, C], bool] | None = None
+    again: Callable[[Path, Outcome, C], bool] | None = None
     resources: Callable[[C], Resources] = lambda config: Resources()
     resumable: bool = False
     in_process: bool = False

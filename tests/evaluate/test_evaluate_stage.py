@@ -6,25 +6,30 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from flythrough.errors import InputError
+from flythrough.evaluate.generation import generate as generation
 from flythrough.evaluate.generation.generate import generate
 from flythrough.evaluate.methods.registry import MethodFailure, Spec, find_specs, read_spec
+from flythrough.evaluate.metrics import cache
 from flythrough.evaluate.metrics.bootstrap import mean_replicates
 from flythrough.evaluate.protocols.build import Choices, build_from_acid_index, build_from_workspace
 from flythrough.evaluate.protocols.protocol import load_protocol, save_protocol
 from flythrough.evaluate.protocols.source import Source
+from flythrough.evaluate.scoring import score as scoring
 from flythrough.evaluate.scoring.score import score
 from flythrough.evaluate.scoring.tally import Settings
 from flythrough.evaluate.stage import STAGE, EvaluateConfig
 from flythrough.results.methods import Setting
 from flythrough.results.schema import read_result
-from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.executor import InlineExecutor
+from flythrough.workspace.inspection import plan
 from flythrough.workspace.pipeline import run_stage
 from tests.clip_factory import make_workspace
 
@@ -350,6 +355,47 @@ def test_the_stage_scores_what_it_can_and_says_what_it_cannot(workspace: Workspa
     again = run_stage(STAGE, own, config, InlineExecutor())
     assert again.ran == 0
     assert own.rows("results") == rows
+
+
+def test_other_numbers_of_draws_fly_and_score_nothing_again(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Intervals come out as if the method had been scored with these numbers; the same goes for other methods."""
+    small = {"steps": STEPS, "view_steps": (2,), "starts_per_clip": 1, "sfm_flights": 0}
+    few, many = ({**small, "replicates": n, "set_replicates": n // 2} for n in (20, 40))
+    calls: list[str] = []
+
+    def run(root: Path, methods: tuple[str, ...], settings: dict[str, Any]) -> list[Row]:
+        calls.clear()
+        own = Workspace(root)
+        assert run_stage(STAGE, own, EvaluateConfig(methods=methods, **settings), InlineExecutor()).errors == []
+        return own.rows("results")
+
+    def would_run(methods: tuple[str, ...], settings: dict[str, Any]) -> list[str]:
+        config = {"evaluate": EvaluateConfig(methods=methods, **settings)}
+        return plan(Workspace(tmp_path / "w"), config, only=("evaluate",))[0]["would_run"]
+
+    for module, name in ((generation, "fly_request"), (scoring, "measure_flights"), (cache, "extract")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, name=name, real=real, **k: [calls.append(name), real(*a, **k)][1])
+    both = ("layered", "real")
+    for name in ("w", "fresh"):
+        shutil.copytree(workspace.root, tmp_path / name)
+    first = run(tmp_path / "w", both, few)
+    assert {"fly_request", "measure_flights"} <= set(calls)
+    assert would_run(both, few | {"time_limit_s": 9.0, "device": "cpu"}) == []
+    assert would_run(both, many) == list(both)
+    again = run(tmp_path / "w", both, many)
+    assert calls == []
+    assert [row["value"] for row in again] == [row["value"] for row in first]
+    assert [row["low"] for row in again] != [row["low"] for row in first]
+    assert would_run(("layered",), many) == []
+    alone = run(tmp_path / "w", ("layered",), many)
+    assert calls == []
+    assert alone == run(tmp_path / "fresh", ("layered",), many)
+    assert (tmp_path / "w" / alone[0]["results_file"]).parent.joinpath("frames/generation").is_dir()
+    redrawn, scored = (read_result(tmp_path / name / alone[0]["results_file"]) for name in ("w", "fresh"))
+    assert (redrawn.replicates, redrawn.settings) == (scored.replicates, scored.settings)
 
 
 def test_an_interrupted_flight_goes_on_where_it_stopped(source: Source, tmp_path: Path) -> None:

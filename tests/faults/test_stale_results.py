@@ -64,6 +64,13 @@ def test_shards_are_known_by_content_and_not_by_name_or_size(workspace: Workspac
     assert now(shard) != before
 
 
+def test_a_training_run_has_one_key_however_its_settings_are_spelled(workspace: Workspace) -> None:
+    before = key(TRAIN, workspace, TrainConfig(device="cpu"))
+    for same in ({"preset": "tune"}, {"steps": 30}, {"workers": 3}, {"log_every": 1}):
+        assert key(TRAIN, workspace, TrainConfig(**{"device": "cpu", **same})) == before
+    assert key(TRAIN, workspace, TrainConfig(device="cpu", steps=31)) != before
+
+
 def test_an_input_edited_in_place_stays_as_it_was_taken_in(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"first")
