@@ -13,6 +13,7 @@ from .config import CurateConfig
 from .duplicates import find_duplicates
 from .review.verdicts import read_verdicts
 from .rules import Duplicate, Rules
+from .score.spans import PLACE
 
 
 def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outcome:
@@ -35,8 +36,8 @@ def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outc
         if reason is None:
             decided.rows.append({**row, "measures": to_json(measures)})
         else:
-            box = {k: row[k] for k in ("start_frame", "end_frame")}
-            decided.drops.append({"id": row["id"], "reason": reason, "values": {**measures, **box}})
+            place = {name: row[name] for name in PLACE}
+            decided.drops.append({"id": row["id"], "reason": reason, "values": {**measures, **place}})
     return decided
 
 
@@ -49,7 +50,8 @@ def _by_rules(rows: list[Row], rules: Rules) -> dict[str, tuple[JsonObject, Verd
     if rules[Duplicate].mode != "off":
         given = {row["id"] for row in rows if row["camera_file"] is not None}
         left = [id for id, (_, verdict, failure) in found.items() if verdict.reason is None and failure is None]
-        hashed = [(id, found[id][0]["hash"]) for id in left if id not in given]
+        span = {row["id"]: (row["video_id"], row["start_us"], row["end_us"]) for row in rows}
+        hashed = [(id, span[id], found[id][0]["hash"]) for id in left if id not in given]
         for id, original in find_duplicates(hashed, rules[Duplicate].max_distance_bits).items():
             found[id] = _judge({**found[id][0], "duplicate_of": original}, rules)
     return found

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from flythrough.media.perceptual_hash import BITS, distance_bits, picture_hash, to_hex
 
 INDEX_EVERY = 5  # of a shot's hashes, one in so many is indexed; all are looked up
+Place = tuple[str, int, int]  # video, first and last time of a shot in microseconds
 LEAST_SHARE = 0.8  # of the shorter shot's hashes that have a near one in the other
 
 
@@ -20,12 +21,12 @@ def shot_hash(pictures: Sequence[UInt8[np.ndarray, "h w 3"]]) -> str:
     return "-".join(to_hex(picture_hash(p)) for p in pictures[::2])
 
 
-def find_duplicates(shots: Iterable[tuple[str, str]], max_distance_bits: int) -> dict[str, str]:
+def find_duplicates(shots: Iterable[tuple[str, Place, str]], max_distance_bits: int) -> dict[str, str]:
     """Which shots repeat an earlier one.
 
     Args:
-        shots: (id, hashes of the shot as :func:`shot_hash` writes them) in order; of two that agree the first is
-            the original. Pieces of one split shot, whose ids say that the one ends where the other begins, are none.
+        shots: (id, its place, its hashes as :func:`shot_hash` writes them) in order; of two that agree the first is
+            the original. Neighbouring pieces of one split shot are none.
         max_distance_bits: how far two pictures' hashes may lie apart.
 
     Returns:
@@ -33,17 +34,18 @@ def find_duplicates(shots: Iterable[tuple[str, str]], max_distance_bits: int) ->
     """
     index: dict[tuple[int, int], set[str]] = defaultdict(set)
     known: dict[str, list[int]] = {}
+    places: dict[str, Place] = {}
     order: dict[str, int] = {}
     repeats: dict[str, str] = {}
-    for id, text in shots:
+    for id, place, text in shots:
         hashes = [int(part, 16) for part in text.split("-")]
         met = {other for hash in hashes for key in _keys(hash, max_distance_bits) for other in index.get(key, ())}
         in_order = sorted(met, key=lambda other: order[other])
-        same = (o for o in in_order if not _adjoin(o, id) and _agree(hashes, known[o], max_distance_bits))
+        same = (o for o in in_order if not _adjoin(places[o], place) and _agree(hashes, known[o], max_distance_bits))
         if (original := next(same, None)) is not None:
             repeats[id] = original
             continue
-        known[id], order[id] = hashes, len(order)
+        known[id], order[id], places[id] = hashes, len(order), place
         for hash in hashes[::INDEX_EVERY]:
             for key in _keys(hash, max_distance_bits):
                 index[key].add(id)
@@ -56,10 +58,9 @@ def _agree(a: list[int], b: list[int], max_distance_bits: int) -> bool:
     return near >= LEAST_SHARE * len(short)
 
 
-def _adjoin(a: str, b: str) -> bool:
-    """Whether two shots are neighbouring pieces of one: ids are video, start and end."""
-    one, two = a.rsplit("-", 2), b.rsplit("-", 2)
-    return len(one) == len(two) == 3 and one[0] == two[0] and (one[2] == two[1] or two[2] == one[1])
+def _adjoin(a: Place, b: Place) -> bool:
+    """Whether one shot ends where the other begins."""
+    return a[0] == b[0] and (a[2] == b[1] or b[2] == a[1])
 
 
 def _keys(hash: int, max_distance_bits: int) -> list[tuple[int, int]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from flythrough.workspace.printing import csv_cell, from_csv_cell
 
 from ..config import CurateConfig
 from ..score.labels import COLUMNS, Span, match, parse_labels
-from ..score.spans import as_span
+from ..score.spans import Decided, decided_in
 from .verdicts import Verdict, append_verdicts, read_verdicts
 
 CSV_COLUMNS = ("id", "rules", "verdict", "reason", "time")
@@ -36,6 +35,7 @@ class Item:
     margin: float  # how far the figure that decides is from its threshold: 0 unsure, 1 a factor of e
     measures: Mapping[str, object]
     pictures: str  # workspace-relative stem of the picture files
+    span: Span | None  # its place in the video; None where it is no shot
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,7 @@ class Review:
         return text.getvalue()
 
     def _spans(self) -> list[Span]:
-        found = (as_span(item.id, item.video_id, item.rule) for item in self.items.values())
-        return [span for span in found if span is not None]
+        return [item.span for item in self.items.values() if item.span is not None]
 
     def _from_labels(self, text: str) -> list[Verdict]:
         """A verdict for each shot that a label says keep or drop of."""
@@ -201,19 +200,15 @@ def load_items(workspace: Workspace, config: CurateConfig) -> list[Item]:
     """
     if not workspace.has("shots"):
         raise InputError(f"{workspace.root} has no shots", remedy="Run: flythrough curate")
-    found = [_item(r["id"], None, json.loads(r["measures"]), config) for r in workspace.rows("shots")]
-    found += [
-        _item(r["id"], r["reason"], json.loads(r["values"]), config)
-        for r in workspace.rows("drops")
-        if r["stage"] == "curate"
-    ]
-    return sorted(found, key=lambda item: item.id)
+    return sorted((_item(each, config) for each in decided_in(workspace)), key=lambda item: item.id)
 
 
-def _item(id: str, reason: str | None, measures: JsonObject, config: CurateConfig) -> Item:
-    rule = measures.get("rule") if "verdict" in measures else reason
+def _item(shot: Decided, config: CurateConfig) -> Item:
+    measures = shot.measures
+    rule = measures.get("rule") if "verdict" in measures else shot.reason
     shown = {k: v for k, v in measures.items() if k not in ("hash", "pictures", "box")}
-    return Item(id, id.rsplit("-", 2)[0], rule, margin(measures, config), shown, measures.get("pictures", ""))
+    sure = margin(measures, config)
+    return Item(shot.id, shot.video_id, rule, sure, shown, measures.get("pictures", ""), shot.span())
 
 
 def margin(measures: Mapping[str, object], config: CurateConfig) -> float:

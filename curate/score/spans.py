@@ -4,12 +4,58 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from flythrough.workspace.catalog import Workspace
+from flythrough.errors import InputError
+from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import JsonObject
 
 from .labels import Span
+
+PLACE = ("video_id", "start_frame", "end_frame", "start_us", "end_us")  # of a shot: its row's, or its drop's values
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What curate decided on: a shot, or a video without any (``start_us`` and ``end_us`` are then None)."""
+
+    id: str
+    video_id: str
+    start_us: int | None
+    end_us: int | None
+    reason: str | None  # None: kept
+    measures: JsonObject
+
+    def span(self) -> Span | None:
+        """The shot in seconds; None where it is no shot."""
+        if self.start_us is None or self.end_us is None:
+            return None
+        return Span(
+            self.id, names_of(self.video_id), self.start_us / 1e6, self.end_us / 1e6, self.reason, self.measures
+        )
+
+
+def decided_in(workspace: Workspace) -> list[Decided]:
+    """All that the last run of curate decided on, the kept shots first.
+
+    Raises:
+        InputError: an older version wrote the drops, without saying where their shots lie.
+    """
+    kept = [(row, None, json.loads(row["measures"])) for row in workspace.rows("shots")]
+    drops = [row for row in workspace.rows("drops") if row["stage"] == "curate"]
+    dropped = [(row, row["reason"], json.loads(row["values"])) for row in drops]
+    return [
+        *(_decided(row["id"], row, reason, measures) for row, reason, measures in kept),
+        *(_decided(row["id"], values, reason, values) for row, reason, values in dropped),
+    ]
+
+
+def _decided(id: str, place: Row, reason: str | None, measures: JsonObject) -> Decided:
+    if "start_frame" in place and not set(PLACE) <= set(place):
+        raise InputError(f"{id} was dropped by an older version", remedy="Run: flythrough curate (it decodes nothing)")
+    shown = {name: value for name, value in measures.items() if name not in PLACE}
+    return Decided(id, place.get("video_id", id), place.get("start_us"), place.get("end_us"), reason, shown)
 
 
 def names_of(video_id: str) -> tuple[str, str]:
@@ -21,19 +67,4 @@ def spans_of(root: Path) -> list[Span]:
     """Every shot that curation decided on; what is no shot (a video without any) is passed over."""
     workspace = Workspace(root)
     workspace.require("videos", "shots")
-    videos = {video["id"] for video in workspace.rows("videos")}
-    decided = [(row["id"], None, row["measures"]) for row in workspace.rows("shots")]
-    decided += [
-        (row["id"], row["reason"], row["values"]) for row in workspace.rows("drops") if row["stage"] == "curate"
-    ]
-    found = (as_span(id, id.rsplit("-", 2)[0], reason, json.loads(measures)) for id, reason, measures in decided)
-    return [span for span in found if span is not None and span.names[0] in videos]
-
-
-def as_span(id: str, video_id: str, reason: str | None, measures: JsonObject | None = None) -> Span | None:
-    """A shot as a span, from its id: video, start and end in microseconds; None where the id is no shot's."""
-    found = re.fullmatch(r"(\d+)-(\d+)", id.removeprefix(f"{video_id}-"))
-    if found is None:
-        return None
-    start, end = (int(part) / 1e6 for part in found.groups())
-    return Span(id, names_of(video_id), start, end, reason, measures or {})
+    return [span for each in decided_in(workspace) if (span := each.span()) is not None]

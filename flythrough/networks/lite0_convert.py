@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's weight file as ``lite0.onnx``, without torch; normalisation and padding are folded into it.
+"""EfficientNet-Lite0's weight file as ``lite0.onnx``; normalisation and padding are folded into it.
 
 To make it again, with the extras ``export`` and ``evaluate``: ``python -m flythrough.networks.lite0_convert``.
 
@@ -7,10 +7,7 @@ Architecture: Tan and Le, "EfficientNet" (2019), as its authors' Lite variant ha
 
 from __future__ import annotations
 
-import pickle
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,64 +17,17 @@ from .onnx_graph import Graph
 BLOCKS, STRIDED = 16, (1, 3, 5, 11)  # blocks that halve the resolution
 EPSILON = 1e-3  # of batch normalisation
 _NORM = ("weight", "bias", "running_mean", "running_var")
-_KINDS = {"FloatStorage": np.float32, "LongStorage": np.int64}
 
 
 def read_pth(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of a state dict in torch's format from before 1.6: pickles, then each storage's bytes.
-
-    Nothing but tensors is built, so a file from a stranger runs no code.
+    """Arrays of a state dict; nothing but tensors is built, so a file from a stranger runs no code.
 
     Raises:
         pickle.UnpicklingError: it holds something else.
     """
-    with open(path, "rb") as file:
-        for _ in range(3):  # magic number, version, the writer's byte order
-            _Reader(file).load()
-        reader = _Reader(file)
-        tensors = reader.load()
-        for key in _Reader(file).load():  # names of storages, in the order of their bytes
-            storage = reader.storages[key]
-            count = int.from_bytes(file.read(8), "little")
-            storage.array = np.frombuffer(file.read(count * storage.kind().itemsize), storage.kind)
-    return {name: tensor.array() for name, tensor in tensors.items()}
+    import torch
 
-
-class _Storage:
-    def __init__(self, kind: Any) -> None:
-        self.kind, self.array = kind, np.zeros(0, kind)
-
-
-class _Tensor:
-    def __init__(
-        self, storage: _Storage, offset: int, shape: tuple[int, ...], steps: tuple[int, ...], *_: object
-    ) -> None:
-        self._storage, self._offset, self._shape, self._steps = storage, offset, shape, steps
-
-    def array(self) -> np.ndarray:
-        indices = np.full(self._shape, self._offset)  # the values may lie in another order than they are read
-        for axis, step in enumerate(self._steps):
-            indices += step * np.arange(self._shape[axis]).reshape(-1, *[1] * (len(self._shape) - axis - 1))
-        return np.asarray(self._storage.array[indices])
-
-
-class _Reader(pickle.Unpickler):
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
-        self.storages: dict[str, _Storage] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _Tensor
-        if module == "torch" and name in _KINDS:
-            return _KINDS[name]
-        raise pickle.UnpicklingError(f"{module}.{name} is no part of a state dict")
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        _, kind, key, *_ = pid
-        return self.storages.setdefault(key, _Storage(kind))
+    return {name: tensor.numpy() for name, tensor in torch.load(path, map_location="cpu", weights_only=True).items()}
 
 
 class _Network:

@@ -53,7 +53,7 @@ def workspace(tmp_path: Path) -> Workspace:
         if reason is None:
             kept.append({"id": id, **span, **crop, "measures": to_json(measures)})
         else:
-            dropped.append({"id": id, "stage": "curate", "reason": reason, "values": to_json(measures)})
+            dropped.append({"id": id, "stage": "curate", "reason": reason, "values": to_json({**measures, **span})})
     workspace.write("shots", kept)
     workspace.write("drops", dropped)
     return workspace

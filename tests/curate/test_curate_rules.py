@@ -78,17 +78,25 @@ def test_duplicates_within_the_distance_and_no_further() -> None:
     def text(hashes: list[int]) -> str:
         return "-".join(f"{h:016x}" for h in hashes)
 
-    shots = [("v-0-10", text(one)), ("v-20-30", text(two)), ("w-0-9", text(near)), ("w-9-12", text(two[:4] + near[:3]))]
-    assert find_duplicates(shots, 3) == {"w-0-9": "v-0-10"}
+    shots = [
+        ("a", ("v", 0, 10), text(one)),
+        ("b", ("v", 20, 30), text(two)),
+        ("c", ("w", 0, 9), text(near)),
+        ("d", ("w", 9, 12), text(two[:4] + near[:3])),
+    ]
+    assert find_duplicates(shots, 3) == {"c": "a"}
     assert find_duplicates(shots, 2) == {}
-    assert find_duplicates(shots[::-1], 3) == {"v-0-10": "w-0-9"}
-    assert find_duplicates([("v-0-10", text(one)), ("v-10-20", text(one))], 3) == {}  # pieces of one long shot
+    assert find_duplicates(shots[::-1], 3) == {"a": "c"}
+    pieces = [("a", ("v", 0, 10), text(one)), ("b", ("v", 10, 20), text(one))]  # of one long shot
+    assert find_duplicates(pieces, 3) == {}
+    assert find_duplicates([pieces[0], ("b", ("w", 10, 20), text(one))], 3) == {"b": "a"}
 
 
 def _row(id: str, **measures: object) -> dict[str, object]:
     figures = {**GOOD, "hash": f"{int.from_bytes(id.encode()):x}", **measures}
     return {
-        "id": id, "video_id": "v", "start_frame": 0, "end_frame": 9, "camera_file": None, "measures": to_json(figures),
+        "id": id, "video_id": "v", "start_frame": 0, "end_frame": 9, "start_us": 0, "end_us": 9,
+        "camera_file": None, "measures": to_json(figures),
     }  # fmt: skip
 
 

@@ -39,17 +39,10 @@ def test_it_does_not_load_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_weights_are_read_as_torch_reads_them() -> None:
-    found = lite0_convert.read_pth(lite0_onnx.weights_file())
-    expected = torch.load(lite0_onnx.weights_file(), map_location="cpu", weights_only=True)
-    assert list(found) == list(expected)
-    assert all(np.array_equal(found[name], expected[name].numpy()) for name in found)
-
-
 def test_a_weight_file_that_holds_code_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "evil.pth"
     torch.save({"weight": Path("/")}, file, _use_new_zipfile_serialization=False)
-    with pytest.raises(pickle.UnpicklingError, match="no part of a state dict"):
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
         lite0_convert.read_pth(file)
 
 

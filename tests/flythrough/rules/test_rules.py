@@ -127,8 +127,8 @@ def test_a_made_up_rule_is_one_class_and_appears_everywhere(tmp_path: Path) -> N
     assert line in markdown_table(MoreRules)
     rows = [
         {
-            "id": f"v-{i}-{i + 1}", "video_id": "v", "start_frame": 0, "end_frame": 9, "camera_file": None,
-            "measures": to_json({**GOOD, "hash": f"{id:x}", "specks": specks}),
+            "id": f"v-{i}-{i + 1}", "video_id": "v", "start_frame": 0, "end_frame": 9, "start_us": i, "end_us": i + 1,
+            "camera_file": None, "measures": to_json({**GOOD, "hash": f"{id:x}", "specks": specks}),
         }
         for i, (id, specks) in enumerate([(0, 3), (2**63 - 1, 40)])
     ]  # fmt: skip
