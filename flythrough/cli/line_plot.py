@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -69,8 +70,9 @@ def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Marku
     Returns:
         An HTML ``figure``.
     """
-    values = [value for _, row in rows for value in row]
-    axis = Axis(*_spread(min(values), max(values)), ROW_LEFT, WIDTH - 20)
+    named = [name for name, row in rows if row]
+    ends = [_ends_of(tuple(row)) for _, row in rows if row]
+    axis = Axis(*_spread(min(low for low, _ in ends), max(high for _, high in ends)), ROW_LEFT, WIDTH - 20)
     bottom, origin, scale = TOP + ROW * len(rows), axis.origin, axis.scale
     parts = [f'<path d="M{ROW_LEFT} {bottom}H{WIDTH - 20}" stroke="#555"/>']
     for tick in axis.ticks(8):
@@ -79,11 +81,11 @@ def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Marku
     for place, (name, row) in enumerate(rows):
         y, color = TOP + ROW * (place + 0.5), COLORS[0] if place == 0 else "#6b7785"
         parts.append(f'<text x="{ROW_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(name)}</text>')
-        dots = f" {y:.0f}h0M".join([f"{origin + scale * value:.1f}" for value in row])  # a site has 10^6 of them
-        parts.append(f'<path d="M{dots} {y:.0f}h0" stroke="{color}" stroke-opacity=".55" stroke-width="9"')
+        parts.append(f'<path d="M{_dots(tuple(row))} 0h0" transform="matrix({scale:.6g} 0 0 1 {origin:.6g} {y:.0f})"')
+        parts.append(f' vector-effect="non-scaling-stroke" stroke="{color}" stroke-opacity=".55" stroke-width="9"')
         parts.append(' stroke-linecap="round"/>')
     parts.append(f'<text x="{ROW_LEFT}" y="{bottom + 36}">{escape(label)}</text>')
-    spans = [f"{name} {min(row):.4g} to {max(row):.4g}" for name, row in rows if row]
+    spans = [f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in zip(named, ends, strict=True)]
     return figure(parts, bottom + 44, f"{label}: {', '.join(spans)}")
 
 
@@ -155,12 +157,29 @@ def _ends(line: Line) -> str:
     return f"{line.name} {line.points[0][1]:.4g} to {line.points[-1][1]:.4g}" if line.points else line.name
 
 
+@lru_cache(maxsize=10_000)
+def _path(points: tuple[tuple[int, float], ...]) -> str:
+    """In units of the data: a line that is on many pictures, each with its own axes, is written once."""
+    return "L".join([f"{step} {value:.6g}" for step, value in points])
+
+
+@lru_cache(maxsize=10_000)
+def _ends_of(values: tuple[float, ...]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+@lru_cache(maxsize=10_000)
+def _dots(values: tuple[float, ...]) -> str:
+    """Likewise."""
+    return " 0h0M".join([f"{value:.6g}" for value in values])
+
+
 def _drawn(line: Line, x: Axis, y: Axis, color: str, name_y: float) -> Iterator[str]:
     dash = ' stroke-dasharray="2 4"' if line.dotted else ""
     stroke = f'stroke="{color}" stroke-width="1.8"{dash}'
     x0, x1, y0, y1 = x.origin, x.scale, y.origin, y.scale
-    path = "L".join([f"{x0 + x1 * step:.1f} {y0 + y1 * value:.1f}" for step, value in line.points])
-    yield f'<path d="M{path}" fill="none" {stroke}/>'
+    placed = f'transform="matrix({x1:.6g} 0 0 {y1:.6g} {x0:.6g} {y0:.6g})" vector-effect="non-scaling-stroke"'
+    yield f'<path d="M{_path(tuple(line.points))}" {placed} fill="none" {stroke}/>'
     for step, value in line.points if len(line.points) < 3 else ():
         yield f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="3" fill="{color}"/>'
     yield f'<path d="M{RIGHT + 14} {name_y - 4}h22" {stroke}/>'

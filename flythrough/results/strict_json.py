@@ -18,6 +18,7 @@ Json = Any  # null, a boolean, a number, a string, a list or an object
 
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _ANYTHING = TypeAdapter(Any)
+LONG = 8  # numbers that are looked at as one
 _REMEDY = "Send the file as the program wrote it, unedited"
 
 
@@ -119,6 +120,10 @@ def _within(level: list[Json], magnitude: float) -> tuple[list[Json], int] | Non
             items = each.values()
         else:
             items = each
+        if len(items) >= LONG and set(map(type, items)) == {float}:
+            if not (-magnitude <= min(items) and max(items) <= magnitude and sum(items) == sum(items)):  # NaN: no sum
+                return None
+            continue
         for item in items:
             kind = type(item)
             if kind is float or kind is int:  # NaN is refused here too

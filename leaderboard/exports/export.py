@@ -14,6 +14,7 @@ from ..standing.gather import gather
 from ..standing.holdings import as_jsonl, holdings
 from .bibtex import as_bibtex
 from .feed import as_atom
+from .grid import grids
 from .records import every_eval_ever, hugging_face, measured_results
 from .tables import as_csv, as_latex, as_markdown
 
@@ -52,9 +53,9 @@ def exported(
     if format == "csv":
         return {"leaderboard.csv": as_csv(boards, reported)}
     if format == "latex":
-        return {"leaderboard.tex": as_latex(boards, reported)}
+        return {"leaderboard.tex": as_latex(grids(boards, reported))}
     if format == "markdown":
-        return {"leaderboard.md": as_markdown(boards, reported)}
+        return {"leaderboard.md": as_markdown(grids(boards, reported))}
     if format == "bibtex":
         results = [*standing.results.values(), *standing.claims.values()]
         return {"methods.bib": as_bibtex([each for found in results for each in found], reported)}

@@ -6,21 +6,22 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from flythrough.results.ranking import Board, Entry, ProtocolBoards
 from flythrough.workspace.printing import csv_cell, one_line
 
 from ..reported import DAGGER, ReportedTable
-from .grid import Grid, GridCell, GridLine, grids
+from .grid import Grid, GridCell, GridLine
 
 CSV_HEAD = (
     *("protocol", "protocol_hash", "board", "method", "tier", "best_rank", "worst_rank", "metric", "value"),
     *("low", "high", "n", "floor", "note", "source"),
 )
-_LATEX = {
+_LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "\u2013": "--",
-}  # fmt: skip
+})  # fmt: skip
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
 
 
@@ -39,10 +40,13 @@ def as_csv(protocols: Iterable[ProtocolBoards], reported: Iterable[ReportedTable
     found = io.StringIO()
     writer = csv.writer(found, lineterminator="\n")
     writer.writerow(CSV_HEAD)
-    writer.writerows(
-        [csv_cell(one_line(cell, 2000)) if isinstance(cell, str) else cell for cell in line] for line in lines
-    )
+    writer.writerows([_csv_text(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
     return found.getvalue()
+
+
+@lru_cache(maxsize=100_000)
+def _csv_text(text: str) -> str:
+    return csv_cell(one_line(text, 2000))
 
 
 def _csv_lines(protocol: ProtocolBoards, board: Board, entry: Entry) -> list[list[object]]:
@@ -55,9 +59,9 @@ def _csv_lines(protocol: ProtocolBoards, board: Board, entry: Entry) -> list[lis
     ]
 
 
-def as_markdown(protocols: Iterable[ProtocolBoards], reported: Iterable[ReportedTable]) -> str:
+def as_markdown(tables: Iterable[Grid]) -> str:
     """A section a table, best in bold, a dagger after the names that papers reported."""
-    return "\n".join(_markdown(grid) for grid in grids(protocols, reported))
+    return "\n".join(map(_markdown, tables))
 
 
 def _markdown(grid: Grid) -> str:
@@ -84,10 +88,10 @@ def markdown_text(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", one_line(text, 2000))
 
 
-def as_latex(protocols: Iterable[ProtocolBoards], reported: Iterable[ReportedTable]) -> str:
+def as_latex(tables: Iterable[Grid]) -> str:
     """A ``table`` a board for ``\\usepackage{booktabs}``, best in bold, a dagger after names that papers reported."""
     head = "% Needs \\usepackage{booktabs}. Bold: best, or not distinguishable from it where the column ranks.\n"
-    return head + "\n".join(_latex(grid) for grid in grids(protocols, reported))
+    return head + "\n".join(map(_latex, tables))
 
 
 def _latex(grid: Grid) -> str:
@@ -133,4 +137,4 @@ def _latex_line(line: GridLine, ranked: bool) -> Sequence[str]:
 
 def latex_text(text: str) -> str:
     """Text in one line that LaTeX sets as it is."""
-    return "".join(_LATEX.get(character, character) for character in one_line(text, 2000))
+    return one_line(text, 2000).translate(_LATEX)

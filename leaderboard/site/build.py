@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+
+from pydantic_core import to_json
 
 from flythrough.results.ranking import as_json
 
 from ..config import LeaderboardConfig
 from ..exports.bibtex import as_bibtex
 from ..exports.feed import as_atom
+from ..exports.grid import grids
 from ..exports.tables import as_csv, as_latex, as_markdown
 from ..reported import reported_json
 from ..standing.gather import Standing
@@ -55,10 +57,11 @@ def _texts(site: Site, sheets: dict[tuple[str, str], dict[str, Sheet]]) -> Itera
 def _downloads(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[str, str]]:
     boards, reported = standing.protocols, standing.reported
     data = as_json(boards, reported_json(reported))
-    yield "leaderboard.json", json.dumps(data, allow_nan=False, sort_keys=True) + "\n"
+    yield "leaderboard.json", to_json(data, inf_nan_mode="null").decode() + "\n"
     yield "leaderboard.csv", as_csv(boards, reported)
-    yield "leaderboard.tex", as_latex(boards, reported)
-    yield "leaderboard.md", as_markdown(boards, reported)
+    tables = list(grids(boards, reported))
+    yield "leaderboard.tex", as_latex(tables)
+    yield "leaderboard.md", as_markdown(tables)
     results = [*standing.results.values(), *standing.claims.values()]
     yield "methods.bib", as_bibtex([each for found in results for each in found], reported)
     yield "starts.jsonl", as_jsonl(standing.held)

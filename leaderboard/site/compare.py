@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 
 from flythrough.results.metrics import METRICS, higher_is_better, in_order
 from flythrough.results.paired import half_width
+from flythrough.results.ranking import Cell
 from flythrough.results.schema import Result
 from flythrough.workspace.files import JsonObject
 
@@ -50,17 +52,17 @@ def method_data(name: str, rows: list[Row], site: Site, sheets: Sheets) -> str:
     """The script ``data/NAME.js``: all that a comparison shows of one method. A page from disk may load no JSON."""
     parts = []
     for row in rows:
-        known = _row(row, site, sheets.get((row.protocol.hash, row.name), {}))
+        known = _row(row, sheets.get((row.protocol.hash, row.name), {}))
         whole = json.dumps(known, allow_nan=False, separators=(",", ":"))
-        numbers = f'"starts":{_starts(row.held.result)},"curves":{_curves(row.held.result)},"draws":{_draws(row)}'
+        result = row.held.result
+        numbers = f'"boards":{_boards(row)},"starts":{_starts(result)},"curves":{_curves(result)},"draws":{_draws(row)}'
         parts.append(f"{json.dumps(row.protocol.hash[:16])}:{whole[:-1]},{numbers}}}")
     return f"flythroughMethod({json.dumps(name)},{{{','.join(parts)}}});\n"
 
 
-def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
+def _row(row: Row, sheets: Mapping[str, Sheet]) -> JsonObject:
     return {
         "tier": row.held.tier,
-        "boards": list(_boards(row, site)),
         "sheets": {start: [s.path, list(s.steps), s.across, s.width, s.height] for start, s in sheets.items()},
     }
 
@@ -77,20 +79,26 @@ def _starts(result: Result) -> str:
     return f"[{json.dumps(names)},{{{','.join(parts)}}}]"
 
 
-def _boards(row: Row, site: Site) -> Iterator[JsonObject]:
+def _boards(row: Row) -> str:
+    """JSON: its line on each board."""
+    parts = []
     for board, entry in row.places:
-        yield {
-            "title": board.title,
-            "primary": board.primary,
-            "higher": higher_is_better(board.primary),
-            "rank": entry.place,
-            "reason": entry.reason or "",
-            "values": {
-                metric: [_short(cell.value), _short(cell.low), _short(cell.high)]
-                for metric in in_order(board.columns)
-                if (cell := entry.cells.get(metric)) is not None and cell.value is not None
-            },
-        }
+        cells = ((key, entry.cells.get(metric)) for metric, key in _keys(board.columns))
+        values = [f"{key}:{_cell(cell)}" for key, cell in cells if cell is not None and cell.value is not None]
+        known = {"title": board.title, "primary": board.primary, "higher": higher_is_better(board.primary)}
+        known |= {"rank": entry.place, "reason": entry.reason or ""}
+        parts.append(f'{json.dumps(known, separators=(",", ":"))[:-1]},"values":{{{",".join(values)}}}}}')
+    return f"[{','.join(parts)}]"
+
+
+@lru_cache(maxsize=1000)
+def _keys(metrics: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """In order of the registry, each with its name as JSON."""
+    return tuple((metric, json.dumps(metric)) for metric in in_order(metrics))
+
+
+def _cell(cell: Cell) -> str:
+    return f"[{','.join(['null' if each is None else f'{each:.6g}' for each in (cell.value, cell.low, cell.high)])}]"
 
 
 def _curves(result: Result) -> str:

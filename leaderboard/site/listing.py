@@ -59,16 +59,28 @@ def _inside(path: str) -> bool:
     )
 
 
-def update_site(source: Path, target: Path) -> None:
-    """Make the site in one folder that of another; only files that its list names are removed there.
+def _link(source: Path, target: Path) -> None:
+    """One file under two names, where the disk can do that."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
 
+
+def update_site(source: Path, target: Path, *, linked: bool = False) -> None:
+    """Make the site in one folder that of another; only files that its list names are removed there.
     The front page and then the list are written last: an interrupted update is mended by the next one.
+
+    Args:
+        source: where it was written, with its list.
+        target: where it goes.
+        linked: neither folder's files are ever written to, only replaced, so that the two may share them.
     """
     new, old = listed_files(source), listed_files(target)
     for path in sorted(new, key=lambda path: path == "index.html"):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         with publish(target / path, durable=False) as scratch:
-            shutil.copyfile(source / path, scratch)
+            (_link if linked else shutil.copyfile)(source / path, scratch)
     for path in set(old) - set(new):
         (target / path).unlink(missing_ok=True)
     for folder in {(target / path).parent for path in old} - {(target / path).parent for path in new}:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import islice
 from typing import TypeVar
-from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -18,10 +17,10 @@ from flythrough.workspace.files import JsonObject
 
 from ..exports.bibtex import as_bibtex
 from ..tiers import MEANINGS
-from .boards import board_id
 from .cards import card_link
 from .document import document, number
 from .model import BY_START, Row, Site, method_page, protocol_page
+from .places import compare_link, places
 from .sheets import Sheet, Sheets
 
 CARD = (("about", "About"), ("citation", "Paper"), ("code", "Code"), ("weights", "Weights"),
@@ -29,6 +28,7 @@ CARD = (("about", "About"), ("citation", "Paper"), ("code", "Code"), ("weights",
         ("needs", "Needs"))  # fmt: skip
 MOST_LINES = 4  # on one plot
 Drawn = TypeVar("Drawn")
+Points = tuple[tuple[int, float], ...]  # (step, value)
 
 
 def method_document(method: str, site: Site, sheets: Sheets) -> str:
@@ -43,17 +43,6 @@ def method_document(method: str, site: Site, sheets: Sheets) -> str:
         rows=[_row(row, site, sheets.get((row.protocol.hash, row.name), {})) for row in rows],
         bibtex=as_bibtex([row.held.result for row in rows], ()),
     )
-
-
-def compare_link(protocol: str, a: str, b: str = "", start: str = "") -> str:
-    """Link from a method's page to a comparison."""
-    known = {"protocol": protocol[:16], "a": a, "b": b, "start": start}
-    return "../compare.html#" + "&".join([f"{key}={_quoted(value)}" for key, value in known.items() if value])
-
-
-@lru_cache(maxsize=10_000)
-def _quoted(text: str) -> str:
-    return quote(text, safe="")
 
 
 def _card(result: Result) -> Iterator[tuple[str, str]]:
@@ -82,7 +71,7 @@ def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
         "tier_meaning": MEANINGS[row.held.tier].capitalize(),
         "date": row.held.date[:10],
         "failure": row.held.result.failure,
-        "boards": list(_boards(row, site)),
+        "places": places(row, site),
         "curves": list(_curves(row, beside)),
         "extremes": row.extremes,
         "sheets": list(_sheets(row, sheets)),
@@ -95,30 +84,6 @@ def _row(row: Row, site: Site, sheets: Mapping[str, Sheet]) -> JsonObject:
     }
 
 
-def _boards(row: Row, site: Site) -> Iterator[JsonObject]:
-    for board, entry in row.places:
-        cell = entry.cells.get(board.primary)
-        compared = site.comparisons[row.protocol.hash, board.title]
-        place = compared.place_of(entry) if entry.rank else None
-        floor = row.held.method == FLOOR_METHOD
-        yield {
-            "title": board.title,
-            "primary": board.primary,
-            "rank": entry.place,
-            "of": len(board.ranked),
-            "value": cell and cell.value,
-            "low": cell and cell.low,
-            "high": cell and cell.high,
-            "reason": "it is the floor" if floor else entry.reason,
-            "link": f"{protocol_page(row.protocol.hash)}#{board_id(row.protocol, board)}",
-            "why": [
-                {**vars(each), "page": f"{method_page(each.entry.method)}#{row.protocol.hash[:8]}",
-                 "compare": compare_link(row.protocol.hash, row.name, each.entry.method)}
-                for each in ([] if place is None else compared.neighbours(place))
-            ],
-        }  # fmt: skip
-
-
 def _curves(row: Row, ranked: list[Row]) -> Iterator[tuple[str, Markup]]:
     for metric, points in sorted(row.held.result.curves.items()):
         if points:
@@ -129,25 +94,25 @@ def _curves(row: Row, ranked: list[Row]) -> Iterator[tuple[str, Markup]]:
             yield metric, line_plot(lines, "last step of the window", metric, floor)
 
 
-def _curve(metric: str) -> Callable[[Result], Sequence[tuple[int, float]] | None]:
-    return lambda result: result.curves.get(metric)
+def _curve(metric: str) -> Callable[[Row], Points | None]:
+    return lambda row: row.held.result.curves.get(metric)
 
 
-def _beside(ranked: list[Row], of: Callable[[Result], Drawn | None]) -> list[tuple[Row, Drawn]]:
+def _beside(ranked: list[Row], of: Callable[[Row], Drawn | None]) -> list[tuple[Row, Drawn]]:
     """The methods drawn beside one: the best that have something to draw."""
-    found = ((o, of(o.held.result)) for o in ranked)
-    return list(islice(((o, value) for o, value in found if value), MOST_LINES - 1))
+    found = ((other, of(other)) for other in ranked)
+    return list(islice(((other, value) for other, value in found if value), MOST_LINES - 1))
 
 
 def _strips(row: Row, ranked: list[Row]) -> Iterator[Markup]:
     for each in row.extremes:
-        rows = [(row.name, _values(row.held.result, each.metric))]
-        rows += [(o.name, v) for o, v in _beside(ranked, partial(_values, metric=each.metric))]
+        rows = [(row.name, each.values)]
+        rows += [(o.name, values) for o, values in _beside(ranked, partial(_values, metric=each.metric))]
         yield strip_plot(rows, f"{each.metric} of each start")
 
 
-def _values(result: Result, metric: str) -> list[float]:
-    return [value for found in result.starts.values() if (value := found.get(metric)) is not None]
+def _values(row: Row, metric: str) -> tuple[float, ...] | None:
+    return next((each.values for each in row.extremes if each.metric == metric), None)
 
 
 def _sheets(row: Row, sheets: Mapping[str, Sheet]) -> Iterator[tuple[str, JsonObject, str]]:

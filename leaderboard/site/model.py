@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from flythrough.media import flight_grid
@@ -22,11 +22,12 @@ BY_START = "style_lite0"  # what tells the starts of a flight apart: a distance 
 
 @dataclass(frozen=True)
 class Extreme:
-    """Worst and best start of one result by one metric, each with its value."""
+    """Worst and best start of one result by one metric, each with its value; and the values of all its starts."""
 
     metric: str
     worst: tuple[str, float]
     best: tuple[str, float]
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Row:
     places: tuple[tuple[Board, Entry], ...]
     extremes: tuple[Extreme, ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Unlike any other's on its protocol: numbers handed in are told apart from those measured here."""
         return f"{self.held.method} (submitted)" if self.held.tier == "submitted" else self.held.method
@@ -66,6 +67,7 @@ class Row:
         return f"{method_page(self.held.method)}#{self.anchor}"
 
 
+@lru_cache(maxsize=10_000)
 def method_page(method: str) -> str:
     """Link to a method's page from the top of the site."""
     return link("methods", f"{page_name(method)}.html")
@@ -76,6 +78,7 @@ def data_file(name: str) -> str:
     return link("data", f"{page_name(name)}.js")
 
 
+@lru_cache(maxsize=1000)
 def protocol_page(protocol: str) -> str:
     """Link to the page of the protocol with this hash."""
     return link("protocols", f"{protocol[:16]}.html")
@@ -178,4 +181,4 @@ def _extremes(held: Holding, protocol: ProtocolBoards) -> Iterator[Extreme]:
         values = {s: v for s, found in held.result.starts.items() if (v := found.get(metric)) is not None}
         if len(values) > 1:
             order = sorted(values.items(), key=lambda pair: (pair[1] if higher else -pair[1], pair[0]))
-            yield Extreme(metric, order[0], order[-1])
+            yield Extreme(metric, order[0], order[-1], tuple(values.values()))

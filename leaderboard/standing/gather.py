@@ -52,7 +52,7 @@ def gather(workspace: Workspace) -> Standing:
     flights: dict[str, dict[str, Path]] = {}
     claims: dict[str, list[Result]] = {}
     handed_in = []
-    held = {each.file: each for each in holdings(workspace)}
+    held = {each.file: each for each in holdings(workspace, measured)}
     ours = dict.fromkeys(workspace / row["results_file"] for row in measured if row["results_file"])
     for file in [*ours, *(file for file in held if file not in ours)]:
         if (each := held.get(file)) is None:

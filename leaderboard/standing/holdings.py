@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic_core import to_json
+
 from flythrough.results.schema import Result, read_result
-from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import JsonObject, read_json, sha256_of, write_json
 
 from .. import store
@@ -57,10 +58,15 @@ def page_name(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()[:24]
 
 
-def holdings(workspace: Workspace) -> list[Holding]:
-    """Every results file behind the page that is there, by protocol and method."""
+def holdings(workspace: Workspace, rows: list[Row] | None = None) -> list[Holding]:
+    """Every results file behind the page that is there, by protocol and method.
+
+    Args:
+        workspace: see there.
+        rows: those measured here, where they were read already.
+    """
     dates = _known_dates(workspace)
-    tiers = _files(workspace)
+    tiers = _files(workspace, measured_rows(workspace.rows("results")) if rows is None else rows)
     found = [_holding(path, read_result(path), tier, dates) for path, tier in tiers.items()]
     for path, result in submissions_by_file(workspace).items():
         found.append(_holding(path, result, "submitted", dates))
@@ -73,9 +79,9 @@ def _known_dates(workspace: Workspace) -> dict[str, str]:
     return found | {event.sha256: event.date for event in store.events(workspace) if event.event == "added"}
 
 
-def _files(workspace: Workspace) -> dict[Path, Tier]:
+def _files(workspace: Workspace, rows: list[Row]) -> dict[Path, Tier]:
     """The files measured here that are there."""
-    tiers: dict[str, Tier] = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}
+    tiers: dict[str, Tier] = {row["results_file"]: row["source"] for row in rows}
     return {workspace / file: tier for file, tier in tiers.items() if file and (workspace / file).is_file()}
 
 
@@ -91,7 +97,7 @@ def _written(path: Path) -> str:
 def remember_dates(workspace: Workspace) -> None:
     """Write the dates of all results down; those that are known stay as they are."""
     known = _known_dates(workspace)
-    files = [*_files(workspace), *store.listed_files(workspace)]
+    files = [*_files(workspace, measured_rows(workspace.rows("results"))), *store.listed_files(workspace)]
     dates = {sha256: known.get(sha256) or _written(path) for path in files for sha256 in [sha256_of(path)]}
     file = workspace / DATES
     written = read_json(file) if file.is_file() else {}
@@ -101,13 +107,13 @@ def remember_dates(workspace: Workspace) -> None:
 
 def as_jsonl(held: Iterable[Holding]) -> str:
     """One line a result and start: its raw values, and the SHA-256 of its flights' frames and of the results file."""
-    return "".join(json.dumps(line, sort_keys=True, allow_nan=False) + "\n" for each in held for line in _lines(each))
+    return b"".join(to_json(line) + b"\n" for each in held for line in _lines(each)).decode()
 
 
 def _lines(held: Holding) -> Iterator[JsonObject]:
     result, hashes = held.result, held.result.frames_sha256
-    common = {"protocol": result.protocol.name, "protocol_hash": result.protocol.hash, "method": held.method}
-    common |= {"tier": held.tier, "results_sha256": held.sha256}
+    common = {"method": held.method, "protocol": result.protocol.name, "protocol_hash": result.protocol.hash}
+    common |= {"results_sha256": held.sha256, "tier": held.tier}
     frames: dict[str, dict[str, str]] = {}
     for flight, sha256 in hashes.items():
         kind, _, start = flight.partition("/")

@@ -17,7 +17,7 @@ import yaml
 from flythrough.errors import ConfigError, InputError
 from flythrough.leaderboard.exports.bibtex import as_bibtex
 from flythrough.leaderboard.exports.export import exported
-from flythrough.leaderboard.exports.grid import best_in
+from flythrough.leaderboard.exports.grid import best_in, grids
 from flythrough.leaderboard.exports.records import yaml_number
 from flythrough.leaderboard.exports.tables import as_csv, as_latex, as_markdown, latex_text, markdown_text
 from flythrough.leaderboard.reported import DAGGER, reported_tables
@@ -70,7 +70,7 @@ def markdown_rows(text: str) -> list[list[str]]:
 
 
 def test_markdown_tables_are_rectangular_with_bold_ties_and_daggers() -> None:
-    text = as_markdown(BOARDS, [PAPER])
+    text = as_markdown(grids(BOARDS, [PAPER]))
     measured, paper = text.split("## ")[1:]
     table = {cells[1]: cells for cells in markdown_rows(measured)}
     assert {len(cells) for cells in table.values()} == {5}
@@ -102,7 +102,7 @@ def latex_tables(text: str) -> list[list[list[str]]]:
 
 
 def test_latex_is_booktabs_with_bold_ties_and_daggers() -> None:
-    measured, paper = latex_tables(as_latex(BOARDS, [PAPER]))
+    measured, paper = latex_tables(as_latex(grids(BOARDS, [PAPER])))
     table = {cells[1]: cells for cells in measured}
     assert table["first"][0] == "1--2 tied"
     assert table["first"][2].startswith(r"\textbf{10}")
