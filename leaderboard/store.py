@@ -11,9 +11,7 @@ Nothing is deleted. Whoever writes holds a lock; a second writer waits for it.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,10 +20,10 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from flythrough.errors import FlythroughError, InputError
+from flythrough.errors import InputError
 from flythrough.results.schema import Result, read_result, write_result
 from flythrough.workspace.catalog import Workspace
-from flythrough.workspace.files import disk_errors, sha256_of, write_text
+from flythrough.workspace.files import locked_file, sha256_of, write_text
 from flythrough.workspace.stage import Section
 
 FOLDER = "leaderboard/submissions"
@@ -52,21 +50,8 @@ def locked(workspace: Workspace, wait_s: float = WAIT_S) -> Iterator[None]:
     Raises:
         FlythroughError: another holds it for longer than ``wait_s`` seconds.
     """
-    file = workspace / LOCK
-    with disk_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle = open(file, "w")
-    with handle:
-        until = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    message = f"Another program is writing to {workspace / FOLDER}"
-                    raise FlythroughError(message, remedy="Wait for it to end", kind="locked") from None
-                time.sleep(0.05)
+    message = f"Another program is writing to {workspace / FOLDER}"
+    with locked_file(workspace / LOCK, message, "Wait for it to end", wait_s=wait_s):
         yield
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flythrough.workspace.files import JsonObject, disk_errors, read_json, write_json
+from flythrough.workspace.files import JsonObject, disk_errors, locked_file, read_json, write_json
 
 _TARGET, _RECORD = "video", "fetched.json"
 
@@ -53,11 +53,7 @@ class Shelf:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the shelf, so that two workers never write one file."""
-        with disk_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle = open(self.folder / "lock", "w")
-        with handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locked_file(self.folder / "lock", f"{self.folder} is in use", "Wait for the other worker to end"):
             yield
 
     def found(self) -> Provenance | None:

@@ -5,7 +5,6 @@ Arrow is loaded with the first table, for workers that run tasks read none: 0.1 
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import FlythroughError, InputError, extras_named
-from .files import JsonObject, disk_errors, publish
+from ..errors import InputError, extras_named
+from .files import JsonObject, locked_file, publish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -271,18 +270,8 @@ class Workspace:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the workspace for writing; a second run on it is refused."""
-        with disk_errors(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-            handle = open(self.root / ".lock", "w")
-        with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FlythroughError(
-                    f"Another run is working in {self.root}",
-                    remedy="Wait for it to end, or use another --workspace",
-                    kind="locked",
-                ) from None
+        message = f"Another run is working in {self.root}"
+        with locked_file(self.root / ".lock", message, "Wait for it to end, or use another --workspace", wait_s=0):
             yield
 
 

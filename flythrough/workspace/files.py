@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import DiskError, InputError
+from ..errors import DiskError, FlythroughError, InputError
 
 JsonObject = dict[str, Any]  # what a JSON file or text of ours holds, by key
 MANIFEST = "files.json"  # in every published folder: size and SHA-256 of every other file
@@ -42,6 +45,35 @@ def disk_errors(path: Path) -> Iterator[None]:
         if remedy is None:
             raise
         raise DiskError(f"{error.filename or path}: {error.strerror}", remedy=remedy) from error
+
+
+@contextmanager
+def locked_file(path: Path, message: str, remedy: str, *, wait_s: float = math.inf) -> Iterator[None]:
+    """Hold a lock that one process has at a time; it ends with the process.
+
+    Args:
+        path: the lock's file; made if it is not there.
+        message: of the error.
+        remedy: of the error.
+        wait_s: how long to wait for another to let go, seconds.
+
+    Raises:
+        FlythroughError: of kind "locked"; another held it all that time.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(path, "w")
+    with handle:
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait_s == math.inf else fcntl.LOCK_NB))
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise FlythroughError(message, remedy=remedy, kind="locked") from None
+                time.sleep(0.05)
+        yield
 
 
 @contextmanager
