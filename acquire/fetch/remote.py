@@ -71,6 +71,11 @@ class Remote:
 
     @property
     def url(self) -> str:
+        """The address, with its query.
+
+        Raises:
+            FetchError: it was not stored, since it may hold a secret.
+        """
         if self.address is None:
             raise FetchError(
                 f"The query or the user info of {self.name} is needed to fetch it, and is not stored",

@@ -38,6 +38,7 @@ class GivenClip:
 
     @property
     def video_id(self) -> str:
+        """Id of the video it is a clip of."""
         return self.address.id
 
 

@@ -43,6 +43,7 @@ class Entry:
         return str(self.inputs.get("url") or self.hints.get("path") or self.inputs.get("of") or "")
 
     def task(self) -> Task:
+        """The task that takes this input in."""
         return Task(self.id, {"kind": self.kind, **self.inputs}, {"where": self.where, **self.hints})
 
 

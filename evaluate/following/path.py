@@ -43,6 +43,7 @@ class Path:
 
     @property
     def length(self) -> float:
+        """Length of the commanded path, scene units."""
         return path_length(self.commanded)
 
     def every_frame(self, errors: Errors) -> Errors:

@@ -59,6 +59,7 @@ class FlightRequest:
     speed: float
 
     def fly(self) -> Flight:
+        """The flight it asks for: its poses, or the autopilot."""
         if self.poses is not None:
             return FixedFlight(np.array(self.poses).reshape(-1, 3, 4))
         return Autopilot(np.array(self.intrinsics), np.array(self.pose).reshape(3, 4), speed=self.speed)
@@ -73,6 +74,11 @@ class Recorder:
         self.poses = [np.array(flight.pose)]
 
     def next_pose(self, disparity: object = None, steer: tuple[float, float] = (0.0, 0.0)) -> Pose:
+        """The next pose, cam_from_world ``[3, 4]``, which is recorded.
+
+        Raises:
+            InputError: the flight is over.
+        """
         if len(self.poses) > self._steps:
             raise InputError(f"The flight has {self._steps} steps, and one more was asked for", remedy="Stop there")
         self.pose = self._flight.next_pose(disparity)  # steering is not the method's to do

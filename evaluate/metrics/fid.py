@@ -88,6 +88,7 @@ class Moments:
 
     @property
     def mean(self) -> Float[np.ndarray, "d"]:
+        """Mean of the features so far."""
         if self.n == 0:
             raise ValueError("there are no features")
         return self._mean
@@ -116,6 +117,7 @@ class Reference:
 
     @classmethod
     def of(cls, mean: Float[np.ndarray, "d"], cov: Float[np.ndarray, "d d"]) -> Reference:
+        """From a mean and a covariance."""
         mean, cov = _checked(mean, cov)
         values, vectors = np.linalg.eigh(cov)
         solid = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)  # the rest is rounding
@@ -229,6 +231,7 @@ class Kernels:
 
     @classmethod
     def of(cls, features_a: Features, features_b: OtherFeatures) -> Kernels:
+        """Of two sets of features, each pair's kernel."""
         a, b = np.asarray(features_a, dtype=np.float64), np.asarray(features_b, dtype=np.float64)
         aa, ab, bb = (_cubed(x @ y.T / x.shape[1] + 1) for x, y in ((a, a), (a, b), (b, b)))
         np.fill_diagonal(aa, 0)

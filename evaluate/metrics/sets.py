@@ -40,6 +40,7 @@ class RealSide:
 
     @classmethod
     def of(cls, source: Source, extractor: Extractor) -> RealSide:
+        """The real frames of a protocol, seen by a network."""
         frames, others = source.real_sets()
         features, floor = real_features(source, extractor, frames), real_features(source, extractor, others)
         return cls(extractor, features, Reference.of_features(features), floor)  # type: ignore[arg-type]

@@ -43,6 +43,7 @@ class ViewSynthesis(Section):
 
     @property
     def longest(self) -> int:
+        """The last step that is compared; 0 where none is."""
         return max(self.steps, default=0)
 
     @model_validator(mode="after")
@@ -126,6 +127,7 @@ class Start(Section):
 
     @property
     def id(self) -> str:
+        """Unique within a protocol, safe as a file name."""
         return f"{self.clip}-{self.frame:06d}"
 
 
@@ -159,6 +161,7 @@ class Protocol(Section):
 
     @property
     def name(self) -> str:
+        """Name and version, such as ``sample-v1``."""
         return self.header.name
 
     @property
@@ -171,6 +174,7 @@ class Protocol(Section):
         return [start for start in self.starts if start.recorded is None or start.recorded]
 
     def generation_starts(self) -> list[Start]:
+        """The starts of long flights."""
         return [start for start in self.starts if start.generation]
 
     @property

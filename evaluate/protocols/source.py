@@ -50,9 +50,11 @@ class Source:
         self._hashes = {key: rows[clip.id]["sha256"] for key, clip in self._clips.items()}
 
     def clip_of(self, start: Start) -> Clip:
+        """The clip that a start is a frame of."""
         return self._clips[start.clip]
 
     def clip_sha256(self, clip: str) -> str:
+        """Hash of a clip's folder, by the clip's id."""
         return str(self._hashes[clip])
 
     def rgbd(self, start: Start) -> Float[np.ndarray, "4 h w"]:
@@ -65,6 +67,7 @@ class Source:
         return np.round(self.rgbd(start)[:3].transpose(1, 2, 0) * 255).astype(np.uint8)
 
     def intrinsics(self, start: Start) -> Float[np.ndarray, 4]:
+        """fx fy cx cy of a start frame, normalised."""
         if start.intrinsics is not None:
             return np.array(start.intrinsics)
         return self.clip_of(start).cameras.intrinsics[start.frame]

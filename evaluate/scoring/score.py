@@ -113,10 +113,12 @@ def failed(spec: Spec, protocol: Protocol, failure: MethodFailure, settings: Set
 
 
 def describe_method(spec: Spec) -> MethodRecord:
+    """A method's spec as a result records it."""
     return MethodRecord.model_validate(spec.model_dump(mode="json", exclude={"trusted"}))
 
 
 def describe_protocol(protocol: Protocol) -> ProtocolRecord:
+    """A protocol as a result records it."""
     header = protocol.header
     record = {
         "name": header.name,

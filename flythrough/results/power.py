@@ -90,7 +90,8 @@ class Differing(Protocol):
     """Two methods that differ by so much; what :func:`pair_for` chooses from."""
 
     @property
-    def difference(self) -> float: ...
+    def difference(self) -> float:
+        """Mean difference of the two, in the metric's unit."""
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ class Board:
 
     @property
     def higher_is_better(self) -> bool:
+        """Whether a larger value of the metric that ranks is the better one."""
         return higher_is_better(self.primary)
 
 

@@ -116,6 +116,7 @@ class Result(Section):
 
 
 def write_result(result: Result, path: Path) -> None:
+    """Write a ``results.json``, atomically."""
     write_json(path, result.model_dump(mode="json"))
 
 

@@ -43,6 +43,7 @@ class Piece:
 
     @property
     def problems(self) -> tuple[str, ...]:
+        """What is wrong with the piece, by the reasons that curate gives; empty where it is usable."""
         return PROBLEMS.get(self.kind, ()) + self.extras
 
     @property

@@ -47,6 +47,7 @@ class Clip:
 
     @property
     def cameras(self) -> Cameras:
+        """Of all frames: times (us), intrinsics ``[n, 4]`` (normalised), poses ``[n, 3, 4]`` (cam_from_world)."""
         if self._cameras is None:
             self._cameras = read_cameras(self.folder / CAMERA_FILE)
         return self._cameras

@@ -181,9 +181,11 @@ class Workspace:
 
     @property
     def config_file(self) -> Path:
+        """``flythrough.toml``; need not be there."""
         return self.root / "flythrough.toml"
 
     def table_file(self, table: str) -> Path:
+        """The Parquet file of a table; need not be there."""
         return self.root / f"{table}.parquet"
 
     def exists(self) -> bool:

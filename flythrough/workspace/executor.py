@@ -25,7 +25,8 @@ class Executor(Protocol):
     others go on. ``work`` must be importable by name; its return value is not carried: results go to files.
     """
 
-    def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]: ...
+    def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]:
+        """Call ``work`` with each of ``calls``; yields the index of each that has ended, with its failure or None."""
 
 
 class InlineExecutor:

@@ -18,10 +18,12 @@ def from_csv_cell(cell: str) -> str:
 
 
 def number(value: float | None) -> str:
+    """Four significant digits, or a dash for None."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def print_table(headers: list[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print rows below headers, in columns."""
     for line in table_lines(headers, rows):
         print(line)
 

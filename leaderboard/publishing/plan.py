@@ -25,6 +25,7 @@ class Plan:
 
     @property
     def empty(self) -> bool:
+        """Whether the target is up to date."""
         return not (self.added or self.changed or self.removed)
 
     @property

@@ -43,6 +43,7 @@ class Holding:
 
     @property
     def method(self) -> str:
+        """Name of the method."""
         return self.result.method.name
 
     @property

@@ -51,10 +51,12 @@ class ExportClip:
 
     @property
     def id(self) -> str:
+        """The clip's id."""
         return str(self.row["id"])
 
     @property
     def split(self) -> str:
+        """train, validation or test."""
         return str(self.row["split"])
 
 

@@ -41,9 +41,11 @@ class Take:
 
     @property
     def id(self) -> str:
+        """Unique among takes of one size."""
         return f"island-{self.seed}-{self.kind}-{self.take}"
 
     def file(self, folder: Path) -> Path:
+        """Where the take is kept below a folder."""
         return folder / f"{self.width}x{self.height}" / f"{self.id}.npz"
 
 
@@ -66,6 +68,7 @@ class IslandClip(Clip):
         self._cameras = Cameras("sample", frame_times_us(len(poses), FPS), intrinsics, poses)
 
     def rgbd(self, index: int, height: int, width: int) -> Float[np.ndarray, "4 height width"]:
+        """One frame, RGB and disparity in [0, 1]."""
         if (height, width) != self._rgbd.shape[2:]:
             raise InputError(
                 f"{self.id} was filmed at {self.width} x {self.height}, not {width} x {height}",

@@ -35,6 +35,7 @@ class ShardClip(Clip):
 
     @property
     def cameras(self) -> Cameras:
+        """Cameras of all frames; see :class:`.Cameras`."""
         if self._cameras is None:
             with self._open("cameras.txt") as file:
                 text = file.read().decode("utf-8-sig")
@@ -42,6 +43,7 @@ class ShardClip(Clip):
         return self._cameras
 
     def frame(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
+        """One frame, RGB."""
         import cv2
 
         with self._open(frame_name(index)) as file:
@@ -53,6 +55,7 @@ class ShardClip(Clip):
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def disparity(self, index: int) -> Float[np.ndarray, "h w"]:
+        """Disparity of one frame in the common scale; 0 = infinitely far."""
         try:
             with self._open("disparity.npz") as file, np.load(file) as archive:
                 return archive[f"{index:06d}"].astype(np.float32)

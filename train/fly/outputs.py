@@ -60,7 +60,8 @@ class Outputs:
 class PictureWriter(Protocol):
     """Takes RGB frames ``[h, w, 3]`` uint8."""
 
-    def write(self, image: UInt8[np.ndarray, "h w 3"]) -> None: ...
+    def write(self, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Append one RGB frame."""
 
 
 class LoopWriter:
@@ -71,11 +72,13 @@ class LoopWriter:
         self._frames: list[Image.Image] = []
 
     def write(self, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Append one RGB frame."""
         from PIL import Image
 
         self._frames.append(Image.fromarray(image))
 
     def finish(self) -> None:
+        """Write the file."""
         first, *rest = self._frames
         options: JsonObject = {"quality": 85} if self.path.suffix.lower() == ".webp" else {}
         kind = self.path.suffix.lower()[1:].upper()

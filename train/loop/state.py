@@ -37,9 +37,11 @@ class TrainState:
     replay: ReplayMemory | None = None  # the model's own last pictures
 
     def modules(self) -> dict[str, nn.Module]:
+        """The networks, by their names in a state file."""
         return {"generator": self.generator, "mean": self.mean, "discriminators": self.discriminators}
 
     def optimisers(self) -> dict[str, Optimizer]:
+        """The optimisers, by their names in a state file."""
         return {"generator_adam": self.generator_optimiser, "discriminator_adam": self.discriminator_optimiser}
 
 

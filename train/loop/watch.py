@@ -66,6 +66,7 @@ class Watcher:
                 writer.write(to_image(rgbd))
 
     def close(self) -> None:
+        """Write what is still buffered."""
         self._board.close()
 
 
