@@ -1,6 +1,6 @@
 """Kill -9 at random moments of every stage, and count what is lost; the table of docs/reliability.md is made from it.
 
-    python benchmarks/fault_campaign.py [--kills 60] [--seed 0] [-o docs/data/faults.json]
+    python benchmarks/fault_campaign.py [--kills 60] [--seed 0] [--folder DIR] [-o docs/data/faults.json]
 
 Each stage is run once undisturbed. Then, from the same start, it is killed again and again (the driver alone, one
 worker alone, or all processes together, at moments drawn by the seed), run to its end, and compared.
@@ -105,38 +105,53 @@ def _words(process: psutil.Process) -> list[str]:
         return []
 
 
-def campaign(kills: int, seed: int) -> dict[str, Any]:
-    """Returns a row a stage: kills by victim, kills that came too late, orphans, tables and files that differ."""
-    draw, rows = random.Random(seed), []
-    with tempfile.TemporaryDirectory(prefix="flythrough-faults-") as scratch:
-        folder = Path(scratch)
-        (folder / "videos").mkdir()
+def trial(stage: str, folder: Path, kills: int, draw: random.Random) -> dict[str, Any]:
+    """Kill one stage so many times, then run it to its end; returns its row."""
+    whole, hit, start = folder / "whole", folder / "hit", folder / f"before-{stage}"
+    if not start.exists():
+        part = Path(shutil.copytree(whole, folder / "part", dirs_exist_ok=True))
+        part.rename(start)
+    for copy in (whole, hit):  # an earlier campaign may have been interrupted within this stage
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(start, copy)
+    took_s = finish(stage, whole)
+    hits: Counter[str] = Counter()
+    orphans, tries = 0, 0
+    while sum(hits.values()) < kills and tries < 18 * kills:
+        tries += 1
+        if (hit / stage / "summary.json").exists():
+            shutil.rmtree(hit / stage)  # it had come to its end: begin again
+        what, left = kill(stage, hit, draw.uniform(0.2, took_s), draw.choice(VICTIMS))
+        hits[what] += bool(what)
+        orphans += left
+    finish(stage, hit)
+    before, after = tables(whole), tables(hit)
+    return {
+        "stage": stage, "kills": {victim: hits[victim] for victim in VICTIMS}, "orphans": orphans,
+        "tables_that_differ": sorted(name for name in before | after if before.get(name) != after.get(name)),
+        "broken_files": len(verify(Workspace(hit)).findings), "undisturbed_s": round(took_s, 1),
+    }  # fmt: skip
+
+
+def campaign(kills: int, seed: int, folder: Path) -> dict[str, Any]:
+    """Returns a row a stage: kills by victim, orphans, tables and files that differ.
+
+    Finished rows are kept in the folder, so a campaign that was interrupted goes on with the stage it was in.
+    """
+    rows: list[dict[str, Any]] = []
+    if (kept := folder / "rows.json").exists():
+        rows = json.loads(kept.read_text())
+    if not (folder / "whole").exists():
+        (folder / "videos").mkdir(parents=True, exist_ok=True)
         for number, kind in ((1, "forward"), (2, "orbit")):
             film(number, kind, 3, width=320, height=180, fps=12).write_video(folder / "videos" / f"{kind}.mp4")
-        whole, hit = folder / "whole", folder / "hit"
-        whole.mkdir()
-        (whole / "flythrough.toml").write_text(CONFIG)
-        for stage in STAGES:
-            shutil.rmtree(hit, ignore_errors=True)
-            shutil.copytree(whole, hit)
-            took_s = finish(stage, whole)
-            hits: Counter[str] = Counter()
-            orphans, tries = 0, 0
-            while sum(hits.values()) < kills // len(STAGES) and tries < 3 * kills:
-                tries += 1
-                if all((hit / name).exists() for name in (f"{stage}/summary.json",)):
-                    shutil.rmtree(hit / stage)  # it had come to its end: begin again
-                what, left = kill(stage, hit, draw.uniform(0.2, took_s), draw.choice(VICTIMS))
-                hits[what] += bool(what)
-                orphans += left
-            finish(stage, hit)
-            before, after = tables(whole), tables(hit)
-            rows.append({
-                "stage": stage, "kills": {victim: hits[victim] for victim in VICTIMS}, "orphans": orphans,
-                "tables_that_differ": sorted(name for name in before | after if before.get(name) != after.get(name)),
-                "broken_files": len(verify(Workspace(hit)).findings), "undisturbed_s": round(took_s, 1),
-            })  # fmt: skip
-            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+        (folder / "whole").mkdir()
+        (folder / "whole" / "flythrough.toml").write_text(CONFIG)
+    for stage in list(STAGES)[len(rows) :]:
+        # moments drawn by stage, so that they do not depend on where an earlier campaign was interrupted
+        rows.append(trial(stage, folder, kills // len(STAGES), random.Random(f"{seed}/{stage}")))
+        kept.write_text(json.dumps(rows))
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     return {"seed": seed, "stages": rows}
 
 
@@ -161,9 +176,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="keep the workspaces here; called again, it goes on from there")
     parser.add_argument("-o", "--out", type=Path)
     given = parser.parse_args()
-    found = campaign(given.kills, given.seed)
+    with tempfile.TemporaryDirectory(prefix="flythrough-faults-") as scratch:
+        found = campaign(given.kills, given.seed, given.folder or Path(scratch))
     if given.out:
         given.out.write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))

@@ -20,7 +20,7 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
         workspace.require("videos", "shots")
     videos = {row["id"]: row for row in workspace.scan("videos", ("id", "path", "sha256", "url", "width", "height"))}
     clips = [row["id"] for row in workspace.scan("clips", ("id",))]
-    for shot in workspace.scan("shots", [name for name in TABLES["shots"] if name != "measures"]):
+    for shot in workspace.scan("shots", sorted(TABLES["shots"].keys() - {"measures"})):
         inputs: JsonObject = {"shot": shot, "video": videos[shot["video_id"]]}
         for name in ("overlay_file", "camera_file"):
             if shot[name]:

@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -240,20 +240,56 @@ def check_manifest(folder: Path) -> tuple[dict[str, str], int, int]:
 
 def content_key(*parts: object) -> str:
     """SHA-256 over JSON-able parts, hex; equal parts give equal keys on every machine."""
-    return key_of_texts(map(key_text, parts))
+    return hashlib.sha256(f"[{','.join(map(key_text, parts))}]".encode()).hexdigest()
 
 
 _KEY_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def key_text(part: object) -> str:
-    """A part of a key as text, for :func:`key_of_texts`: what many keys have in common is written out once."""
+    """A part of a :func:`content_key` as text."""
     return _KEY_JSON.encode(part)
 
 
-def key_of_texts(texts: Iterable[str]) -> str:
-    """The :func:`content_key` of parts that are text already."""
-    return hashlib.sha256(f"[{','.join(texts)}]".encode()).hexdigest()
+def _key_encoder() -> Callable[[object], str]:
+    """:func:`key_text` with its encoder made once, where Python's has a compiled one: a quarter faster."""
+    made = getattr(json.encoder, "c_make_encoder", None)
+    if made is None:
+        return key_text
+    quote = json.encoder.encode_basestring_ascii
+    encode = made(None, _KEY_JSON.default, quote, None, ":", ",", True, False, False)  # as _KEY_JSON, in its order
+    return lambda part: "".join(encode(part, 0))
+
+
+class KeyTexts:
+    """:func:`key_text` of many objects in turn.
+
+    A dict inside that is the very one of the object before is not written again: a video's figures stand in the tasks
+    of all its shots. Nobody may change it in between.
+    """
+
+    def __init__(self) -> None:
+        self._encode = _key_encoder()
+        self._names: dict[str, str] = {}
+        self._known: dict[str, tuple[object, str]] = {}
+
+    def of(self, parts: JsonObject) -> str:
+        """The object's text."""
+        return "{" + ",".join([self._name(name) + self._text(name, parts[name]) for name in sorted(parts)]) + "}"
+
+    def _name(self, name: str) -> str:
+        if name not in self._names:
+            self._names[name] = key_text(name) + ":"
+        return self._names[name]
+
+    def _text(self, name: str, part: object) -> str:
+        known = self._known.get(name)
+        if known is not None and known[0] is part:
+            return known[1]
+        text = self._encode(part)
+        if isinstance(part, dict):
+            self._known[name] = part, text
+        return text
 
 
 def _fsync(path: Path) -> None:

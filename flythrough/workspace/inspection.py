@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..errors import InputError
 from .catalog import TABLES, Row, Workspace
 from .files import JsonObject, read_json
-from .pipeline import Listing, task_state
+from .pipeline import Listing, no_collection, task_state
 from .stage import STAGES, Section, load_stage
 
 
@@ -51,11 +51,12 @@ def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] =
         entry: JsonObject = {"stage": name, "tasks": 0, "would_run": [], "in_error": [], "after": list(upstream)}
         there, key_of = Listing.of(workspace, name), stage.key_maker(section)
         try:
-            for task in stage.tasks(workspace, section):
-                entry["tasks"] += 1
-                state = task_state(workspace, stage, section, task.id, key_of(task), there).name
-                if state != "done":
-                    entry["would_run" if state == "new" else "in_error"].append(task.id)
+            with no_collection():
+                for task in stage.tasks(workspace, section):
+                    entry["tasks"] += 1
+                    state = task_state(workspace, stage, section, task.id, key_of(task), there).name
+                    if state != "done":
+                        entry["would_run" if state == "new" else "in_error"].append(task.id)
         except InputError as error:
             entry["waits_for"] = error.message
         if entry["would_run"] or "waits_for" in entry:

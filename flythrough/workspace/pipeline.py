@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -80,12 +81,13 @@ def run_stage(
     todo = _Calls(stage.name, workspace.root, config)
     wanted = ("new", "error") if retry_errors else ("new",)
     key_of = stage.key_maker(config)
-    for task in stage.tasks(workspace, config):
-        assert task.id not in keys, f"{stage.name} has two tasks called {task.id}"
-        keys[task.id] = key = key_of(task)
-        state = task_state(workspace, stage, config, task.id, key, there)
-        if state.name in wanted:
-            todo.add(task, key, state.attempts + 1)
+    with no_collection():
+        for task in stage.tasks(workspace, config):
+            assert task.id not in keys, f"{stage.name} has two tasks called {task.id}"
+            keys[task.id] = key = key_of(task)
+            state = task_state(workspace, stage, config, task.id, key, there)
+            if state.name in wanted:
+                todo.add(task, key, state.attempts + 1)
     _note_tasks(workspace, stage.name, "started", keys)
     if stage.in_process and not isinstance(executor, RayExecutor):
         executor = InlineExecutor()
@@ -168,7 +170,11 @@ def _cpu_seconds() -> float:
 
 def published_folder(stage_name: str, task_id: str, key: str) -> str:
     """Where a task's folder stands, relative to the workspace."""
-    return f"{stage_name}/{task_id}.{key[:8]}"
+    return f"{stage_name}/{_folder_name(task_id, key)}"
+
+
+def _folder_name(task_id: str, key: str) -> str:
+    return f"{task_id}.{key[:8]}"
 
 
 def run_stages(
@@ -196,6 +202,18 @@ def run_stages(
                 remedy=f"See why with: flythrough status --workspace {workspace.root}",
                 kind="empty",
             )
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Without the collector of cycles, which goes through a million rows again and again and finds none."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -228,8 +246,8 @@ class Listing:
 
 def task_state(workspace: Workspace, stage: Stage[C], config: C, id: str, key: str, there: Listing) -> TaskState:
     """What became of a task under a key."""
-    folder = workspace / published_folder(stage.name, id, key)
-    record = _settled(folder, stage, config) if folder.name in there.names else None
+    name = _folder_name(id, key)
+    record = _settled(workspace / stage.name / name, stage, config) if name in there.names else None
     if record is not None:
         return TaskState("error" if record["outcome"]["errors"] else "done", record["attempts"])
     if f"{id}.json" in there.errors:

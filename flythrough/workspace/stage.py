@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..errors import EXTRAS, missing_extra
 from .catalog import Row, Workspace
-from .files import JsonObject, key_of_texts, key_text
+from .files import JsonObject, KeyTexts, key_text
 
 STAGES = ("acquire", "curate", "sfm", "train", "evaluate", "leaderboard")  # in the order data flows
 
@@ -55,7 +56,8 @@ class Task:
     Attributes:
         id: deterministic, unique within the stage, safe as a file name; usually the upstream item's id.
         inputs: JSON-able, all that the result depends on besides the config, upstream content as
-            hashes. Paths are relative to the workspace. Part of the task's key.
+            hashes. Paths are relative to the workspace. Part of the task's key. Tasks may share a dict
+            inside; nobody changes it.
         hints: JSON-able, for what must not make the task run again (a progress label, say).
     """
 
@@ -140,9 +142,16 @@ class Stage(Generic[C]):
         return self.key_maker(config)(task)
 
     def key_maker(self, config: Section) -> Callable[[Task], str]:
-        """:meth:`key` of many tasks; what their keys have in common is written out once."""
-        prefix = ",".join(map(key_text, (self.name, self.version, config.keyed())))
-        return lambda task: key_of_texts((prefix, key_text(task.id), key_text(task.inputs)))
+        """:meth:`key` of many tasks; what their keys have in common is written out, and hashed, once."""
+        common = hashlib.sha256(f"[{','.join(map(key_text, (self.name, self.version, config.keyed())))},".encode())
+        texts = KeyTexts()
+
+        def key(task: Task) -> str:
+            digest = common.copy()
+            digest.update(f"{key_text(task.id)},{texts.of(task.inputs)}]".encode())
+            return digest.hexdigest()
+
+        return key
 
 
 def load_stage(name: str) -> Stage[Any]:

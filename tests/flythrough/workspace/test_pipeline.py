@@ -12,6 +12,7 @@ from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace import pipeline
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.executor import InlineExecutor
+from flythrough.workspace.files import content_key
 from flythrough.workspace.pipeline import Report, run_stage
 from flythrough.workspace.stage import Job, Outcome, Section, Stage, Task
 
@@ -73,6 +74,11 @@ def test_every_task_ends_as_row_drop_or_error(toy: Toy) -> None:
     ]
     (error,) = toy.workspace.rows("errors")
     assert (error["id"], error["kind"], error["remedy"], error["attempts"]) == ("ugly", "input", "Mend it", 1)
+
+
+def test_a_key_is_the_hash_of_its_parts(toy: Toy) -> None:
+    stage, config, inputs = toy.stage, ToyConfig(factor=3), {"video": {"b": 1, "a": None}, "path": "é.mp4"}
+    assert stage.key(Task("t", inputs), config) == content_key("acquire", 1, {"factor": 3}, "t", inputs)
 
 
 def test_a_finished_task_never_runs_again(toy: Toy) -> None:
