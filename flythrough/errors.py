@@ -64,6 +64,10 @@ class InputError(FlythroughError):
     kind = "input"
 
 
+class DamagedFile(InputError, ValueError):
+    """A file of ours that cannot be read any more; a ValueError too, for whoever can do without the file."""
+
+
 class ConfigError(FlythroughError):
     """A setting is unknown, of the wrong type, or impossible."""
 

@@ -59,7 +59,12 @@ class Shelf:
     def found(self) -> Provenance | None:
         """The provenance of the file that is here whole, or None."""
         record = self.folder / _RECORD
-        return Provenance(**read_json(record)) if record.exists() and self.target.exists() else None
+        if not (record.exists() and self.target.exists()):
+            return None
+        try:
+            return Provenance(**read_json(record))
+        except (ValueError, TypeError):  # damaged: the file is fetched again
+            return None
 
     def put(self, file: Path, provenance: Provenance) -> Provenance:
         """Take in a whole file from within the shelf's folder; stamps the time.

@@ -204,10 +204,12 @@ def _stage_callback(name: str, extra: dict[str, tuple[type, str, str]]) -> Calla
     def callback(ctx: typer.Context, **options: Any) -> None:
         if ctx.invoked_subcommand is not None:
             return
+        from ..workspace.config import setting_of
+
         settings = list(options["set_"])
         for option, (_, key, _) in extra.items():
             if (value := options[option]) is not None:
-                settings.append(f"{key}={json.dumps(_plain_value(value))}")
+                settings.append(setting_of(key, _plain_value(value)))
         _run(
             options["workspace"], options["config"], settings, options["executor"], options["ray_address"],
             options["workers"], options["retry_errors"], options["json_"], inputs=options.get("input_", ()), only=name,
@@ -236,6 +238,9 @@ def _add_commands() -> None:
         app.add_typer(commands.app)  # without a name: their commands stand beside run
 
 
+_DISK_REMEDY = "Check that it is there, that you may use it, and that nothing else removed it meanwhile"
+
+
 def main() -> None:
     """Entry point: prints errors as one line with a remedy, and exits with 1."""
     _add_commands()
@@ -244,4 +249,9 @@ def main() -> None:
             app()
     except FlythroughError as error:
         print(f"error [{error.kind}] {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error [disk] {error.filename}: {error.strerror}. {_DISK_REMEDY}", file=sys.stderr)
         sys.exit(1)

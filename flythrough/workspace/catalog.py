@@ -325,4 +325,5 @@ def _arrow(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
 
 
 def _rerun(table: str) -> str:
-    return f"Delete the file and run the stage that writes {table} again"
+    stage = _WRITERS.get(table, "run")  # drops and errors are written by every stage
+    return f"Delete the file, then: flythrough {stage}; what is finished is kept"

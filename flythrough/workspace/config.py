@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 import types
 import typing
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from ..errors import ConfigError
-from .files import JsonObject
+from .files import JsonObject, disk_errors
 from .stage import STAGES, Section, load_stage
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def load_config(file: Path | None = None, settings: Iterable[str] = ()) -> dict[
             remedy=f"Sections are: {', '.join(STAGES)}",
         )
     return {name: _section(name, values.get(name, {}), origins, str(file)) for name in STAGES}
+
+
+def setting_of(key: str, value: object) -> str:
+    """``section.key=value`` as ``--set`` takes it. JSON is TOML but for characters that it writes as two escapes."""
+    return f"{key}={json.dumps(value, ensure_ascii=False)}".replace("\x7f", r"\u007f")
 
 
 def describe(config: Mapping[str, Section]) -> str:
@@ -99,7 +105,8 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 
 def _read(file: Path) -> Values:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        with disk_errors(file):
+            return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of 5,000 digits, 1,000 brackets
         raise ConfigError(f"{file} is not TOML: {error}", remedy="Mend the line it names") from error
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import DiskError, FlythroughError, InputError
+from ..errors import DamagedFile, DiskError, FlythroughError, InputError
 
 JsonObject = dict[str, Any]  # what a JSON file or text of ours holds, by key
 MANIFEST = "files.json"  # in every published folder: size and SHA-256 of every other file
@@ -29,6 +29,8 @@ _DISK_ERRNOS = {
     errno.EFBIG: "Raise the limit on file sizes (ulimit -f), then run it again (a stage with --retry-errors)",
     errno.EEXIST: "A file stands where a folder is wanted: choose another name",
     errno.ENOTDIR: "A file stands where a folder is wanted: choose another name",
+    errno.EISDIR: "A folder stands where a file is wanted: move it away, or choose another name",
+    errno.ENAMETOOLONG: "Choose a shorter name",
     errno.EROFS: "Choose a folder on a writable disk",
     errno.EACCES: "Give yourself rights to it (chmod, chown) or choose another place",
     errno.EPERM: "Give yourself rights to it (chmod, chown) or choose another place",
@@ -165,8 +167,16 @@ def to_canonical_json(value: object) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in a file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """The JSON value in a file.
+
+    Raises:
+        DamagedFile: it holds none.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        remedy = "Restore it from a copy, or delete it and run what wrote it again"
+        raise DamagedFile(f"{path} is damaged: {error}", remedy=remedy) from error
 
 
 def sha256_of(path: Path) -> str:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import DamagedFile, InputError
 from .addresses import AddressKeys
 from .catalog import Workspace
+from .config import setting_of
 from .files import write_text
 
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:")
@@ -19,13 +20,17 @@ _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:")
 def known_inputs(workspace: Workspace) -> list[str]:
     """What the workspace's ``inputs.txt`` holds."""
     file = workspace / "inputs.txt"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return [json.loads(line) if line.startswith('"') else line for line in text.split("\n") if line]
+    try:
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        return [str(json.loads(line)) if line.startswith('"') else line for line in text.split("\n") if line]
+    except ValueError as error:
+        remedy = "Mend the line, or delete the file and give --input again"
+        raise DamagedFile(f"{file} is damaged: {error}", remedy=remedy) from error
 
 
 def as_setting(inputs: list[str]) -> list[str]:
     """The setting that hands inputs to acquire; none where there are none."""
-    return [f"acquire.inputs={json.dumps(inputs)}"] if inputs else []
+    return [setting_of("acquire.inputs", inputs)] if inputs else []
 
 
 def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
-from ..errors import InputError
+from ..errors import DamagedFile, InputError
 from .catalog import TABLES, Row, Workspace
 from .files import JsonObject, read_json
 from .pipeline import Listing, no_collection, task_state
@@ -22,10 +23,17 @@ def funnel(workspace: Workspace) -> dict[str, list[JsonObject]]:
     for name in STAGES:
         summary = workspace / name / "summary.json"
         if summary.is_file():
-            stages.append({"stage": name, **read_json(summary)})
+            stages.append({"stage": name, **_summary(summary)})
     drops = Counter((row["stage"], row["reason"]) for row in workspace.scan("drops", ("stage", "reason")))
     errors = Counter((row["stage"], row["kind"]) for row in workspace.scan("errors", ("stage", "kind")))
     return {"stages": stages, "drops": _listed(drops), "errors": _listed(errors)}
+
+
+def _summary(file: Path) -> JsonObject:
+    found = read_json(file)
+    if not isinstance(found, dict):
+        raise DamagedFile(f"{file} is damaged", remedy=f"Run: flythrough {file.parent.name}; it keeps what is finished")
+    return found
 
 
 def _listed(counts: Counter[tuple[str, str]]) -> list[JsonObject]:
