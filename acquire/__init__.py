@@ -1,1 +1,1 @@
-"""Get videos and know exactly what could not be had."""
+"""Download videos, and record exactly which failed and why."""

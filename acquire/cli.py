@@ -1,4 +1,4 @@
-"""Commands: what could not be had and why, and asking a search or a channel again."""
+"""Commands: report failures, and repeat searches and channel listings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def report(
     csv: Annotated[Path | None, typer.Option(help="Where to write; by default WORKSPACE/acquire/report.csv.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Count what became of every entry, and write a CSV with a line for each."""
+    """Count the outcome of every entry, and write a CSV with a line for each."""
     import json
 
     from flythrough.workspace.catalog import Workspace

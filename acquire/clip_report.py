@@ -1,4 +1,4 @@
-"""What became of given clips: those without a video are accounted for, and coverage is counted by split."""
+"""The outcome of given clips: those without a video are accounted for, and coverage is counted by split."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def account_for_clips(outcome: Outcome, index: Index) -> None:
             outcome.drops.append({"id": clip.key, "reason": drop["reason"], "values": values})
         for fault in clip.faults:
             place = fault.split(": ", 1)[0].rpartition(":")[2]
-            remedy = "The other lines are used; mend or remove this one"
+            remedy = "The other lines are used; fix or remove this one"
             outcome.errors.append(
                 {"id": f"{clip.key}:{place}", "kind": "malformed", "message": fault, "remedy": remedy}
             )
 
 
 def write_coverage(outcome: Outcome, index: Index, folder: Path) -> None:
-    """Write ``coverage.csv`` (a line a clip) and ``coverage.json`` (counts by split, odd files)."""
+    """Write ``coverage.csv`` (one line per clip) and ``coverage.json`` (counts by split, odd files)."""
     there = {row["id"]: row for row in outcome.others.get("clips", [])}
     lost = {row["id"]: f"{row['kind']}: {row['message']}" for row in outcome.errors}
     lost |= {row["id"]: f"dropped: {row['reason']}" for row in outcome.drops}

@@ -57,7 +57,7 @@ class Download(Section):
 
 
 class Budget(Section):
-    """Stop fetching when the workspace holds this much; what is left is dropped with the reason ``budget``."""
+    """Stop downloading when the workspace holds this much; the rest is dropped with the reason ``budget``."""
 
     gigabytes: float | None = Field(default=None, gt=0, description="most 10^9 bytes to fetch")
     videos: int | None = Field(default=None, ge=1, description="most videos to fetch")
@@ -65,9 +65,9 @@ class Budget(Section):
 
 
 class Verify(Section):
-    """How closely to look at a file before it counts as a video."""
+    """How thoroughly a file is checked before it counts as a video."""
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"duplicate_bits"})  # compared anew in every run
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"duplicate_bits"})  # compared again in every run
 
     full_decode_max_s: float = Field(
         default=180,
@@ -83,7 +83,7 @@ class Verify(Section):
 
 
 class Frames(Section):
-    """Frames cut out for camera files (``--camera-files``)."""
+    """Frames extracted for camera files (``--camera-files``)."""
 
     extract: bool = Field(default=True, description="write frames/CLIP/TIMESTAMP.png beside the video")
     height_px: int = Field(default=360, ge=16, description="height of those frames; never enlarged")
@@ -91,7 +91,7 @@ class Frames(Section):
 
 
 class AcquireConfig(Section):
-    """Get videos and know exactly what could not be had."""
+    """Download videos, and record exactly which failed and why."""
 
     inputs: tuple[str, ...] = Field(default=(), description="files, folders, URLs, lists, ytsearchN:WORDS")
     link_inputs: bool = Field(

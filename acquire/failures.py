@@ -1,4 +1,4 @@
-"""The kinds of failure, whether trying again makes sense, and the kind behind each answer of a server."""
+"""The kinds of failure, whether retrying makes sense, and the kind for each HTTP status."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ REMEDIES = {
     "geo-blocked": "Fetch it through a proxy in a country where it is shown (acquire.download.proxy)",
     "login": "Give cookies of a signed-in browser (acquire.download.cookies or cookies_from_browser), and fetch slowly",
     "rate-limited": "Wait some hours, lower acquire.download.per_host and requests_per_s, then run with --retry-errors",
-    "format": "What is there is no video that can be used; check the address, or remove it from the input",
+    "format": "There is something else than a usable video; check the address, or remove it from the input",
     "network": "Check the connection, then run with --retry-errors",
     "disk": "Free some space or choose another --workspace, then run with --retry-errors",
 }  # fmt: skip
 KINDS = tuple(REMEDIES)
-TRANSIENT = frozenset({"network", "rate-limited"})  # the kinds that the next try may cure
+TRANSIENT = frozenset({"network", "rate-limited"})  # the kinds that a retry may cure
 
 
 class FetchError(FlythroughError):
-    """A video could not be had.
+    """A video could not be downloaded.
 
     Args:
         message: what is wrong, naming the URL; its query and user info are cut.
         kind: one of :data:`KINDS`.
-        again: whether the next try may succeed; by default as the kind says.
+        again: whether a retry may succeed; by default as the kind says.
         retry_after_s: how long the server asked to wait.
     """
 
@@ -50,7 +50,7 @@ def private_host(url: str, address: str) -> FetchError:
     return FetchError(
         f"{url} leads to {address}, on this machine or a private network: refused",
         kind="format",
-        remedy="If you trust whoever listed it, name its host in acquire.download.private_hosts",
+        remedy="If you trust this source, name its host in acquire.download.private_hosts",
     )
 
 
@@ -60,7 +60,7 @@ _PASSING = frozenset({408, 425, 429})  # client errors that pass
 
 
 def of_status(status: int, url: str, retry_after_s: float | None = None) -> FetchError:
-    """The error for an HTTP status that is no success."""
+    """The error for an HTTP status that is not a success."""
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
     return FetchError(
         f"{url} answered {status} {phrase}".rstrip(),

@@ -1,4 +1,4 @@
-"""Clips whose poses are given: their frames found in the video by time, and cut out in one decode pass."""
+"""Clips whose poses are given: their frames are found by time and extracted in one decoding pass."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .config import Frames
 from .failures import FetchError
 from .sources.camera_text import read_camera_text
 
-MIN_FRAMES = 2  # fewer are no clip
+MIN_FRAMES = 2  # fewer are not a clip
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Found:
 def nearest_frames(
     wanted_us: Int64[np.ndarray, "n"], frames_us: Int64[np.ndarray, "m"]
 ) -> tuple[Int64[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
-    """For each wanted time the place of the nearest frame, and whether it is within half a frame.
+    """For each requested time, the index of the nearest frame and whether it is within half a frame.
 
     Half a frame is half the median distance of frames. Of two times that meet in one frame the nearer has it.
     """
@@ -69,14 +69,14 @@ def nearest_frames(
 
 
 def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None:
-    """Find and cut out the clips of a task's video.
+    """Find and extract the clips of a task's video.
 
     Args:
         job: the task, with its camera files.
         video: the verified file.
         outcome: has the video's row, which gets its ``camera_folder``; rows of ``clips``, and errors of
             clips without frames, are added.
-        config: how to cut out frames.
+        config: how to extract frames.
 
     Raises:
         FetchError: the video has no frame of any clip.
@@ -96,9 +96,9 @@ def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None
     whole = [clip for clip in clips if clip.here.sum() >= MIN_FRAMES]
     if not whole:
         raise FetchError(
-            f"None of the camera files' times is in the video, which is {row['duration_us'] / 1e6:.3f} s long",
+            f"The camera files' times all lie outside the video, which is {row['duration_us'] / 1e6:.3f} s long",
             kind="format",
-            remedy="It may be another edit of the video that the camera files were made from",
+            remedy="It may be another edit than the camera files were made from",
         )
     width, height = _extract(job, video, whole, row, config)
     for clip in whole:

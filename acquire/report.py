@@ -1,4 +1,4 @@
-"""What became of every entry: counts, and a CSV."""
+"""The outcome of every entry: counts, and a CSV."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ENTRIES = ("id", "where", "source")
 
 
 def entries_file(workspace: Workspace) -> Path:
-    """Where the stage keeps what was asked for."""
+    """Where the stage stores the requested entries."""
     return workspace / "acquire" / "entries.csv"
 
 
 def write_entries(workspace: Workspace, entries: Iterable[Entry]) -> None:
-    """Keep what was asked for, in order."""
+    """Store the requested entries, in order."""
     lines = [{"id": entry.id, "where": entry.where, "source": entry.source} for entry in entries]
     write_text(entries_file(workspace), _csv(_ENTRIES, lines))
 

@@ -1,4 +1,4 @@
-"""The rules on videos, in the order they are asked: before a download of what a platform says, after it of the file."""
+"""The rules on videos, in the order they apply: before a download to what the platform states, after it to the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SKIP_WORDS = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is known of a video before or after it is fetched; None where it is not known (yet)."""
+    """What is known about a video before or after its download; None where unknown (so far)."""
 
     title: str | None = None
     description: str | None = None
@@ -34,14 +34,14 @@ class Candidate:
     uploaded: str | None = None  # YYYY-MM-DD
 
     def final(self) -> Candidate:
-        """The same when nothing more will be known: what the platform did not state is empty."""
+        """The same, with what the platform did not state as empty."""
         return replace(
             self, description=self.description or "", license=self.license or "", uploaded=self.uploaded or ""
         )
 
 
 class VideoRule(Rule):
-    """A rule on a video. To add one, write a subclass here, where it is to be asked."""
+    """A rule on a video. To add one, write a subclass here, at its place in the order."""
 
 
 class Words(VideoRule):
@@ -97,19 +97,19 @@ class PictureSize(VideoRule):
 
 
 class OpenLicense(VideoRule):
-    """Not under the licence that is asked for; of every URL."""
+    """Not under the required licence; applies to every URL."""
 
     license: Literal["any", "creative-commons"] = Field(default="any", description="licence that the platform states")
 
     def reject(self, measures: Measures) -> str | None:
-        """A licence that is not stated is none."""
+        """A video without a stated licence is dropped."""
         if self.license == "any" or "creative commons" in text(measures, "license").lower():
             return None
         return "licence is not Creative Commons"
 
 
 class UploadDay(VideoRule):
-    """Uploaded outside the days that are asked for; of every URL."""
+    """Uploaded outside the required days; applies to every URL."""
 
     uploaded_from: date | None = Field(default=None, description="first day, YYYY-MM-DD")
     uploaded_to: date | None = Field(default=None, description="last day, YYYY-MM-DD")
@@ -121,7 +121,7 @@ class UploadDay(VideoRule):
         return self
 
     def reject(self, measures: Measures) -> str | None:
-        """Once days are asked for, a video without one is not wanted."""
+        """If days are required, a video without one is dropped."""
         if self.uploaded_from is None and self.uploaded_to is None:
             return None
         if not (uploaded := text(measures, "uploaded")):
@@ -133,7 +133,7 @@ class UploadDay(VideoRule):
 
 
 class Rules(RuleSection, family=VideoRule):
-    """Which videos are worth having. Those of camera files are always wanted."""
+    """Which videos to keep. Those of camera files are always kept."""
 
     apply_to: Literal["found", "all"] = Field(
         default="found", description="to what searches and channels found, or to all; licence and days always"
@@ -160,7 +160,7 @@ def check(candidate: Candidate, rules: Rules, *, final: bool) -> list[str]:
     Args:
         candidate: what is known of the video.
         rules: the settings.
-        final: nothing more will be known: a rule that needs what the platform did not state now drops it.
+        final: nothing more will be known: a rule that needs what the platform did not state drops the video.
 
     Returns:
         Why rules that only score would drop it.
@@ -177,12 +177,12 @@ def check(candidate: Candidate, rules: Rules, *, final: bool) -> list[str]:
 
 
 def for_listed(rules: Rules) -> Rules:
-    """The rules for what was asked for by name: only licence and upload day, if they are set."""
+    """The rules for videos requested by name: only licence and upload day, if set."""
     return rules.only(OpenLicense, UploadDay)
 
 
 def text(measures: Measures, name: str) -> str:
-    """What is stated of a video, perhaps nothing.
+    """What is stated about a video, possibly nothing.
 
     Raises:
         MissingMeasure: it is not known yet.

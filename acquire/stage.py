@@ -1,4 +1,4 @@
-"""The stage's front door: an entry a task; each ends as a video, a drop with its reason, or an error with its kind."""
+"""The front door: one entry per task, which ends as a video, a drop with its reason, or an error with its kind."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def tasks(workspace: Workspace, config: AcquireConfig) -> Iterator[Task]:
 
 
 def run(job: Job, config: AcquireConfig) -> Outcome:
-    """Get one entry's video, verify it, and put it into the workspace."""
+    """Download one entry's video, verify it, and add it to the workspace."""
     from .fetch.budget import OverBudget
     from .rules import Rejected
 
@@ -76,7 +76,7 @@ def run(job: Job, config: AcquireConfig) -> Outcome:
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Outcome:
-    """Drop what is there twice; account for given clips; say where everything came from."""
+    """Drop duplicates; account for given clips; record where everything came from."""
     from .citations import write_citations
     from .clip_report import account_for_clips, write_coverage
     from .sources.camera_files import read_index
@@ -112,33 +112,33 @@ def _local(job: Job, config: AcquireConfig) -> Outcome:
 
 def _remote(job: Job, config: AcquireConfig) -> Outcome:
     from .failures import FetchError
-    from .fetch.budget import Purse
+    from .fetch.budget import ByteBudget
     from .fetch.download import Fetcher
     from .fetch.remote import Remote
-    from .fetch.store import Shelf, place
+    from .fetch.store import DownloadCache, place
     from .rules import Candidate, Rejected, check
 
     url = job.task.inputs["url"]
     rules = _rules(job.task, config)
-    if rules and job.task.hints.get("title"):  # what a list said of it may do to drop it unasked
+    if rules and job.task.hints.get("title"):  # what the list states may be enough to drop it
         check(Candidate(job.task.hints["title"], duration_s=job.task.hints["duration_s"]), rules, final=False)
-    shelf, purse = Shelf(job.workspace, job.task.id), Purse(job.workspace, config.budget)
-    fetcher = Fetcher(config.download, job.workspace / "acquire" / ".hosts", lambda n: purse.spend(shelf.id, n))
+    cache, budget = DownloadCache(job.workspace, job.task.id), ByteBudget(job.workspace, config.budget)
+    fetcher = Fetcher(config.download, job.workspace / "acquire" / ".hosts", lambda n: budget.spend(cache.id, n))
     address = job.task.hints.get("address", url if "mark" not in job.task.inputs else None)
-    with shelf.locked():
-        provenance = Remote(address, url, shelf, fetcher, purse, config, rules).obtain()
+    with cache.locked():
+        provenance = Remote(address, url, cache, fetcher, budget, config, rules).obtain()
         video = job.folder / f"video{provenance.suffix}"
-        place(shelf.target, video)
+        place(cache.target, video)
         try:
             outcome = _examined(job, config, video, url, provenance)
         except FetchError:
-            purse.fail(shelf.id, wasted=shelf.target.stat().st_size)
-            shelf.clear()  # so that the next try fetches it anew
+            budget.fail(cache.id, wasted=cache.target.stat().st_size)
+            cache.clear()  # so that the next attempt downloads it again
             raise
         except Rejected:
-            purse.reject(shelf.id)
+            budget.reject(cache.id)
             raise
-    purse.note(shelf.id, duration_s=outcome.rows[0]["duration_us"] / 1e6)
+    budget.note(cache.id, duration_s=outcome.rows[0]["duration_us"] / 1e6)
     if job.task.inputs["kind"] == "cameras":
         from .given import given_clips
 
@@ -147,7 +147,7 @@ def _remote(job: Job, config: AcquireConfig) -> Outcome:
 
 
 def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenance: Provenance) -> Outcome:
-    """Verify a file that lies in the job's folder, apply the rules to what it turned out to be, and describe it."""
+    """Verify a file in the job's folder, apply the rules to it, and describe it."""
     from flythrough.workspace.files import write_json
 
     from .verify.examine import examine
@@ -159,7 +159,7 @@ def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenanc
 
 
 def _rules(task: Task, config: AcquireConfig) -> Rules | None:
-    """The rules that apply to a task's video; to those of camera files none do."""
+    """The rules that apply to a task's video; none apply to those of camera files."""
     kind = task.inputs["kind"]
     if kind == "cameras":
         return None

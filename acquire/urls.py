@@ -1,4 +1,4 @@
-"""Web addresses: which are fetched at all, whose they are, and the id of what is there."""
+"""Web addresses: which are allowed, their host, and the id of the video there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Address:
     Attributes:
         public: the URL as it may be stored and shown.
         mark: keyed digest of the whole URL, where that has more than ``public``: a query, user info.
-        full: what to ask for; None where only ``public`` and ``mark`` were stored.
+        full: what to request; None where only ``public`` and ``mark`` were stored.
     """
 
     public: str
@@ -41,7 +41,7 @@ class Address:
 
 
 def address_of(url: str, where: str, keys: AddressKeys) -> Address:
-    """Take a URL apart into what may be stored and what may not.
+    """Split a URL into what may be stored and what may not.
 
     Raises:
         InputError: as :func:`checked_url`.
@@ -58,7 +58,7 @@ def checked_url(url: str, where: str) -> str:
     """The URL without its fragment.
 
     Raises:
-        InputError: it is no http or https URL: a ``file:`` URL, a local path, an option, a control character.
+        InputError: it is not an http or https URL: a ``file:`` URL, a local path, an option, a control character.
     """
     text = url.strip()
     if problem := _problem(text):
@@ -72,22 +72,22 @@ def checked_url(url: str, where: str) -> str:
 
 
 def _problem(text: str) -> str:
-    """Why ``text`` is not fetched, or nothing."""
+    """Why ``text`` is refused, or an empty string."""
     if text.startswith("-"):
         return "looks like an option"
     if re.search(r"[\x00-\x1f\x7f-\x9f]", text):
         return "has control characters"
     try:
         parts = urlsplit(text)
-        whole = bool(parts.hostname) and parts.port != 0 and " " not in text  # a port that is no number raises
+        whole = bool(parts.hostname) and parts.port != 0 and " " not in text  # a port that is not a number raises
     except ValueError:
-        return "is no whole URL"
+        return "is not a complete URL"
     scheme = parts.scheme.lower()
-    if len(scheme) <= 1:  # a drive's letter is no scheme
+    if len(scheme) <= 1:  # a drive's letter is not a scheme
         return "is a local path or no URL"
     if scheme not in ("http", "https"):
         return "is a file: URL" if scheme == "file" else f"has the scheme {scheme}:"
-    return "" if whole else "is no whole URL"
+    return "" if whole else "is not a complete URL"
 
 
 @lru_cache(maxsize=4096)
@@ -115,7 +115,7 @@ def youtube_key(url: str) -> str | None:
 
 
 def host_name(url: str) -> str:
-    """The host to keep manners towards, with its port; the many names of YouTube are one host."""
+    """The host to rate-limit, with its port; all names of YouTube are one host."""
     parts = urlsplit(url)
     return "youtube.com" if _site(parts) in _YOUTUBE else parts.netloc.rpartition("@")[2].lower()
 
@@ -133,7 +133,7 @@ def slug(text: str) -> str:
 
 
 def digest(text: str) -> str:
-    """SHA-256 of any text, also of names that are no UTF-8."""
+    """SHA-256 of any text, also of names that are not UTF-8."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

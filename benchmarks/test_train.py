@@ -23,7 +23,7 @@ from flythrough.rendering.render import render
 from flythrough.scene.clips import load_clips
 from flythrough.train.config import TrainConfig, resolve
 from flythrough.train.data.sequences import Batch, Loader, Sequences
-from flythrough.train.loop.crew import Crew
+from flythrough.train.loop.process_group import ProcessGroup
 from flythrough.train.loop.trainer import Trainer
 from flythrough.train.model.network import InfiniteNature
 from tests.clip_factory import make_workspace
@@ -93,7 +93,7 @@ def prepare(folder: Path, unroll: int) -> tuple[Trainer, Batch, Sequences]:
     clips = load_clips(make_workspace(folder, clips=2, frames=8), "train")
     drawn = Sequences(clips, unroll=unroll, height=settings.height, width=settings.width)
     batch = next(iter(Loader(drawn, batch=settings.batch, unroll_at=settings.unroll_at).batches(0, 1)))
-    return Trainer(settings, Crew("cpu")), batch, drawn
+    return Trainer(settings, ProcessGroup("cpu")), batch, drawn
 
 
 @pytest.mark.parametrize("unroll", [1, 4])

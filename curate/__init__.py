@@ -1,1 +1,1 @@
-"""Find the shots worth training on."""
+"""Select the shots worth training on."""

@@ -28,7 +28,7 @@ def review(
     ] = None,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Accept and reject shots on a local web page; your word outranks the rules."""
+    """Accept and reject shots on a local web page; your verdict overrides the rules."""
     from flythrough.errors import InputError
     from flythrough.workspace.config import load_config
     from flythrough.workspace.files import write_text

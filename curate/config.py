@@ -1,4 +1,4 @@
-"""Settings of this stage. Lengths in a picture are in picture widths, so that they mean the same at any resolution."""
+"""Settings of this stage. Lengths in a picture are in picture widths, so that they are independent of resolution."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Shots(Section):
 class CurateConfig(Section):
     """Which shots are worth training on."""
 
-    unkeyed: ClassVar[frozenset[str]] = frozenset({"rules", "time_limit_s"})  # rules are asked anew in every run
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"rules", "time_limit_s"})  # rules are applied again in every run
 
     shots: Shots = Shots()
     rules: Rules = Rules()

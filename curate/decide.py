@@ -1,4 +1,4 @@
-"""From measured shots to kept and dropped ones: rules, then duplicates, then a person's word."""
+"""Decide which measured shots are kept: rules, then duplicates, then a reviewer's verdict."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Failure = dict[str, str]
 
 
 def _by_rules(rows: list[Row], rules: Rules) -> dict[str, tuple[JsonObject, Verdict, Failure | None]]:
-    """For each shot: its measures, what the rules say, and why they cannot tell."""
+    """For each shot: its measures, the verdict of the rules, or why there is none."""
     found = {row["id"]: _judge(json.loads(row["measures"]), rules) for row in rows}
     if rules[Duplicate].mode != "off":
         given = {row["id"] for row in rows if row["camera_file"] is not None}

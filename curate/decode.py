@@ -98,7 +98,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
             end_us = microseconds(pts + (frame.duration or usual), base)
             yield Glimpse(index, time_us, end_us, small, luma, view, lengths.pop(pts, None))
         if index < 0:
-            raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")
+            raise InputError(f"{path} has no frames", remedy="Download it again, or remove it from the input")
 
 
 def _rgb(bgr: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -109,7 +109,7 @@ def _rgb(bgr: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
 
 
 class _Waiting:
-    """Frames that one thread has decoded and another has yet to take, up to ``AHEAD_BYTES``."""
+    """Queue of decoded frames between two threads, up to ``AHEAD_BYTES``."""
 
     def __init__(self) -> None:
         self._items: deque[Glimpse | BaseException | None] = deque()
@@ -118,7 +118,7 @@ class _Waiting:
         self._changed = threading.Condition()
 
     def put(self, item: Glimpse | BaseException | None) -> bool:
-        """Wait for room; False if nobody takes any more."""
+        """Wait for room; False if the reader has gone."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._bytes < AHEAD_BYTES)
             self._items.append(item)

@@ -1,4 +1,4 @@
-"""Shots that show the same pictures, within and across videos, also where one is a piece of the other."""
+"""Duplicate shots, within and across videos, also where one is a piece of the other."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def find_duplicates(shots: Iterable[tuple[str, Place, str]], max_distance_bits: 
 
     Args:
         shots: (id, its place, its hashes as :func:`shot_hash` writes them) in order; of two that agree the first is
-            the original. Neighbouring pieces of one split shot are none.
-        max_distance_bits: how far two pictures' hashes may lie apart.
+            the original. Neighbouring pieces of one split shot do not count.
+        max_distance_bits: largest distance between the hashes of two equal pictures.
 
     Returns:
         For each repeating shot, the id of the one it repeats.

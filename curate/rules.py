@@ -1,6 +1,6 @@
 """The rules on shots, in the order they are asked; the first that objects gives the reason.
 
-Lengths in a picture are in picture widths, so that they mean the same at any resolution. "Good" below is footage to be
+Lengths in a picture are in picture widths, so that they are independent of resolution. "Good" below is footage to be
 kept (the canyon clip, a generated flight, moving takes of the sample world): benchmarks/curate_sweep.py measures it.
 """
 

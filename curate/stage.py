@@ -18,7 +18,7 @@ VERSION = 11
 
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
-    """One task a video."""
+    """One task per video."""
     from flythrough.workspace.files import sha256_of_folder
 
     workspace.require("videos")

@@ -30,7 +30,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 
 
 class FlythroughError(Exception):
-    """Something went wrong that a user can mend.
+    """An error that the user can fix.
 
     Args:
         message: what is wrong, naming the item (file, key, clip).
@@ -75,7 +75,7 @@ class ConfigError(FlythroughError):
 
 
 class DiskError(FlythroughError):
-    """The disk is full, read-only, or not ours to write to."""
+    """The disk is full, read-only, or not writable for this user."""
 
     kind = "disk"
 

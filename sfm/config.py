@@ -1,4 +1,4 @@
-"""Settings of sfm/, a section a module."""
+"""Settings of sfm/, one section per module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts over finished tasks: the rules are asked anew in every run, of figures measured once."""
+"""Verdicts over finished tasks: the rules are applied again in every run, of figures measured once."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def _judged(shot: str, pieces: list[Row], rules: Rules) -> Iterator[Row]:
 
 
 def relents(outcome: Outcome, rules: Rules) -> bool:
-    """Whether a rule stopped a task, or left a piece out of it, that now objects no more."""
+    """Whether the rules now accept what they had stopped or dropped."""
     stopped = [drop["values"] for drop in outcome.drops if BY_RULE in drop["values"]]
     return any(rules.judge(values, partial=True).reason is None for values in stopped)

@@ -42,7 +42,7 @@ def photo_files(folder: Path) -> list[Path]:
     """The photos of a folder, by name.
 
     Raises:
-        InputError: it is no folder, or has no photos.
+        InputError: it is not a folder, or has no photos.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder", remedy="Name a folder of photos (--images)")
@@ -102,7 +102,7 @@ def _noted(file: Path, errors: list[Row]) -> Iterator[None]:
         yield
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
         message = f"{file} cannot be read as a picture ({' '.join(str(error).split())})"
-        errors.append({"id": file.name, "kind": "input", "message": message, "remedy": "Mend or remove it"})
+        errors.append({"id": file.name, "kind": "input", "message": message, "remedy": "Fix or remove it"})
 
 
 @dataclass(frozen=True)

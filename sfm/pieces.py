@@ -1,4 +1,4 @@
-"""A shot's posed pieces on disk: what a rule that changes its mind needs, so that nothing is reconstructed again."""
+"""A shot's posed pieces on disk: if a rule relents, the clip is published from here and not reconstructed."""
 
 from __future__ import annotations
 

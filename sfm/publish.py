@@ -39,7 +39,7 @@ def write_frames(folder: Path, images: UInt8[np.ndarray, "n h w 3"]) -> None:
 
 
 def write_disparities(folder: Path, maps: Iterable[Float[np.ndarray, "h w"]]) -> None:
-    """Disparity as float16, a compressed array a frame, one after the other (constant memory)."""
+    """Disparity as float16, one compressed array per frame, written one by one (constant memory)."""
     path = folder / DISPARITY
     with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for i, disparity in enumerate(maps):
@@ -47,7 +47,7 @@ def write_disparities(folder: Path, maps: Iterable[Float[np.ndarray, "h w"]]) ->
 
 
 def write_arrays(path: Path, arrays: Mapping[str, object]) -> None:
-    """An ``.npz`` whose bytes follow from its content alone."""
+    """An ``.npz`` whose bytes depend only on its content."""
     with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in sorted(arrays.items()):
             _add(archive, name, np.asarray(array))

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def process(job: Job, config: SfmConfig) -> Outcome:
-    """Reconstruct the shot of a task: a row a clip, or a drop with its reason."""
+    """Reconstruct the shot of a task: one row per clip, or a drop with its reason."""
     inputs = job.task.inputs
     if "shot" not in inputs:
         return _reconstruct_photos(job, config)

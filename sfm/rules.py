@@ -1,4 +1,4 @@
-"""The rules on shots and on their posed pieces, in the order they are asked."""
+"""The rules on shots and on their posed pieces, in the order they apply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shot on its way through this stage: whether its pictures are usable, and publishing its posed pieces."""
+"""A shot in progress: whether its pictures are usable, and publishing its posed pieces."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 
 
 def drop(job: Job, reason: str, **values: object) -> Outcome:
-    """The shot yields nothing, and why."""
+    """Drop the shot, with the reason."""
     logger.info("dropped: %s %s", reason, values)
     return Outcome(drops=[{"id": job.task.id, "reason": reason, "values": values}])
 
 
 def too_poor(footage: Footage, config: SfmConfig) -> str | None:
-    """Reason why the pictures are no material for a clip, or None."""
+    """Reason why the pictures are not usable for a clip, or None."""
     height, width = footage.color.shape[1:3]
     if len(footage) < config.frames.min_frames:
         return "too_few_frames"
@@ -32,7 +32,7 @@ def too_poor(footage: Footage, config: SfmConfig) -> str | None:
 
 @dataclass(frozen=True)
 class Context:
-    """A shot on its way: where it came from and what was measured so far."""
+    """A shot in progress: its origin and the figures so far."""
 
     job: Job
     footage: Footage

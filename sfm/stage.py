@@ -15,7 +15,7 @@ from .config import SfmConfig
 
 
 def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
-    """A task a shot, and one for the folder of photos if there is one."""
+    """One task per shot, and one for the folder of photos if there is one."""
     if config.images is None or workspace.has("shots"):
         workspace.require("videos", "shots")
     videos = {row["id"]: row for row in workspace.scan("videos", ("id", "path", "sha256", "url", "width", "height"))}
@@ -50,10 +50,10 @@ def run(job: Job, config: SfmConfig) -> Outcome:
 
 
 def load_colmap() -> None:
-    """Import pycolmap to work quietly.
+    """Import pycolmap with its log silenced.
 
-    A model that cannot be built is no error: the shot is dropped with the reason. And a worker that is told to stop has
-    not crashed, so pycolmap's handler of SIGTERM is taken off.
+    A model that cannot be built is not an error: the shot is dropped with the reason. A worker that is told to stop
+    has not crashed, so pycolmap's SIGTERM handler is removed.
     """
     before = signal.getsignal(signal.SIGTERM)
     import pycolmap
@@ -64,7 +64,7 @@ def load_colmap() -> None:
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome:
-    """Ask the rules, and give each clip that is kept its video's split."""
+    """Apply the rules, and give each kept clip its video's split."""
     from .decide import decide
     from .splits import assign_splits, near_duplicates
 
@@ -77,7 +77,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome
 
 
 def again(folder: Path, outcome: Outcome, config: SfmConfig) -> bool:
-    """Whether a rule left something out that it would let pass now."""
+    """Whether the rules now accept something they had dropped."""
     from .decide import relents
 
     return relents(outcome, config.quality)

@@ -72,7 +72,7 @@ def _body(run: Path) -> str:
         source = page.file_uri(videos[-1], "video/mp4")
         parts.append(f'<video src="{source}" controls loop muted playsinline style="width:min(100%,512px)"></video>')
     if strips := sorted((run / STRIPS).glob("*.png")):
-        parts.append(f"<h2>Strips</h2><p>A column a step; from the top: {escape(STRIP_ROWS)}.</p>")
+        parts.append(f"<h2>Strips</h2><p>One column per step; from the top: {escape(STRIP_ROWS)}.</p>")
         parts += [_strip(file) for file in _some(strips, 6)]
     if (record := run / "checkpoint" / "model.json").is_file():
         settings = json.loads(record.read_text()).get("settings", {})

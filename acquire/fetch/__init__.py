@@ -1,1 +1,1 @@
-"""Downloading: over HTTP or through yt-dlp, resumed, retried, within a budget, polite to hosts."""
+"""Downloading: over HTTP or through yt-dlp, resumed, retried, within a budget, rate-limited per host."""

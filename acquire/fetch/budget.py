@@ -21,15 +21,15 @@ SELECT coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0) FROM wasted),
 
 
 class OverBudget(Exception):
-    """The video does not fit any more; ``reason`` says into what."""
+    """The video exceeds the budget; ``reason`` says which one."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-class Purse:
-    """What the workspace fetched. An id counts once, however often it is asked for again; what was fetched in vain
+class ByteBudget:
+    """What the workspace downloaded. An id counts once, however often it is requested; what was fetched in vain
     counts on top."""
 
     def __init__(self, workspace: Path, budget: Budget) -> None:
@@ -42,7 +42,7 @@ class Purse:
         self._limited = any(limit is not None for limit in self._limits.values())
 
     def spend(self, id: str, length: int | None = None, duration_s: float | None = None) -> None:
-        """Count a video that is to be fetched; what is not known of it counts as nothing until :meth:`note`.
+        """Count a video about to be downloaded; unknown figures count as zero until :meth:`note`.
 
         Raises:
             OverBudget: it does not fit; nothing more is counted for it then.
@@ -59,7 +59,7 @@ class Purse:
             held.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", (id, *own.values()))
 
     def grow(self, id: str, length: int) -> None:
-        """Say how many bytes of a video that was counted have come.
+        """Update the bytes received of a counted video.
 
         Raises:
             OverBudget: they are more than fit.
@@ -73,22 +73,22 @@ class Purse:
             held.execute("UPDATE held SET bytes = max(bytes, ?) WHERE id = ?", (length, id))
 
     def note(self, id: str, *, length: int | None = None, duration_s: float | None = None) -> None:
-        """Say what a video that was counted turned out to be; it stays, though the budget may be over."""
+        """Correct the figures of a counted video; it stays, even over budget."""
         hours = None if duration_s is None else duration_s / 3600
         self._change(
             "UPDATE held SET bytes = coalesce(?, bytes), hours = coalesce(?, hours) WHERE id = ?", length, hours, id
         )
 
     def reject(self, id: str) -> None:
-        """A rule dropped a video after the download: its bytes stay on the disk, but it is no video of ours."""
+        """A rule dropped a video after the download: its bytes stay on disk, but it is not in the workspace."""
         self._change("UPDATE held SET videos = 0, hours = 0 WHERE id = ?", id)
 
     def fail(self, id: str, *, partial: int = 0, wasted: int = 0) -> None:
-        """A video could not be had; its bytes were fetched all the same.
+        """A video failed; its bytes were downloaded all the same.
 
         Args:
             id: the video's.
-            partial: bytes on the disk, which the next try goes on from.
+            partial: bytes on disk, from which the next attempt resumes.
             wasted: bytes that were thrown away.
         """
         self._change("INSERT OR REPLACE INTO held VALUES (?, ?, 0, 0)", id, partial)

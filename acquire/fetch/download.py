@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP: resumed where it broke off, tried again where that helps, never half taken for whole."""
+"""Fetch one file over HTTP: resumed after an interruption, retried where that helps, never accepted incomplete."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class _Known:
 
 
 class Fetcher:
-    """Downloads files over HTTP, keeping manners towards each host.
+    """Downloads files over HTTP, rate-limited per host.
 
     Args:
         settings: retries, timeouts, rates.
         hosts: folder that all workers share, see :class:`Host`.
         admit: called with a file's length (None if the server does not say) before its body is read;
-            raises if it must not be fetched.
+            raises to refuse it.
     """
 
     def __init__(self, settings: Download, hosts: Path, admit: Callable[[int | None], None] | None = None) -> None:
@@ -53,10 +53,10 @@ class Fetcher:
         self.received = 0  # bytes of bodies, also of those that were thrown away
 
     def fetch(self, url: str, target: Path) -> None:
-        """Fetch ``url`` into ``target``. What a killed attempt left in ``target.part`` is gone on with.
+        """Fetch ``url`` into ``target``. Resumes from ``target.part`` if an earlier attempt was interrupted.
 
         Raises:
-            FetchError: it could not be had; the kind says why.
+            FetchError: it failed; the kind says why.
         """
         if target.exists():
             return
@@ -72,7 +72,7 @@ class Fetcher:
             state.unlink(missing_ok=True)
 
     def host(self, url: str) -> Host:
-        """The manners to keep towards the URL's host."""
+        """The rate limit of the URL's host."""
         return Host(self._hosts, host_name(url), self.settings)
 
     def _attempt(self, url: str, part: Path, state: Path, watch: Watch) -> None:
@@ -148,12 +148,12 @@ class Fetcher:
             now = time.monotonic()
             if now - window > settings.stall_timeout_s:
                 if got - got_before < settings.min_bytes_per_s * (now - window):
-                    raise FetchError(f"{url} stalls after {size} bytes", kind="network")
+                    raise FetchError(f"{url} stalled after {size} bytes", kind="network")
                 window, got_before = now, got
             if settings.bytes_per_s:
                 time.sleep(max(0.0, got / settings.bytes_per_s - (now - began)))
         if length is not None and size < length:
-            raise FetchError(f"{url} broke off after {size} of {length} bytes", kind="network")
+            raise FetchError(f"{url} was interrupted after {size} of {length} bytes", kind="network")
         if size == 0:
             raise FetchError(f"{url} is empty", kind="format")
 
@@ -161,22 +161,22 @@ class Fetcher:
 def _read_state(state: Path) -> _Known | None:
     try:
         return _Known(**read_json(state))
-    except (FileNotFoundError, ValueError, TypeError):  # never begun, or a power failure emptied it: begin anew
+    except (FileNotFoundError, ValueError, TypeError):  # never begun, or emptied by a power failure: start over
         return None
 
 
 def _refuse_page(url: str, headers: Mapping[str, str]) -> None:
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml", "application/json"):
-        raise FetchError(f"{url} is a page ({kind}), no video file", kind="format")
+        raise FetchError(f"{url} is a page ({kind}), not a video file", kind="format")
     if (coding := headers.get("Content-Encoding", "identity").lower()) not in ("identity", ""):
-        raise FetchError(f"{url} is sent as {coding}, which no video is", kind="format")
+        raise FetchError(f"{url} is sent as {coding}, which is not how videos are sent", kind="format")
 
 
 def _refuse_text(url: str, head: bytes) -> None:
     start = head[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"#extm3u", b"ffconcat")):
-        raise FetchError(f"{url} is a page or a playlist, no video file", kind="format")
+        raise FetchError(f"{url} is a page or a playlist, not a video file", kind="format")
 
 
 def _write(file: BinaryIO, data: bytes) -> None:

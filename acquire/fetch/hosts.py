@@ -1,4 +1,4 @@
-"""Manners towards hosts, held by all workers of a machine together through files that the kernel locks."""
+"""Per-host rate limits, shared by all workers of a machine through files that the kernel locks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Host:
 
     Locks are the kernel's (``flock``), so a killed worker holds none. They reach over the workers of one
     machine; on a cluster each node counts for itself. Times are the monotonic clock's, which all processes of a
-    machine share and nobody sets back; the note's name is of this boot, since the clock begins anew with the next.
+    machine share and nobody sets back; the note's name is of this boot, since the clock restarts with the next.
     """
 
     def __init__(self, folder: Path, name: str, settings: Download) -> None:
@@ -38,7 +38,7 @@ class Host:
         """Hold one of the host's connections; waits until one is free and a request may begin.
 
         Raises:
-            FetchError: the host has asked for a pause that is longer than we wait.
+            FetchError: the host asked for a longer pause than we wait.
         """
         slots = list(range(self._settings.per_host))
         random.shuffle(slots)  # so that waiting workers do not all stand before the same slot
@@ -49,14 +49,14 @@ class Host:
                         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     except BlockingIOError:
                         continue
-                    while (wait_s := self._begin()) > 0:  # asked anew after each wait: a pause may have come
+                    while (wait_s := self._begin()) > 0:  # asked again after each wait: a pause may have come
                         time.sleep(wait_s)
                     yield
                     return
             time.sleep(_POLL_S * random.uniform(0.5, 1.5))
 
     def pause(self, seconds: float) -> None:
-        """Let no request to this host begin for so long, or an hour if that is less: it asked for that."""
+        """Hold back requests to this host for as long as it asked, an hour at most."""
         with self._next_request() as (at, put):
             put(max(at, time.monotonic() + min(seconds, _LONGEST_PAUSE_S)))
 

@@ -1,4 +1,4 @@
-"""yt-dlp's exceptions as failures of our kinds: it tells them in words only."""
+"""Classify yt-dlp's exceptions by their messages, which are all it gives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MESSAGES = (
 
 
 def failure_of(error: BaseException, url: str) -> FetchError:
-    """yt-dlp's exception as one of ours, of the kind that its message tells."""
+    """Convert yt-dlp's exception, by its message."""
     if (address := refused_address(error)) is not None:
         return private_host(url, address)
     text = _message(error)
@@ -44,7 +44,7 @@ def failure_of(error: BaseException, url: str) -> FetchError:
         kind = "network"
     short = f"{url}: {text[:300]}"
     if _UPCOMING.search(text):
-        return FetchError(short, kind="private", remedy="It is still to come: run with --retry-errors afterwards")
+        return FetchError(short, kind="private", remedy="Not published yet: run with --retry-errors afterwards")
     if kind is None:
         return FetchError(short, kind="format", remedy=UPDATE)
     if response is not None and getattr(response, "status", None) in (429, 503):

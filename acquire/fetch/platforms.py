@@ -1,4 +1,4 @@
-"""Video platforms, through yt-dlp: what a URL is, the best picture stream of it, what a search or channel lists."""
+"""Video platforms, through yt-dlp: classify a URL, download its best video stream, list a search or channel."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_platform(url: str) -> bool:
 def fetch(
     url: str, folder: Path, settings: Download, admit: Callable[[Info], None], check: Callable[[int], None]
 ) -> tuple[Path, Info]:
-    """Fetch the picture stream of a video into ``folder``; a partial file there is gone on with.
+    """Download the video stream of a video into ``folder``; resumes from a partial file there.
 
     Args:
         url: the video's page.
@@ -59,7 +59,7 @@ def fetch(
         The file, and what the platform says of it.
 
     Raises:
-        FetchError: it could not be had, or the URL is no single video.
+        FetchError: it could not be had, or the URL is not a single video.
     """
     options = _options(settings) | {
         "paths": {"home": str(folder)},
@@ -71,7 +71,7 @@ def fetch(
         info = _extract(session, url)
         if info.get("_type", "video") != "video":
             raise FetchError(
-                f"{url} is no single video but a {info['_type']}",
+                f"{url} is not a single video but a {info['_type']}",
                 kind="format",
                 remedy='List it under [[acquire.sources]] with kind = "playlist" or "channel"',
             )
@@ -79,7 +79,7 @@ def fetch(
         done = session.process_ie_result(info, download=True)
     files = [Path(each["filepath"]) for each in done.get("requested_downloads", [])]
     if len(files) != 1 or not files[0].is_file():
-        raise FetchError(f"{url} gave no file", kind="format", remedy=UPDATE)
+        raise FetchError(f"{url} yielded no file", kind="format", remedy=UPDATE)
     return files[0], info
 
 
@@ -130,7 +130,7 @@ def _lists(entry: Info, url: str) -> bool:
 def _extract(session: yt_dlp.YoutubeDL, url: str) -> Info:
     info = session.extract_info(url, download=False)
     if not info:
-        raise FetchError(f"{url} holds nothing", kind="removed")
+        raise FetchError(f"{url} is empty", kind="removed")
     return dict(info)
 
 
@@ -193,7 +193,7 @@ def _options(settings: Download) -> Info:
 
 def _cookies(path: Path) -> io.StringIO:
     """A copy of the cookies for yt-dlp, which writes to what it is given: several workers would tear a file apart."""
-    cookie_jar(path)  # refuses what is no cookie file
+    cookie_jar(path)  # refuses what is not a cookie file
     return io.StringIO(path.read_text(encoding="utf-8"))
 
 
@@ -204,7 +204,7 @@ def deno_path() -> str | None:
 
 
 class _Logger:
-    """yt-dlp's words into the task's log; what matters of them comes back as an exception."""
+    """Sends yt-dlp's output to the task's log; failures arrive as exceptions."""
 
     def debug(self, text: str) -> None:
         log.debug(text)

@@ -1,4 +1,4 @@
-"""A video on the web: fetched once into the store, by our own downloader or through yt-dlp."""
+"""A video on the web: downloaded once into the store, directly or through yt-dlp."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..config import AcquireConfig
 from ..failures import FetchError
 from ..rules import Candidate, Rejected, Rules, check
 from ..urls import video_suffix, youtube_key
-from .budget import OverBudget, Purse
+from .budget import ByteBudget, OverBudget
 from .download import Fetcher
 from .platforms import Info, fetch, is_platform, provenance_of
 from .retry import persist
-from .store import Provenance, Shelf, tools
+from .store import DownloadCache, Provenance, tools
 from .watch import Watch
 
 _PARTS = ("direct", "direct.part", "platform.*")
@@ -24,50 +24,50 @@ _PARTS = ("direct", "direct.part", "platform.*")
 
 @dataclass(frozen=True)
 class Remote:
-    """What it takes to get one video.
+    """Everything needed to download one video.
 
     Attributes:
-        address: a direct file, or a page that yt-dlp knows; None where its query or user info is not known any more.
+        address: a direct file, or a page that yt-dlp knows; None where its query or user info was not stored.
         name: the address as it may be shown and stored.
-        shelf: the video's place, held by the caller.
-        fetcher: downloads files, asking ``purse`` first.
-        purse: what may still be spent.
+        cache: the video's cache, locked by the caller.
+        fetcher: downloads files, asking ``budget`` first.
+        budget: the remaining budget.
         config: the settings.
         rules: those that apply to it, if any.
     """
 
     address: str | None
     name: str
-    shelf: Shelf
+    cache: DownloadCache
     fetcher: Fetcher
-    purse: Purse
+    budget: ByteBudget
     config: AcquireConfig
     rules: Rules | None
 
     def obtain(self) -> Provenance:
-        """See to it that the shelf holds the video; what is there is not fetched again.
+        """Make sure the cache holds the video; a cached one is not downloaded again.
 
         Raises:
-            FetchError: it cannot be had.
+            FetchError: it failed.
             Rejected: a rule drops it, before it is downloaded.
             OverBudget: the budget is spent.
         """
-        if (found := self.shelf.found()) is not None:
-            self.purse.spend(self.shelf.id, self.shelf.target.stat().st_size, found.duration_s)
+        if (found := self.cache.found()) is not None:
+            self.budget.spend(self.cache.id, self.cache.target.stat().st_size, found.duration_s)
             return found
         before = self._partial()
         try:
             file, provenance = self._fetched()
         except (FlythroughError, Rejected, OverBudget):
             partial = self._partial()
-            self.purse.fail(self.shelf.id, partial=partial, wasted=self.fetcher.received - max(0, partial - before))
+            self.budget.fail(self.cache.id, partial=partial, wasted=self.fetcher.received - max(0, partial - before))
             raise
-        self.purse.note(self.shelf.id, length=file.stat().st_size)
-        return self.shelf.put(file, provenance)
+        self.budget.note(self.cache.id, length=file.stat().st_size)
+        return self.cache.put(file, provenance)
 
     def _partial(self) -> int:
-        """Bytes that are here of a file that is not whole yet."""
-        return sum(file.stat().st_size for part in _PARTS for file in self.shelf.folder.glob(part))
+        """Bytes on disk of an incomplete file."""
+        return sum(file.stat().st_size for part in _PARTS for file in self.cache.folder.glob(part))
 
     @property
     def url(self) -> str:
@@ -88,7 +88,7 @@ class Remote:
         suffix = video_suffix(self.url)
         if youtube_key(self.url) or (suffix is None and is_platform(self.url)):
             return self._from_platform()
-        file = self.shelf.folder / "direct"
+        file = self.cache.folder / "direct"
         try:
             self.fetcher.fetch(self.url, file)
         except FetchError as error:
@@ -103,9 +103,9 @@ class Remote:
 
         def attempt() -> None:
             with host.connection():
-                result.append(fetch(self.url, self.shelf.folder, self.config.download, self._admit, watch.check))
+                result.append(fetch(self.url, self.cache.folder, self.config.download, self._admit, watch.check))
 
-        watch = Watch(self.name, self.config.download, lambda size: self.purse.grow(self.shelf.id, size))
+        watch = Watch(self.name, self.config.download, lambda size: self.budget.grow(self.cache.id, size))
         persist(attempt, self._partial, host.pause, self.config.download, watch)
         ((file, info),) = result
         provenance = provenance_of(info)
@@ -113,7 +113,7 @@ class Remote:
         return file, replace(provenance, url=url, suffix=file.suffix, duration_s=info.get("duration"))
 
     def _admit(self, info: Info) -> None:
-        """Refuse what is live, what a rule drops, and what the budget does not bear."""
+        """Refuse live streams, what a rule drops, and what exceeds the budget."""
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
             raise Rejected("live, not a recording", {"live_status": info.get("live_status")})
         if self.rules is not None:
@@ -129,4 +129,4 @@ class Remote:
             )
             check(candidate, self.rules, final=False)
         length = info.get("filesize") or info.get("filesize_approx")
-        self.purse.spend(self.shelf.id, length, info.get("duration"))
+        self.budget.spend(self.cache.id, length, info.get("duration"))

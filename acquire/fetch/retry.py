@@ -1,4 +1,4 @@
-"""Trying again: how often, and how long to wait between."""
+"""Retrying: how often, and how long to wait in between."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..failures import FetchError
 from .watch import Watch
 
 log = logging.getLogger("flythrough.acquire")
-_STEP = 1 << 16  # bytes; a server that gives a few a try is hopeless too
+_STEP = 1 << 16  # bytes; a server that sends less per attempt is given up on
 
 
 def persist(
@@ -22,17 +22,17 @@ def persist(
     settings: Download,
     watch: Watch,
 ) -> None:
-    """Call ``attempt`` until it succeeds, or fails in a way that trying again will not cure.
+    """Call ``attempt`` until it succeeds, or fails in a way that a retry will not cure.
 
-    Waits double, with jitter, and are at least what the server asked for. A try that got well beyond all
-    before starts the count anew, so a long file over a bad line arrives, and a hopeless one does not take forever.
+    Waits double, with jitter, and are at least what the server asked for. An attempt that got well beyond all
+    before resets the count, so a long file over a bad line arrives, and one that never will does not take forever.
 
     Args:
         attempt: one try.
-        progress: bytes that are here.
+        progress: bytes downloaded so far.
         pause_host: told when the server asks for a pause, which then holds for all workers.
         settings: how often, how long.
-        watch: ends it when its time is up, however well it goes on.
+        watch: ends it when its time is up, whatever its progress.
 
     Raises:
         FetchError: the last try's.
@@ -48,7 +48,7 @@ def persist(
             if asked_s:
                 pause_host(asked_s)
             if not error.again or tries >= settings.attempts or asked_s > settings.backoff_max_s:
-                raise  # also where we are to wait for longer than we do: the user will run again
+                raise  # also if the server asks for a longer wait than ours: the user will run again
             wait = random.uniform(0.5, 1) * min(settings.backoff_max_s, settings.backoff_s * 2 ** min(tries - 1, 30))
             wait = max(wait, asked_s)
             if wait > watch.left_s():

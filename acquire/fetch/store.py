@@ -1,4 +1,4 @@
-"""What was fetched, kept by id under ``acquire/.downloads``: it outlives kills, changed rules and changed limits."""
+"""Downloaded files, kept by id under ``acquire/.downloads``: it outlives kills, changed rules and changed limits."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Provenance:
         return {**{name: getattr(self, name) for name in names}, "tools": tools}
 
 
-class Shelf:
-    """One video's place in the store."""
+class DownloadCache:
+    """One video's folder in the store."""
 
     def __init__(self, workspace: Path, id: str) -> None:
         self.id = id
@@ -52,12 +52,12 @@ class Shelf:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the shelf, so that two workers never write one file."""
+        """Lock the cache, so that two workers never write one file."""
         with locked_file(self.folder / "lock", f"{self.folder} is in use", "Wait for the other worker to end"):
             yield
 
     def found(self) -> Provenance | None:
-        """The provenance of the file that is here whole, or None."""
+        """The provenance of the completely downloaded file, or None."""
         record = self.folder / _RECORD
         if not (record.exists() and self.target.exists()):
             return None
@@ -67,9 +67,9 @@ class Shelf:
             return None
 
     def put(self, file: Path, provenance: Provenance) -> Provenance:
-        """Take in a whole file from within the shelf's folder; stamps the time.
+        """Accept a complete file from the cache's folder; records the time.
 
-        The record comes first: a kill in between leaves the file where its downloader finds it whole.
+        The record comes first: a kill in between leaves the complete file where its downloader finds it.
         """
         stamped = replace(provenance, fetched=datetime.now(UTC).isoformat(timespec="seconds"))
         write_json(self.folder / _RECORD, asdict(stamped))
@@ -78,7 +78,7 @@ class Shelf:
         return stamped
 
     def clear(self) -> None:
-        """Forget everything: it turned out to be no video, so the next try must fetch it anew."""
+        """Delete everything: it is not a video, so the next attempt must download it again."""
         for file in self.folder.glob("*"):
             if file.name != "lock":
                 file.unlink()

@@ -1,4 +1,4 @@
-"""A download while it runs: when its time is up, and whether the budget still allows what has come."""
+"""A running download: its time limit, and whether the budget still allows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STEP = 1 << 26  # bytes between two looks at the budget: what a file without a 
 
 
 class Watch:
-    """One video's limits, over all tries.
+    """One video's limits, over all attempts.
 
     Args:
         url: for messages.
@@ -32,7 +32,7 @@ class Watch:
         return self._began + self._limit_s - time.monotonic()
 
     def check(self, size: int = 0) -> None:
-        """Go on, with ``size`` bytes here.
+        """Continue, with ``size`` bytes received.
 
         Raises:
             FetchError: the time is up.
@@ -42,7 +42,7 @@ class Watch:
             raise FetchError(
                 f"{self._url} took longer than {self._limit_s:g} s",
                 kind="network",
-                remedy="Raise acquire.download.time_limit_s, then run with --retry-errors: it goes on where it stopped",
+                remedy="Raise acquire.download.time_limit_s, then run with --retry-errors: it resumes where it stopped",
                 again=False,
             )
         if size >= self._next:

@@ -1,4 +1,4 @@
-"""Asking over HTTP: through proxies, with cookies, redirected to http and https only; and what the answers say."""
+"""HTTP requests: through proxies, with cookies, redirected to http and https only; and reading response headers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"flythrough/{__version
 
 
 class Web:
-    """The web as one worker reaches it.
+    """HTTP access of one worker.
 
     Args:
         settings: timeouts, cookies and proxy.
@@ -52,10 +52,10 @@ class Web:
         self._cookies = cookie_jar(settings.cookies) if settings.cookies else None
 
     def open(self, url: str, headers: dict[str, str]) -> BaseHTTPResponse:
-        """The answer (urllib3's, its body unread) of the place that ``url`` finally redirects to.
+        """The response (urllib3's, body unread) after following redirects from ``url``.
 
         Raises:
-            FetchError: nobody answers, or a redirect leads in circles, away from the web or to a private address.
+            FetchError: no answer, too many redirects, or a redirect away from http(s) or to a private address.
         """
         import urllib3
 
@@ -90,7 +90,7 @@ class Web:
         allowed = self._settings.private_hosts
         if proxy is None:
             return allowed
-        # The proxy resolves the name; what this machine says of it is all that can be checked.
+        # The proxy resolves the name; only this machine's answer can be checked.
         if host not in allowed and (address := private_address(host)) is not None:
             raise private_host(url, address)
         return (*allowed, urlsplit(proxy).hostname or "")
@@ -125,7 +125,7 @@ def cookie_jar(path: Path) -> MozillaCookieJar:
     """The cookies of a file.
 
     Raises:
-        InputError: it cannot be read, or is no such file.
+        InputError: it cannot be read, or is not a cookie file.
     """
     jar = MozillaCookieJar(path)
     try:
@@ -155,7 +155,7 @@ def retry_after_s(headers: Mapping[str, str] | Message) -> float | None:
 
 
 def _now(headers: Mapping[str, str] | Message) -> float:
-    """The server's time, else ours: a date that it gives is by its own clock."""
+    """The server's time, else ours: its dates refer to its own clock."""
     try:
         return parsedate_to_datetime(headers.get("Date", "")).timestamp()
     except (ValueError, TypeError, OverflowError):

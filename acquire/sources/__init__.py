@@ -1,1 +1,1 @@
-"""What was asked for: lists, camera files and platforms, expanded into entries."""
+"""Sources: lists, camera files and platforms, expanded into entries."""

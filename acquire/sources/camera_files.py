@@ -1,4 +1,4 @@
-"""A folder of camera files: its clips by video, and an entry for every video and every file that names none."""
+"""A folder of camera files: its clips by video, and one entry per video or file without one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Index:
 
     Attributes:
         clips: by key.
-        refused: what can belong to no video: (key, file, error).
+        refused: files that belong to no video: (key, file, error).
     """
 
     folder: Path
@@ -83,7 +83,7 @@ def read_index(folder: Path, keys: AddressKeys) -> Index:
 
 
 def camera_entries(folder: Path, keys: AddressKeys) -> Iterator[Entry]:
-    """An entry a video, with all its clips; and one for every file that names no video."""
+    """One entry per video, with all its clips, and one per file that names no video."""
     try:
         index = read_index(folder, keys)
     except FlythroughError as error:
@@ -109,7 +109,7 @@ def _key(file: str) -> str:
 
 
 def _read(folder: Path, keys: AddressKeys, file: str) -> GivenClip | FlythroughError:
-    """A camera file, or why it can belong to no video."""
+    """A camera file, or why it belongs to no video."""
     try:
         text = read_camera_text(folder / file)
         faults = tuple(f"{file}:{fault.line}: {fault.problem}" for fault in text.faults)
@@ -118,7 +118,7 @@ def _read(folder: Path, keys: AddressKeys, file: str) -> GivenClip | FlythroughE
             return InputError(problem, remedy="Get the file again, or remove it")
         address = address_of(text.cameras.url, f"{file}:1", keys)
     except OSError as error:
-        return InputError(f"{file} cannot be read ({error.strerror})", remedy="Give yourself rights to it")
+        return InputError(f"{file} cannot be read ({error.strerror})", remedy="Change its permissions (chmod, chown)")
     except FlythroughError as error:
         return error
     return GivenClip(

@@ -1,4 +1,4 @@
-"""RealEstate10K / ACID camera text as it is found: every malformed line is named, the rest is used."""
+"""RealEstate10K / ACID camera text as found in the wild: malformed lines are reported, the rest is used."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class CameraText:
     """What a camera file holds.
 
     Attributes:
-        cameras: of the lines that are right, in time order.
-        faults: the lines that are not.
-        notes: what is odd about the file but did no harm.
+        cameras: of the valid lines, in time order.
+        faults: the invalid lines.
+        notes: harmless oddities of the file.
         sha256: of the file.
     """
 
@@ -44,7 +44,7 @@ class CameraText:
 
 
 def read_camera_text(path: Path) -> CameraText:
-    """Read a camera file, however damaged. The URL is as it stands in the file, and may be empty.
+    """Read a camera file, however damaged. The URL is taken from the file and may be empty.
 
     Raises:
         OSError: the file cannot be read.
@@ -76,7 +76,7 @@ def read_camera_text(path: Path) -> CameraText:
 
 
 def _numbers(body: bytes) -> tuple[np.ndarray, np.ndarray, list[Fault]]:
-    """All lines that are right, ``[n, 19]``, their line numbers, and the faults of the others."""
+    """All valid lines, ``[n, 19]``, their line numbers, and the faults of the others."""
     count = body.count(b"\n") + 1
     table = np.empty((count, COLUMNS))
     state = np.empty(count, dtype=np.uint8)
@@ -106,13 +106,13 @@ def _slow_line(line: bytes) -> list[float] | str:
         values = [float(word) for word in words]
     except ValueError:
         word = next(word for word in words if not _is_number(word))
-        return f"{word[:30].decode('utf-8', 'replace')!r} is no number"
+        return f"{word[:30].decode('utf-8', 'replace')!r} is not a number"
     if not all(map(math.isfinite, values)):
         return "nan or infinite value"
     if values[0] < 0:
         return "negative time"
     if values[0] != int(values[0]) or values[0] >= MAX_TIME_US:
-        return "time is no whole number of microseconds"
+        return "time is not a whole number of microseconds"
     return values
 
 

@@ -1,4 +1,4 @@
-"""Entries: every single thing that was asked for. Each becomes one task, whatever becomes of it."""
+"""Entries: every requested item. Each becomes one task, whatever its outcome."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SAMPLE = 65536
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing asked for.
+    """One requested item.
 
     Attributes:
         kind: ``"file"`` (local), ``"url"``, ``"cameras"`` (a video of camera files), ``"repeat"`` (listed
-            before), ``"failed"`` (could not even be asked for: refused, or its list cannot be read).
+            before), ``"failed"`` (refused, or its list cannot be read).
         id: deterministic, from content for a file and from the address for a URL.
         where: where it was listed, e.g. ``list.txt:12``.
         inputs: what the result depends on.
@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def source(self) -> str:
-        """The URL, the path, or what was listed before; empty for what could not be asked for."""
+        """The URL, the path, or what was listed before; empty for a refused one."""
         return str(self.inputs.get("url") or self.hints.get("path") or self.inputs.get("of") or "")
 
     def task(self) -> Task:
@@ -48,13 +48,13 @@ class Entry:
 
 
 def url_entry(url: str, where: str, keys: AddressKeys, *, found: bool = False) -> Entry:
-    """An entry for a URL, or a failed one if it is no http(s) URL.
+    """An entry for a URL, or a failed one if it is not an http(s) URL.
 
     Args:
         url: as it was listed.
         where: for messages.
         keys: of the workspace.
-        found: it was found by a search, a channel or a playlist, not asked for by name.
+        found: it was found by a search, channel or playlist, not requested by name.
     """
     try:
         address = address_of(url, where, keys)
@@ -75,7 +75,7 @@ def file_entry(path: Path, where: str) -> Entry:
     """An entry for a local file; its id is from its name and content, so it is the same on every machine."""
     path = Path(os.path.abspath(path))
     if (name := _readable(str(path))) != str(path):
-        problem = InputError(f"{name} has a name that is no UTF-8", remedy="Rename it, then give it again")
+        problem = InputError(f"{name} has a name that is not UTF-8", remedy="Rename it, then give it again")
         return failed_entry(name, where, problem)
     try:
         mark = _fingerprint(path) if path.is_file() else None  # a pipe would keep us waiting
@@ -86,7 +86,7 @@ def file_entry(path: Path, where: str) -> Entry:
 
 
 def failed_entry(text: str, where: str, error: FlythroughError) -> Entry:
-    """An entry that cannot be tried: its task does nothing but fail with ``error``."""
+    """An entry whose task only fails with ``error``."""
     failure = {"message": error.message, "remedy": error.remedy, "kind": error.kind}
     text = redact(text)
     return Entry("failed", f"{slug(text)}-{digest(where + text)[:12]}", where, {"failure": failure})
@@ -107,17 +107,17 @@ def folder_entries(folder: Path, where: str, *, besides: Path) -> Iterator[Entry
         name = _readable(str(fault.filename))
         problem = InputError(
             f"{name} cannot be read ({fault.strerror})",
-            remedy="Give yourself rights to it (chmod, chown), or remove it from the input",
+            remedy="Change its permissions (chmod, chown), or remove it from the input",
         )
         yield failed_entry(name, where, problem)
     if not found and not faults:
         names = " ".join(sorted(VIDEO_SUFFIXES))
-        problem = InputError(f"{folder} holds no video file", remedy=f"Videos end in one of: {names}")
+        problem = InputError(f"{folder} holds not a video file", remedy=f"Videos end in one of: {names}")
         yield failed_entry(str(folder), where, problem)
 
 
 def _readable(path: str) -> str:
-    """The path itself, or where its bytes are no text something that can be printed and stored."""
+    """The path itself, or, where its bytes are not text, something printable."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

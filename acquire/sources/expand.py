@@ -1,4 +1,4 @@
-"""From the config to entries: what was asked for, in order, every repetition accounted for."""
+"""From the config to entries, in order, every repetition accounted for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of URLs: text with one a line, or CSV. Every line that is no comment becomes an entry."""
+"""Lists of URLs: text with one per line, or CSV. Every line that is not a comment becomes an entry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIST_SUFFIXES = frozenset({".txt", ".csv"})
 
 
 def read_list(path: Path, keys: AddressKeys) -> Iterator[Entry]:
-    """The entries of a list: a URL a line (``#`` begins a comment), or CSV with a column ``url`` (else the first)."""
+    """The entries of a list: one URL per line (``#`` starts a comment), or CSV, by column ``url`` or else the first."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:

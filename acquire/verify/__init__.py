@@ -1,1 +1,1 @@
-"""What a downloaded file is worth: integrity, tone mapping, near-duplicates."""
+"""Checks of a downloaded file: integrity, tone mapping, near-duplicates."""

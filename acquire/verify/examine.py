@@ -1,4 +1,4 @@
-"""A file that was fetched: verified, HDR dealt with, measured against the rules, and hashed for its likes."""
+"""Verify a downloaded file, tone-map HDR, apply the rules and compute its perceptual hash."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from .likeness import perceptual_hash
 def examine(
     video: Path, name: str, provenance: Provenance, config: Verify, rules: Rules | None
 ) -> tuple[JsonObject, Provenance, list[str]]:
-    """Find out all that the table ``videos`` says of a file.
+    """Measure all that the table ``videos`` holds on a file.
 
     Args:
         video: the file; an HDR one is replaced by its SDR version if the settings say so.
         name: what messages call it.
         provenance: where it came from.
-        config: how closely to look, and what to do with HDR.
+        config: how thoroughly to check, and what to do with HDR.
         rules: those that apply to it, if any.
 
     Returns:
         Columns, the provenance with what was done to the file, and why rules that only score would drop it.
 
     Raises:
-        FetchError: it is no whole video.
+        FetchError: it is not a complete video.
         Rejected: a rule drops it.
     """
     facts = verify(video, name, config)

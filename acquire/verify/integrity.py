@@ -1,4 +1,4 @@
-"""Is it a whole video? Structure, every packet, and as much decoding as the settings ask for."""
+"""Is the video complete? Structure, every packet, and as much decoding as the settings ask for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TRUNCATED = "It is truncated or damaged: fetch or copy it again, or remove it f
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of a verified file."""
+    """Facts about a verified file."""
 
     info: VideoInfo
     sha256: str
@@ -53,10 +53,10 @@ def verify(path: Path, name: str, settings: Verify) -> Facts:
     Args:
         path: the file.
         name: what messages call it.
-        settings: how closely to look.
+        settings: how thoroughly to check.
 
     Raises:
-        FetchError: of kind "format": it is no video, has no pictures, is cut short or damaged.
+        FetchError: of kind "format": it is not a video, has no pictures, is cut short or damaged.
     """
     try:
         _check_boxes(path)
@@ -156,7 +156,7 @@ def _check_boxes(path: Path) -> None:
         while at < size:
             length = _box_length(file, at, size)
             if length is None or at + length > size:
-                raise InputError(f"{path} is cut short: {size} bytes are not all of it", remedy=_TRUNCATED)
+                raise InputError(f"{path} is truncated: {size} bytes are not all of it", remedy=_TRUNCATED)
             at += length
 
 
@@ -189,5 +189,5 @@ def check_readable(path: Path) -> None:
                 raise FetchError(f"{path} is empty", kind="format", remedy="Download or copy it again")
     except PermissionError as error:
         raise FlythroughError(
-            f"{path} cannot be read ({error.strerror})", remedy="Give yourself rights to it (chmod, chown)", kind="disk"
+            f"{path} cannot be read ({error.strerror})", remedy="Change its permissions (chmod, chown)", kind="disk"
         ) from error

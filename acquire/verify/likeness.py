@@ -11,7 +11,7 @@ from flythrough.media.perceptual_hash import picture_hash, to_hex
 from flythrough.workspace.catalog import Row
 
 _QUICK = 3  # pictures that tell most pairs apart
-SAMPLES = 8  # pictures a video, evenly over its length
+SAMPLES = 8  # pictures per video, evenly over its length
 _MAX_STRETCH_S, _MAX_STRETCH = 0.5, 0.005  # re-uploads differ in length by less
 
 
@@ -32,7 +32,7 @@ def perceptual_hash(path: Path, start_us: int, duration_us: int) -> str:
 
 
 def duplicates(rows: Sequence[Row], max_bits: float, keep: frozenset[str] = frozenset()) -> dict[str, tuple[str, str]]:
-    """Which rows of ``videos`` are there already.
+    """Which rows of ``videos`` are duplicates.
 
     Args:
         rows: the table.
@@ -61,7 +61,7 @@ def duplicates(rows: Sequence[Row], max_bits: float, keep: frozenset[str] = froz
 class _Likeness:
     """Finds equal pictures among rows, of which the first stands for the others.
 
-    Two filters that miss nothing come before the whole comparison: rows are sorted by length, since re-uploads are
+    Two exact filters come before the full comparison: rows are sorted by length, since re-uploads are
     equally long, and hashes are compared a picture at a time, since most pairs differ too much after three of eight.
     (Bands or a BK tree do not help: at 80 of 512 bits nearly all videos share a band, and no subtree can be left out.)
     """
@@ -73,7 +73,7 @@ class _Likeness:
         self._order = np.argsort(durations, kind="stable")
         self._durations = durations[self._order]
         words = np.array([_words(row["perceptual_hash"]) for row in best], dtype=np.uint64).reshape(-1, SAMPLES)
-        self._words = np.ascontiguousarray(words[self._order].T)  # a picture a row
+        self._words = np.ascontiguousarray(words[self._order].T)  # one picture per row
         self._kept = np.zeros(len(best), dtype=bool)
 
     def repeats(self, keep: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -106,5 +106,5 @@ class _Likeness:
 
 
 def _words(text: str | None) -> np.ndarray:
-    """A video's hash, 64 bits a picture."""
+    """A video's hash, 64 bits per picture."""
     return np.frombuffer(bytes.fromhex(text), dtype=np.uint64) if text else np.zeros(SAMPLES, dtype=np.uint64)

@@ -20,7 +20,7 @@ def tonemap(source: Path, target: Path) -> None:
     """Write ``source`` as SDR (BT.709) H.264 in MP4; frame times stay as they are.
 
     Raises:
-        FetchError: ffmpeg could not do it.
+        FetchError: ffmpeg failed.
     """
     white_lists = [word for name, value in OPTIONS.items() for word in (f"-{name}", value)]
     command = [

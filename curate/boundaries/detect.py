@@ -1,6 +1,6 @@
 """Shot boundaries: cuts, dissolves, fades and spins, found on small frames.
 
-A cheap score says where something may have happened; following points between the frames on both sides says
+A cheap score proposes candidates; following points between the frames on both sides says
 whether it did. What neither settles is handed to TransNetV2, where the config allows it.
 """
 
@@ -51,7 +51,7 @@ def _touches(transition: Transition, others: list[Transition], slack: int) -> bo
 
 
 def _merge(strip: Strip, transitions: list[Transition]) -> list[Transition]:
-    """Join transitions that touch, and those with only a smear between them: a camera that is swung round."""
+    """Join transitions that touch, and those with only a smear between them: a fast pan."""
     merged: list[Transition] = []
     for here in transitions:
         if merged and (here.start <= merged[-1].end or _smeared(strip, merged[-1].end, here.start)):
@@ -63,7 +63,7 @@ def _merge(strip: Strip, transitions: list[Transition]) -> list[Transition]:
 
 
 def _smeared(strip: Strip, start: int, end: int) -> bool:
-    """Whether frames [start, end) are few, and have lost the detail of those around them."""
+    """Whether frames [start, end) are few and blurred compared with those around them."""
     if strip.times_s[end] - strip.times_s[start] > SPIN_S:
         return False
     if end - start <= 2:
@@ -116,7 +116,7 @@ def _is_cut(strip: Strip, change: np.ndarray, t: int, arbiter: Arbiter | None) -
 
 
 def _same_scene(strip: Strip, a: int, b: int, clear: bool) -> bool | None:
-    """Whether frames a and b show one scene from places that a camera can have gone between; None if unsure.
+    """Whether frames a and b show one scene from viewpoints that a camera can move between; None if unsure.
 
     Between frames in quick succession, no camera goes so far that points are lost and all is suddenly ``clear``ly new.
     """
@@ -137,7 +137,7 @@ def _same_scene(strip: Strip, a: int, b: int, clear: bool) -> bool | None:
 
 
 def _jumps(strip: Strip, a: int, b: int, found: Link, gap_s: float) -> bool:
-    """A step much longer than those before and after it: an edit within one scene, not a flight."""
+    """A step much longer than those before and after it: a jump cut within one scene."""
     if b != a + 1 or gap_s > 0.2 or found.shift < 0.03:
         return False
     steps = [link(strip.gray[i], strip.gray[i + 1]) for i in (a - 1, b) if 0 <= i < len(strip) - 1]
@@ -184,7 +184,7 @@ def contrast_of(gray: np.ndarray) -> float:
 
 
 def _fades(strip: Strip) -> list[Transition]:
-    """Runs of frames that show nothing, with the ramps that lead into and out of them."""
+    """Runs of blank frames, with the ramps into and out of them."""
     contrast = np.array([contrast_of(g) for g in strip.gray])
     found = []
     for start, end in _runs(contrast < BLANK_CONTRAST):

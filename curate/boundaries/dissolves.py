@@ -1,4 +1,4 @@
-"""Dissolves: a picture that is a mixture of those around it, and has lost the detail that mixing loses."""
+"""Dissolves: a frame that is a mixture of those around it, with the loss of detail that mixing causes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find_dissolves(strip: Strip, arbiter: Arbiter | None, known: list[Transition
 
 
 def _two_scenes(strip: Strip, before: int, centre: int, after: int, score: float, arbiter: Arbiter | None) -> bool:
-    """Whether the ends of a likely mixture show different scenes; what is cheap is asked first."""
+    """Whether the ends of a likely mixture show different scenes; cheap tests first."""
     near = link(strip.gray[before], strip.gray[after]).share
     if near is not None and near >= LINKED:
         return False

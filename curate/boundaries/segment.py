@@ -1,4 +1,4 @@
-"""From frames as they come to shots, with a buffer of bounded length."""
+"""Turn a stream of frames into shots, with a bounded buffer."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Span:
 
 
 class Segmenter:
-    """Takes frames one by one, gives back shots as soon as they are sure.
+    """Takes frames one by one and yields shots as soon as they are certain.
 
     Attributes:
         times_us: presentation time of every frame seen.
-        transitions: what was found between shots, so far.
+        transitions: found between shots so far.
     """
 
     def __init__(self, config: Shots, arbiter: Arbiter | None = None) -> None:
@@ -45,7 +45,7 @@ class Segmenter:
         self._open = 0  # first frame of the shot that is running
 
     def add(self, time_us: int, tiny: UInt8[np.ndarray, "27 48 3"], gray: UInt8[np.ndarray, "h w"]) -> Iterator[Span]:
-        """The next frame; yields shots that ended for good."""
+        """Add the next frame; yields shots that have ended."""
         self.times_us.append(time_us)
         self._tiny.append(tiny)
         self._gray.append(gray)
@@ -54,7 +54,7 @@ class Segmenter:
             yield from self._settle(last=False)
 
     def close(self) -> Iterator[Span]:
-        """No frame follows; yields what is left."""
+        """End of the video; yields the remaining shots."""
         yield from self._settle(last=True)
         yield from self._split(self._open, len(self.times_us), ended=True)
 
@@ -98,7 +98,7 @@ class Segmenter:
         self._open = transition.end + margin
 
     def _split(self, start: int, end: int, *, ended: bool) -> Iterator[Span]:
-        """Cut pieces of at most ``max_s`` off the running shot; what is left goes on, or ends here."""
+        """Cut pieces of at most ``max_s`` off the running shot; the rest continues, or ends here."""
         longest_us = self._config.max_s * 1e6
         reach = 1.0 if ended else 2.0
         while end > start and self._time(end) - self.times_us[start] > reach * longest_us:

@@ -1,4 +1,4 @@
-"""What boundary detectors share: a strip of frames, transitions, and how much detail a frame has."""
+"""Shared by the boundary detectors: a strip of frames, transitions, and how much detail a frame has."""
 
 from __future__ import annotations
 

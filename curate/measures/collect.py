@@ -1,4 +1,4 @@
-"""What is measured of a video's frames while their shots are not known yet."""
+"""Measures of a video's frames, collected before shots are known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PICTURES_EVERY_S = 0.2
 
 @dataclass(frozen=True)
 class Seen:
-    """What was measured of the frames of one shot."""
+    """Measures of the frames of one shot."""
 
     steps: list[Step]
     windows: list[Window]
@@ -29,7 +29,7 @@ class Seen:
 
 @dataclass
 class Collector:
-    """Takes all frames in order; hands out what it measured within a span of time, until told to forget it."""
+    """Takes all frames in order; returns the measures within a span of time until told to forget them."""
 
     config: CurateConfig
     tracker: Tracker = field(default_factory=Tracker)
@@ -55,7 +55,7 @@ class Collector:
             self.looks.append((glimpse.time_us, look(glimpse.luma), glimpse.view))
 
     def within(self, start_us: int, end_us: int) -> Seen:
-        """What was measured of frames within [start, end)."""
+        """Measures of frames within [start, end)."""
 
         def inside(span: Step | Window) -> bool:
             return start_us / 1e6 <= span.before_s and span.after_s < end_us / 1e6
@@ -74,7 +74,7 @@ class Collector:
         )
 
     def forget(self, before_us: int) -> None:
-        """Drop what was measured of earlier frames."""
+        """Discard measures of earlier frames."""
         before_s = before_us / 1e6
         self.looks = [x for x in self.looks if x[0] >= before_us]
         self.pictures = [x for x in self.pictures if x[0] >= before_us]

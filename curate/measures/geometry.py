@@ -1,4 +1,4 @@
-"""What moved the points between two frames: a turn or zoom, a plane, or a camera that flies past depth."""
+"""Which model explains the motion between two frames: rotation and zoom, a plane, or parallax."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Geometry(NamedTuple):
     """How the points of a rigid scene moved between two frames.
 
     Attributes:
-        translation: what the best turn and zoom leave of their way, at the third of them that it fits worst, beyond the
-            noise: 0 if the camera only turned, or stands.
+        translation: what the best rotation and zoom leave of their motion, at the third of them that it fits worst,
+            beyond the noise: 0 if the camera only turned, or stands.
         parallax: share of them that no one homography carries along.
         depth_gain: by how much a fundamental matrix explains them better than a homography, for its freedom and the
             noise: difference of their GRIC (Torr 1998), a point.
@@ -66,7 +66,7 @@ def movers(anchor: Points, points: Points, shape: tuple[int, int]) -> tuple[floa
 
 
 def _from_turn(anchor: Points, points: Points, shape: tuple[int, int]) -> Float[np.ndarray, "n"]:
-    """Pixels from where the best rotation and zoom has each point."""
+    """Distance of each point from where the best rotation and zoom predicts it, pixels."""
     height, width = shape
     a, b = ((x.astype(np.float64) - (width / 2, height / 2)) / width for x in (anchor, points))
     turns = [turn for focal in FOCALS if (turn := fit_turn(a, b, focal, 1.5 * LEAST_NOISE)) is not None]
@@ -78,7 +78,7 @@ def _from_turn(anchor: Points, points: Points, shape: tuple[int, int]) -> Float[
 def _from_plane(
     anchor: Points, points: Points, tolerance: float, among: np.ndarray | None = None
 ) -> Float[np.ndarray, "n"]:
-    """Pixels from where the best homography has each point."""
+    """Distance of each point from where the best homography predicts it, pixels."""
     import cv2
 
     chosen = np.ones(len(points), bool) if among is None else among

@@ -1,4 +1,4 @@
-"""Whether two frames show the same scene: can points be followed from one to the other?"""
+"""Whether two frames show the same scene, by tracking points from one to the other."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SIFT_INLIERS = 14  # chance matches between unrelated frames stay below
 
 @dataclass(frozen=True)
 class Link:
-    """What following points from one frame to another found.
+    """Result of tracking points from one frame to another.
 
     Attributes:
         share: points that arrive and move as one picture would, of those that could be followed, 0..1;
-            None if the frames have too little texture to tell.
+            None if the frames have too little texture.
         shift: median distance they moved, picture widths.
     """
 
@@ -34,7 +34,7 @@ class Link:
 
 
 def corners(gray: Gray, count: int = 120) -> Points:
-    """Well-marked points of a picture, spread over it."""
+    """Corners of a picture, spread over it."""
     return tracking.corners(gray, count, spacing_px=max(4, gray.shape[1] // 24), block=5)
 
 
@@ -130,7 +130,7 @@ def carry(frames: Sequence[Gray], points: Points) -> Float[np.ndarray, "n"]:
 
 
 def patches(gray: Gray, points: Points, size: int = 11) -> Float[np.ndarray, "n pixels"]:
-    """Surroundings of points, as vectors of mean 0 and length 1."""
+    """Surroundings of points, as zero-mean unit vectors."""
     import cv2
 
     cut = [cv2.getRectSubPix(gray, (size, size), (float(x), float(y))).ravel() for x, y in points]

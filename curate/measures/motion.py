@@ -1,4 +1,4 @@
-"""How the camera moves: speed, zoom, roll, shake, and what its way shows of depth."""
+"""Camera motion: speed, zoom, roll, shake, parallax."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def box_of(rows: UInt8[np.ndarray, "h"], columns: UInt8[np.ndarray, "w"]) -> tup
 
 
 def _lit(levels: np.ndarray) -> tuple[int, int]:
-    """First and last (exclusive) line inside the bars. A bar ends in a step; a dark shore that fades in is no bar."""
+    """First and last (exclusive) line inside the bars. A bar ends abruptly; a dark shore that fades in is not a bar."""
     lit = np.flatnonzero(levels > BAR_LEVEL)
     if len(lit) < 8:
         return 0, len(levels)

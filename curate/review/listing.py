@@ -35,7 +35,7 @@ class Item:
     margin: float  # how far the figure that decides is from its threshold: 0 unsure, 1 a factor of e
     measures: Mapping[str, object]
     pictures: str  # workspace-relative stem of the picture files
-    span: Span | None  # its place in the video; None where it is no shot
+    span: Span | None  # its place in the video; None where it is not a shot
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class Review:
             if not verdict.verdict:
                 continue
             if verdict.id not in self.items or verdict.verdict not in ("accept", "reject"):
-                raise InputError(f"CSV line {number}: no such shot or verdict", remedy="Mend or remove the line")
+                raise InputError(f"CSV line {number}: no such shot or verdict", remedy="Fix or remove the line")
             found.append(verdict)
         return found
 

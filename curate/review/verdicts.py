@@ -50,7 +50,7 @@ def read_verdicts(root: Path) -> dict[str, Verdict]:
     """The verdict that counts for each shot.
 
     Raises:
-        InputError: a line is no verdict (half a line at a break is passed over: it was never acknowledged).
+        InputError: a line is not a verdict (half a line at a break is passed over: it was never acknowledged).
     """
     path = Path(root) / FILE
     if not path.exists():
@@ -65,7 +65,7 @@ def read_verdicts(root: Path) -> dict[str, Verdict]:
         except json.JSONDecodeError:
             continue
         except TypeError as error:
-            raise InputError(f"{path}:{number} is no verdict ({error})", remedy="Mend or remove the line") from None
+            raise InputError(f"{path}:{number} is not a verdict ({error})", remedy="Fix or remove the line") from None
         if verdict.verdict == "undo":
             if stacks[verdict.id]:
                 stacks[verdict.id].pop()

@@ -51,7 +51,7 @@ def read_labels(path: Path) -> list[Label]:
     try:
         return parse_labels(Path(path).read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no CSV file that can be read: {error}", remedy="Check --labels") from error
+        raise InputError(f"{path} cannot be read as CSV: {error}", remedy="Check --labels") from error
 
 
 def parse_labels(text: str, name: str) -> list[Label]:

@@ -28,7 +28,7 @@ class Decided:
     measures: JsonObject
 
     def span(self) -> Span | None:
-        """The shot in seconds; None where it is no shot."""
+        """The shot in seconds; None where it is not a shot."""
         if self.start_us is None or self.end_us is None:
             return None
         return Span(
@@ -64,7 +64,7 @@ def names_of(video_id: str) -> tuple[str, str]:
 
 
 def spans_of(root: Path) -> list[Span]:
-    """Every shot that curation decided on; what is no shot (a video without any) is passed over."""
+    """Every shot that curation decided on; what is not a shot (a video without any) is passed over."""
     workspace = Workspace(root)
     workspace.require("videos", "shots")
     return [span for each in decided_in(workspace) if (span := each.span()) is not None]

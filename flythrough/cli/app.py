@@ -1,4 +1,4 @@
-"""The command line: one command a stage, ``run`` for all of them, and tools to look at what came out."""
+"""The command line: one command per stage, ``run`` for all of them, and tools to inspect the results."""
 
 from __future__ import annotations
 

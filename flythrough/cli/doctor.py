@@ -1,4 +1,4 @@
-"""Is this machine ready? Programs, libraries, device, weights, and what to install."""
+"""Check this machine: programs, libraries, device, weights, and what to install."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def status(
     set_: SettingOption = [],  # noqa: B006
     json_: JsonOption = False,
 ) -> None:
-    """Show the funnel: what went into each stage, and what became of it; or what a run would do."""
+    """Show the funnel: what entered each stage and its outcome; or what a run would do."""
     from ..workspace.inspection import funnel
 
     if plan or set_:
@@ -117,7 +117,7 @@ def sample(
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "640x360",
     seed: Annotated[int, typer.Option(help="Another seed is another coast.")] = 0,
 ) -> None:
-    """Film a made-up coast: real H.264 videos with cuts and flaws, and the ground truth beside them."""
+    """Film a synthetic coast: real H.264 videos with cuts and flaws, and the ground truth beside them."""
     from ..sample.videos import make_sample
 
     width, _, height = size.partition("x")
@@ -133,7 +133,7 @@ app.add_typer(weights_app, name="weights")
 
 @weights_app.command("list")
 def weights_list(json_: JsonOption = False) -> None:
-    """Every external weight file: use, licence, size, and whether it is here."""
+    """List every external weight file: use, licence, size, and whether it is present."""
     from ..networks import weights
 
     rows = [

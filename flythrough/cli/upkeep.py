@@ -60,7 +60,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Remove outputs of earlier settings and what dead attempts left; nothing that is current."""
+    """Remove outputs of earlier settings and remains of killed attempts; nothing current."""
     from ..workspace.upkeep.collect import garbage, remove
 
     held = existing(workspace)

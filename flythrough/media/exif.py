@@ -1,4 +1,4 @@
-"""What a photo says of its camera: EXIF orientation and focal length."""
+"""The camera of a photo: EXIF orientation and focal length."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0}
 
 
 def focal_in_longer_sides(exif: Mapping[int, Any]) -> float | None:
-    """From the sensor's resolution or else the 35 mm equivalent (as COLMAP reads it); None if neither is told."""
+    """From the sensor's resolution or else the 35 mm equivalent (as COLMAP reads it); None if it has neither."""
     focal_mm, density, across, equivalent = (
         float(value) if isinstance(value := exif.get(tag), Real) else 0.0
         for tag in (_FOCAL_MM, _PIXELS_PER_UNIT, _PIXELS_ACROSS, _FOCAL_35MM)

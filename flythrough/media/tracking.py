@@ -1,4 +1,4 @@
-"""Corners of a picture and where they went: Shi and Tomasi's corners, followed by pyramidal Lucas-Kanade.
+"""Corner detection and tracking: Shi and Tomasi's corners, followed by pyramidal Lucas-Kanade.
 
 Places are in pixels, x then y, and (0, 0) is the centre of the first pixel.
 """
@@ -84,7 +84,7 @@ class LucasKanade:
         *,
         back_from_start: bool,
     ) -> tuple[Points, Bool[np.ndarray, "n"], Float32[np.ndarray, "n"]]:
-        """As :meth:`follow`, and back again: a point that was followed well comes home.
+        """As :meth:`follow`, and back again: a point that was tracked well returns to its origin.
 
         Args:
             before: the picture that ``points`` are in.

@@ -1,4 +1,4 @@
-"""Reading video files: what is in them, and their frames with exact times.
+"""Reading video files: metadata, and frames with exact times.
 
 PyAV reads them (libav in this process, rational timestamps). Only local files are opened, with the containers and
 protocols below: a playlist in disguise reads nothing.
@@ -32,7 +32,7 @@ OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}  # for
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a container says of its picture stream; width and height are as displayed (after rotation)."""
+    """Metadata of a container's video stream; width and height are as displayed (after rotation)."""
 
     width: int
     height: int
@@ -66,7 +66,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a local file for reading; yields PyAV's (container, picture stream).
 
     Raises:
-        InputError: the file is missing, empty, no video, or has no picture stream.
+        InputError: the file is missing, empty, not a video, or has no video stream.
     """
     import av
 
@@ -78,16 +78,16 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         container = av.open(str(path.absolute()), options=OPTIONS)
     except PermissionError as error:
-        raise InputError(f"{path} cannot be read", remedy="Give yourself rights to it (chmod, chown)") from error
+        raise InputError(f"{path} cannot be read", remedy="Change its permissions (chmod, chown)") from error
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
             f"{path} is not a video that can be read ({error})",
-            remedy="It may be truncated or no video at all: fetch it again, or remove it from the input",
+            remedy="It may be truncated or not a video: download it again, or remove it from the input",
         ) from error
     with container:
         streams = [s for s in container.streams.video if not _is_cover(s)]
         if not streams:
-            raise InputError(f"{path} has no picture stream", remedy="Remove it from the input")
+            raise InputError(f"{path} has no video stream", remedy="Remove it from the input")
         stream = streams[0]
         stream.thread_type = "AUTO"
         yield container, stream
@@ -105,9 +105,9 @@ def probe(path: Path) -> VideoInfo:
         try:
             first = next(container.decode(stream), None)
         except av.FFmpegError as error:
-            raise InputError(f"{path} does not decode ({error})", remedy="Fetch it again") from error
+            raise InputError(f"{path} does not decode ({error})", remedy="Download it again") from error
         if first is None:
-            raise InputError(f"{path} has no frames", remedy="Fetch it again, or remove it from the input")
+            raise InputError(f"{path} has no frames", remedy="Download it again, or remove it from the input")
         rotation, base = _rotation(first), time_base(stream)
         turned = rotation in (90, 270)
         duration = stream.duration * base if stream.duration else Fraction(container.duration or 0, 10**6)
@@ -190,7 +190,7 @@ def timed(
             damaged, found = damaged + 1, []
             if not whole and damaged > max(1, MAX_CORRUPT_FRACTION * max(count, stream.frames)):
                 message = f"{path} does not decode after frame {count} ({error})"
-                raise InputError(message, remedy="Fetch it again") from error
+                raise InputError(message, remedy="Download it again") from error
         for frame in found:
             previous = frame.pts if frame.pts is not None else previous + 1
             count += 1
@@ -201,17 +201,17 @@ def timed(
 
 
 def check_damage(path: Path | str, damaged: int, frames: int) -> None:
-    """Hold a video to the one rule of how much of it may be damaged.
+    """Apply the limit on damaged frames.
 
     Raises:
         InputError: more than ``MAX_CORRUPT_FRACTION`` of its frames are.
     """
     if damaged > MAX_CORRUPT_FRACTION * frames:
-        raise InputError(f"{path}: {damaged} of {frames} frames are damaged", remedy="Fetch or copy it again")
+        raise InputError(f"{path}: {damaged} of {frames} frames are damaged", remedy="Download or copy it again")
 
 
 def microseconds(ticks: int, base: Fraction) -> int:
-    """``round(ticks * base * 10**6)`` without a fraction a frame."""
+    """``round(ticks * base * 10**6)`` without a ``Fraction`` per frame."""
     whole, rest = divmod(ticks * base.numerator * 10**6, base.denominator)
     return whole + (2 * rest > base.denominator or (2 * rest == base.denominator and whole % 2))
 
@@ -248,7 +248,7 @@ def frame_times(path: Path) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "
         ticks = np.unique(np.array([packet.pts for packet in packets], dtype=np.int64))
         base = time_base(stream)
     if not len(ticks):
-        raise InputError(f"{path} has no frames with times", remedy="Fetch it again, or remove it from the input")
+        raise InputError(f"{path} has no frames with times", remedy="Download it again, or remove it from the input")
     return ticks, np.array([microseconds(int(tick), base) for tick in ticks], dtype=np.int64)
 
 
@@ -294,7 +294,7 @@ def seek_frame(path: Path, time_us: int, *, width: int, height: int) -> UInt8[np
             if shown is None:
                 raise
         if shown is None:
-            raise InputError(f"{path} has no frame at {time_us} us", remedy="Fetch it again")
+            raise InputError(f"{path} has no frame at {time_us} us", remedy="Download it again")
         return Upright()(shown, width, height)
 
 

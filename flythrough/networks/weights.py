@@ -1,4 +1,4 @@
-"""Every external weight file: where it comes from, under which licence, and whether it is here.
+"""Every external weight file: its source, its licence, and whether it is present.
 
 Files live in ``$FLYTHROUGH_WEIGHTS`` (copy them there on an air-gapped machine) or in the user's cache folder.
 Nothing falls back to random weights: :func:`locate` raises with the command that fetches what is missing, or if a
@@ -127,8 +127,8 @@ def locate(name: str) -> Path:
     Its hash is checked, once per process and state of the files.
 
     Raises:
-        MissingWeights: it is not here; the remedy is the command that fetches it.
-        FlythroughError: a file is not what it should be.
+        MissingWeights: it is not on this machine; the remedy is the command that fetches it.
+        FlythroughError: a file does not match its hash.
     """
     if missing := missing_files(name):
         raise _missing(name, missing[0])
@@ -147,7 +147,7 @@ def verify(name: str) -> str:
 
     Raises:
         MissingWeights: not here.
-        FlythroughError: a file is not what it should be.
+        FlythroughError: a file does not match its hash.
     """
     if missing := missing_files(name):
         raise _missing(name, missing[0])

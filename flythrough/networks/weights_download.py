@@ -1,4 +1,4 @@
-"""Downloading one weight file: resumed where it broke off, never mixed from two versions."""
+"""Downloading one weight file: resumed after an interruption, never mixed from two versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REVISION = "revision"  # in the record: commit of the repository that the files 
 
 @dataclass(frozen=True)
 class Stated:
-    """What the server said of a file: its repository's commit, and its SHA-256 where the hub knows it."""
+    """What the server stated about a file: its repository's commit, and its SHA-256 where the hub knows it."""
 
     revision: str = ""
     sha256: str = ""
@@ -29,7 +29,7 @@ class Stated:
 
 
 def download(url: str, path: Path) -> Stated:
-    """Download a file, going on with a partial one if the server still has the same version.
+    """Download a file; resumes a partial one if the server still has the same version.
 
     Raises:
         FlythroughError: of kind "network".
@@ -50,7 +50,7 @@ def download(url: str, path: Path) -> Stated:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise _failed(url, reason, path) from error
     if stated is None:
-        raise _failed(url, "the server sends no whole file", path)
+        raise _failed(url, "the server does not send the complete file", path)
     with publish(path) as scratch:
         partial.replace(scratch)
     version.unlink(missing_ok=True)
@@ -58,7 +58,7 @@ def download(url: str, path: Path) -> Stated:
 
 
 def _receive(url: str, name: str, partial: Path, version: Path) -> Stated | None:
-    """Get what is missing of the partial file; None if that cannot be gone on with."""
+    """Download the missing part of the file; None if it cannot be resumed."""
     import httpx
 
     from ..workspace.progress import bar
@@ -70,7 +70,7 @@ def _receive(url: str, name: str, partial: Path, version: Path) -> Stated | None
     with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
         total = response.headers.get("Content-Range", "").rpartition("/")[2]
         if response.status_code == 416 and start:
-            return _stated(response) if total == str(start) else None  # it is here, whole
+            return _stated(response) if total == str(start) else None  # already complete
         response.raise_for_status()
         resumed = response.status_code == 206
         if resumed and not response.headers.get("Content-Range", f"bytes {start}-").startswith(f"bytes {start}-"):

@@ -91,7 +91,7 @@ def _weights(
     px: float,
     py: float,
 ) -> tuple[float, float, float]:
-    """How much each corner counts at a pixel (perspective-correct barycentric coordinates)."""
+    """Weight of each corner at a pixel (perspective-correct barycentric coordinates)."""
     a0, b0, c0, a1, b1, c1, a2, b2, c2, _ = _cofactors(x0, x1, x2, y0, y1, y2, w0, w1, w2)
     u0, u1, u2 = a0 * px + b0 * py + c0, a1 * px + b1 * py + c1, a2 * px + b2 * py + c2
     total = u0 + u1 + u2

@@ -1,4 +1,4 @@
-"""The mesh renderer compiled for CPU: the same picture as :mod:`.torch_mesh`, with gradients worked out by hand.
+"""The mesh renderer compiled for CPU: the same picture as :mod:`.torch_mesh`, with hand-written gradients.
 
 Work is cut into parts by the batch size alone, so results do not depend on the number of threads. The kernels
 release the GIL and run in threads of this module, as many as torch uses.

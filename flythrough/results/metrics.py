@@ -1,6 +1,6 @@
-"""Every metric of the results tables, each declared once: what it means, which way is better, where it is shown.
+"""Every metric of the results tables, each declared once: what it means, its direction, where it is shown.
 
-A metric that is added to :data:`METRICS` appears in the terminal's table, evaluate's report, the leaderboard and the
+A metric added to :data:`METRICS` appears in the terminal's table, evaluate's report, the leaderboard and the
 table in docs/evaluate.md (``python -m flythrough.results.metrics`` prints that one).
 """
 
@@ -155,7 +155,7 @@ def needs_following(name: str) -> bool:
 
 
 def wanders(deviation: float | None) -> str | None:
-    """Why a method that moves as told, yet ends up on another path, is not ranked; None where it may be.
+    """Why a method that moves as told, yet ends up on another path, is not ranked; None if it may be.
 
     Args:
         deviation: its ``follow_sfm_deviation``, in path lengths; None where it was not measured.

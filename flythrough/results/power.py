@@ -29,7 +29,7 @@ _SURE = 30.0  # largest noncentrality asked of scipy, which has NaN beyond; with
 
 @dataclass(frozen=True)
 class Spread:
-    """What one start brings into the difference of two methods.
+    """Contribution of one start to the difference of two methods.
 
     Attributes:
         each: standard deviation a start, in the metric's unit.
@@ -87,7 +87,7 @@ class Spread:
 
 @runtime_checkable
 class Differing(Protocol):
-    """Two methods that differ by so much; what :func:`pair_for` chooses from."""
+    """Two methods with a known difference; what :func:`pair_for` chooses from."""
 
     @property
     def difference(self) -> float:

@@ -89,7 +89,7 @@ class ProtocolBoards:
 
 
 def build_boards(rows: Iterable[Row], replicates: Mapping[Key, Replicates] | None = None) -> list[ProtocolBoards]:
-    """Sort measured and submitted rows into boards, one list a protocol (name and hash), in order of first sight.
+    """Sort measured and submitted rows into boards, one list per protocol (name and hash), in order of first sight.
 
     Rows reported by papers must not be among them: those are never ranked with measured ones.
 

@@ -1,4 +1,4 @@
-"""RealEstate10K / ACID camera files: a URL, then a line a frame (timestamp, intrinsics, pose)."""
+"""RealEstate10K / ACID camera files: a URL, then one line per frame (timestamp, intrinsics, pose)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_cameras(path: Path) -> Cameras:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InputError(
-            f"{path}, line {line}: it is no UTF-8 text", remedy="Copy or download the file again"
+            f"{path}, line {line}: it is not UTF-8 text", remedy="Copy or download the file again"
         ) from error
     return parse_cameras(text, str(path))
 
@@ -73,15 +73,15 @@ def parse_cameras(text: str, path: str) -> Cameras:
     for number, values in enumerate(lines, start=2):
         if len(values) != COLUMNS:
             raise InputError(
-                f"{path}:{number} has {len(values)} columns, not {COLUMNS}", remedy="Mend or remove the line"
+                f"{path}:{number} has {len(values)} columns, not {COLUMNS}", remedy="Fix or remove the line"
             )
     try:
         table = np.array([[float(v) for v in line] for line in lines], dtype=np.float64).reshape(-1, COLUMNS)
         times = np.array([int(line[0]) for line in lines], dtype=np.int64)
     except (ValueError, OverflowError) as error:
-        raise InputError(f"{path}: {error}", remedy="Mend or remove the line") from error
+        raise InputError(f"{path}: {error}", remedy="Fix or remove the line") from error
     if not np.isfinite(table).all():
-        raise InputError(f"{path} has values that are not finite", remedy="Mend or remove those lines")
+        raise InputError(f"{path} has values that are not finite", remedy="Fix or remove those lines")
     return Cameras(
         url=url.strip(),
         timestamps_us=times,

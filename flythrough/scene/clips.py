@@ -29,7 +29,7 @@ class Clip:
     """One posed clip.
 
     Layout of its folder: ``cameras.txt`` (RealEstate10K text, poses in the clip's common scale),
-    ``frames/000000.png ...`` (undistorted, bars cropped, 8-bit RGB), ``disparity.npz`` (an array a frame,
+    ``frames/000000.png ...`` (undistorted, bars cropped, 8-bit RGB), ``disparity.npz`` (one array per frame,
     named ``000000 ...``, float16 ``[h, w]``, 1 / depth in the poses' units, 0 = infinitely far).
     """
 

@@ -27,37 +27,37 @@ class Opened:
 
     @cached_property
     def videos(self) -> pd.DataFrame:
-        """A row a video that was acquired."""
+        """One row per video that was acquired."""
         return self.workspace.read("videos")
 
     @cached_property
     def shots(self) -> pd.DataFrame:
-        """A row a shot that was kept."""
+        """One row per shot that was kept."""
         return self.workspace.read("shots")
 
     @cached_property
     def clips(self) -> pd.DataFrame:
-        """A row a posed clip."""
+        """One row per posed clip."""
         return self.workspace.read("clips")
 
     @cached_property
     def checkpoints(self) -> pd.DataFrame:
-        """A row a trained model."""
+        """One row per trained model."""
         return self.workspace.read("checkpoints")
 
     @cached_property
     def results(self) -> pd.DataFrame:
-        """A row a method, metric and set."""
+        """One row per method, metric and set."""
         return self.workspace.read("results")
 
     @cached_property
     def drops(self) -> pd.DataFrame:
-        """A row a thing that was dropped, with its stage and reason."""
+        """One row per dropped item, with its stage and reason."""
         return self.workspace.read("drops")
 
     @cached_property
     def errors(self) -> pd.DataFrame:
-        """A row a task in error, with its stage, kind, message and remedy."""
+        """One row per task in error, with its stage, kind, message and remedy."""
         return self.workspace.read("errors")
 
     def clip(self, id: str) -> Clip:
@@ -87,7 +87,7 @@ def open_workspace(path: Path | str) -> Opened:
 
 
 def load_clip(folder: Path | str) -> Clip:
-    """A clip by its folder alone, at the speed of one frame a step; see :class:`.clips.Clip` for its layout.
+    """A clip by its folder alone, at the speed of one frame per step; see :class:`.clips.Clip` for its layout.
 
     Raises:
         InputError: the folder is not a clip.

@@ -58,4 +58,4 @@ def read_trained_on(folder: Path) -> TrainedOn | None:
         record = read_json(file)
         return TrainedOn(dict(record["clips"]), frozenset(record["videos"]), frozenset(record["islands"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is no record of training clips: {error}", remedy="Train again") from error
+        raise InputError(f"{file} is not a record of training clips: {error}", remedy="Train again") from error

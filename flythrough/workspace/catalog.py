@@ -93,7 +93,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "video_id": Column(TEXT, "the video"),
         "split": Column(TEXT, "train, validation or test"),
         "frame_count": Column(INT, "posed frames"),
-        "camera_file": Column(TEXT, "RealEstate10K text, a line a posed frame; relative to the workspace"),
+        "camera_file": Column(TEXT, "RealEstate10K text, one line per posed frame; relative to the workspace"),
         "stage": _maybe(TEXT, "stage that wrote the row (set by the pipeline); sfm supersedes acquire's given clips"),
         "folder": _maybe(TEXT, "folder with frames and disparity (flythrough.scene.clips.Clip); null if not there"),
         "width": Column(INT, "pixels of the stored frames"),
@@ -167,11 +167,11 @@ def plain(value: object) -> object:
     """What JSON writes of a value that is none of its own: numpy's scalars, and nothing else."""
     if hasattr(value, "item"):
         return value.item()  # numpy scalars
-    raise TypeError(f"a row holds a {type(value).__name__}, which is no JSON value")
+    raise TypeError(f"a row holds a {type(value).__name__}, which is not a JSON value")
 
 
 class Workspace:
-    """A folder with ``flythrough.toml``, a folder a stage, and a Parquet table a stage."""
+    """A folder with ``flythrough.toml``, one folder per stage, and one Parquet table per stage."""
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
@@ -197,7 +197,7 @@ class Workspace:
         return self.table_file(table).exists()
 
     def require(self, *tables: str) -> None:
-        """Refuse to go on without what the stages before have written; an empty table is one.
+        """Require the tables of the stages before; an empty table counts.
 
         Raises:
             InputError: a table is not there.
@@ -295,7 +295,7 @@ def check_values(table: str, row: Row) -> None:
         kind = columns[name].type
         fits = isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == BOOL)
         if value is not None and not (fits and (kind != INT or -(2**63) <= value < 2**63)):
-            raise AssertionError(f"{table}.{name} is no {kind} in row {row.get('id')}: {str(value)[:80]!r}")
+            raise AssertionError(f"{table}.{name} is not {kind} in row {row.get('id')}: {str(value)[:80]!r}")
 
 
 def _check_row(table: str, row: Row) -> None:

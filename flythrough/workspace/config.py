@@ -108,7 +108,7 @@ def _read(file: Path) -> Values:
         with disk_errors(file):
             return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of 5,000 digits, 1,000 brackets
-        raise ConfigError(f"{file} is not TOML: {error}", remedy="Mend the line it names") from error
+        raise ConfigError(f"{file} is not TOML: {error}", remedy="Fix the line it names") from error
 
 
 def _parse_setting(setting: str) -> tuple[list[str], object]:
@@ -126,7 +126,7 @@ def _insert(values: Values, path: list[str], value: object, setting: str) -> Non
     for part in path[:-1]:
         values = values.setdefault(part, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"--set {setting}: {part} is no section", remedy="See: flythrough config")
+            raise ConfigError(f"--set {setting}: {part} is not a section", remedy="See: flythrough config")
     values[path[-1]] = value
 
 

@@ -32,8 +32,8 @@ _DISK_ERRNOS = {
     errno.EISDIR: "A folder stands where a file is wanted: move it away, or choose another name",
     errno.ENAMETOOLONG: "Choose a shorter name",
     errno.EROFS: "Choose a folder on a writable disk",
-    errno.EACCES: "Give yourself rights to it (chmod, chown) or choose another place",
-    errno.EPERM: "Give yourself rights to it (chmod, chown) or choose another place",
+    errno.EACCES: "Change its permissions (chmod, chown) or choose another place",
+    errno.EPERM: "Change its permissions (chmod, chown) or choose another place",
 }
 
 

@@ -38,7 +38,7 @@ def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
 
     Paths are made absolute, their folders free of ``..`` and links, so that each file has one spelling. Of a URL only
     what may be stored is written (:meth:`AddressKeys.storable`); those given just now are returned whole. What begins
-    like ``scheme:`` (a URL, ``ytsearch5:coast``) is no path, unless such a file is there.
+    like ``scheme:`` (a URL, ``ytsearch5:coast``) is not a path, unless such a file is there.
 
     Raises:
         InputError: a name is not UTF-8.

@@ -44,7 +44,7 @@ def _listed(counts: Counter[tuple[str, str]]) -> list[JsonObject]:
 def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] = STAGES) -> list[JsonObject]:
     """What a run with these settings would do, stage by stage, and that without doing it.
 
-    Verdicts (curate's and acquire's rules, splits, standings) are made anew from finished tasks on every run, which
+    Verdicts (curate's and acquire's rules, splits, standings) are recomputed from finished tasks on every run, which
     costs seconds; they are not among the tasks.
 
     Returns:

@@ -198,7 +198,7 @@ def run_stages(
         yield report
         if stage.table and not workspace.rows(stage.table) and name != names[-1]:
             raise FlythroughError(
-                f"{name} left no {stage.table} to go on with",
+                f"{name} left no {stage.table} for the next stage",
                 remedy=f"See why with: flythrough status --workspace {workspace.root}",
                 kind="empty",
             )

@@ -163,7 +163,7 @@ def load_stage(name: str) -> Stage[Any]:
 
 
 def require_extra(stage: str) -> None:
-    """See to it that a stage's packages are installed, without loading them.
+    """Check that a stage's packages are installed, without loading them.
 
     Raises:
         MissingDependency: one is not; names the extra that brings it.

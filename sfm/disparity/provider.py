@@ -35,7 +35,7 @@ def _from_points(clip: PosedClip, config: DisparityConfig) -> Disparities:
     sea = _sea_plane(clip)
     for place in range(len(clip)):
         xy, disparity, _ = clip.sparse(place)
-        assert len(xy) >= MIN_POINTS, "a frame without points is no part of a clip"
+        assert len(xy) >= MIN_POINTS, "a frame without points is not part of a clip"
         ground = None if sea is None else plane_disparity(clip.intrinsics, clip.poses[place], *sea)
         yield densify(clip.images[place], xy, disparity, config, ground)
 

@@ -1,4 +1,4 @@
-"""COLMAP models, a folder a clip: ``CLIP/sparse/0`` (binary and text), and ``CLIP/images`` if frames are asked for."""
+"""COLMAP models, one folder per clip: ``CLIP/sparse/0`` (binary and text), and ``CLIP/images`` on request."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def export(
         raise InputError(f"There is no format {format!r}", remedy=f"Use one of {', '.join(FORMATS)}")
     folder = Path(folder)
     if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
-        raise InputError(f"{folder} holds something that is no export", remedy="Name a new folder with --out")
+        raise InputError(f"{folder} holds something that is not an export", remedy="Name a new folder with --out")
     rows = [row for row in workspace.rows("clips") if not splits or row["split"] in splits]
     if not rows:
         raise InputError(f"{workspace.root} has no such clips", remedy="Run flythrough sfm first, or check --split")

@@ -1,4 +1,4 @@
-"""A Hugging Face dataset: ``data/SPLIT-00000-of-00001.parquet``, a row a clip, with its card and Croissant metadata."""
+"""A Hugging Face dataset: ``data/SPLIT-00000-of-00001.parquet``, one row per clip, with card and Croissant metadata."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _two_nearest(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
 def pairs_to_match(features: list[Features], config: FeaturesConfig, *, film: bool) -> list[tuple[int, int]]:
     """Which keyframes to match: close ones, a few further ones, look-alikes far away (loops); near first.
 
-    Photos that are no film have more look-alikes, for their order says less: a survey flies strip beside strip.
+    Photos that are not from a film have more look-alikes, for their order says less: a survey flies strip beside strip.
     """
     count = len(features)
     gaps = {*range(1, config.overlap + 1), 2 * config.overlap, 4 * config.overlap}

@@ -68,7 +68,7 @@ def read_shot(path: Path, shot: JsonObject, overlay_file: Path | None, config: F
         return footage
     overlay = cv2.imread(str(overlay_file), cv2.IMREAD_GRAYSCALE)
     if overlay is None:
-        raise InputError(f"{overlay_file} is no picture", remedy="Run flythrough curate again")
+        raise InputError(f"{overlay_file} is not a picture", remedy="Run flythrough curate again")
     height, width = sizes.pop()
     overlay = cv2.resize(overlay, (width, height), interpolation=cv2.INTER_NEAREST)[top:bottom, left:right]
     overlay = cv2.resize(overlay, footage.size, interpolation=cv2.INTER_NEAREST)

@@ -20,7 +20,7 @@ _LOOSE_PX = 1.5  # mean reprojection error, at 640 pixels of width, above which 
 
 @dataclass(frozen=True)
 class Route:
-    """What one way of mapping came to.
+    """Result of one mapper.
 
     Attributes:
         name: ``global`` or ``incremental``.
@@ -42,7 +42,7 @@ class Route:
         return self.registered + 0.5 * self.agreement - 0.05 * self.error_px
 
     def doubtful(self, graph: MatchGraph, config: MappingConfig) -> bool:
-        """Whether another route is worth its time."""
+        """Whether another route is worth trying."""
         loose = self.error_px > _LOOSE_PX * graph.camera.width / 640
         return self.registered < config.enough or self.agreement < _DISAGREES or loose
 
@@ -57,7 +57,7 @@ class Route:
 
 
 def map_keyframes(graph: MatchGraph, config: MappingConfig, seed: int) -> tuple[Route, list[Route]]:
-    """The better route and all that were tried. A route without models has ``registered == 0``."""
+    """The better route, and all that were tried. A route without models has ``registered == 0``."""
     with tempfile.TemporaryDirectory(prefix="flythrough-sfm-") as scratch:
         folder = Path(scratch)
         write_database(folder / "start.db", graph)
@@ -68,7 +68,7 @@ def map_keyframes(graph: MatchGraph, config: MappingConfig, seed: int) -> tuple[
 
 
 def map_incrementally(graph: MatchGraph, seed: int) -> Route:
-    """The other route, for when the better one by its own figures contradicts the pictures."""
+    """The incremental mapper, for when the better route contradicts the pictures."""
     with tempfile.TemporaryDirectory(prefix="flythrough-sfm-") as scratch:
         write_database(Path(scratch) / "start.db", graph)
         return _incremental(Path(scratch), graph, seed)

@@ -1,4 +1,4 @@
-"""Where features must not be taken from: sky, burnt-in graphics, and what moves by itself (water, traffic)."""
+"""Masks for feature detection: no sky, overlays, or independently moving objects (water, traffic)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AGREES = 0.3  # share of a cell's matches that must obey the camera's motion
 def usable_mask(
     image: UInt8[np.ndarray, "h w 3"], overlay: Bool[np.ndarray, "H W"] | None, size: tuple[int, int]
 ) -> Bool[np.ndarray, "H W"]:
-    """Where features may be detected; ``size`` is (W, H). Masks are grown a little, for features have an extent."""
+    """Where features may be detected; ``size`` is (W, H). Masks are dilated, since features have an extent."""
     blocked = cv2.resize(sky_mask(image).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     if overlay is not None:
         blocked |= overlay.astype(np.uint8)

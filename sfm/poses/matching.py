@@ -1,4 +1,4 @@
-"""Verified matches between keyframes, with what moves by itself taken out."""
+"""Verified matches between keyframes, without independently moving objects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class MatchGraph:
-    """What the mappers start from."""
+    """Input of the mappers."""
 
     keyframes: Int64[np.ndarray, "k"]  # indices of frames
     features: list[Features]
@@ -39,7 +39,7 @@ class MatchGraph:
 
     @property
     def typical_features(self) -> int:
-        """Median number of features a keyframe."""
+        """Median number of features per keyframe."""
         return int(np.median([len(features) for features in self.features]))
 
     @property
@@ -135,7 +135,7 @@ def write_database(path: Path, graph: MatchGraph) -> None:
 
 
 def verification(config: FeaturesConfig, seed: int) -> pycolmap.TwoViewGeometryOptions:
-    """How a pair's matches are verified; the same for a seed."""
+    """Options for verifying a pair's matches; deterministic for a seed."""
     options = pycolmap.TwoViewGeometryOptions()
     options.min_num_inliers = config.min_matches
     options.compute_relative_pose = True

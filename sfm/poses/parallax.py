@@ -1,4 +1,4 @@
-"""Is there any parallax? A turning or zooming camera moves the picture without showing depth."""
+"""Parallax test: a rotating or zooming camera moves the picture without showing depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poses for the frames between keyframes: points are tracked into them, then each is resected on its own."""
+"""Poses for the frames between keyframes: points are tracked into them, then each is resected."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sighting:
 
 
 def register_frames(footage: Footage, scene: Scene, track_points: int, seed: int) -> Scene:
-    """Add every frame that tracks lead to; needs a scene of keyframes alone."""
+    """Add every frame that tracks reach, to a scene of keyframes only."""
     sightings = track_between(footage, scene, track_points)
     camera = pycolmap.Camera(
         camera_id=1, model="SIMPLE_RADIAL", width=scene.lens.width, height=scene.lens.height,
@@ -95,7 +95,7 @@ def _follow(footage: Footage, frame: int, start: Sighting, steps: range) -> Iter
 def step_tracks(
     here: UInt8[np.ndarray, "h w"], there: UInt8[np.ndarray, "h w"], xy: Float[np.ndarray, "n 2"]
 ) -> tuple[Bool[np.ndarray, "n"], Float[np.ndarray, "m 2"]]:
-    """Where points went, in pixels; a step that does not lead back to where it came from ends a track.
+    """Track points one step, in pixels; a point that does not track back to its origin is lost.
 
     Returns:
         Which points are kept, and where these are now.
@@ -112,7 +112,7 @@ def _inside(xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w"]) -> Bo
 
 
 def _merge(sightings: list[Sighting]) -> Sighting:
-    """One sighting a point; of two that agree the first is kept."""
+    """One sighting per point; of two that agree the first is kept."""
     points = np.concatenate([s.points for s in sightings])
     xy = np.concatenate([s.xy for s in sightings])
     _, first = np.unique(points, return_index=True)
@@ -122,7 +122,7 @@ def _merge(sightings: list[Sighting]) -> Sighting:
 def _resect(
     sighting: Sighting, scene: Scene, camera: pycolmap.Camera, seed: int
 ) -> tuple[Float[np.ndarray, "3 4"], Sighting] | None:
-    """Robust pose of one frame and the sightings that obey it."""
+    """Robust pose of one frame, and its inliers."""
     if len(sighting.points) < _MIN_POINTS:
         return None
     options = pycolmap.AbsolutePoseEstimationOptions()

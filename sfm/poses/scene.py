@@ -18,7 +18,7 @@ _ON_THE_WAY, _AT_LAST = 1e-6, 1e-7  # where a fit ends; 1e-8 changed no error ag
 
 @dataclass(frozen=True)
 class Lens:
-    """One camera for the whole shot, at working size: focal length in pixels, centre in the middle, radial k."""
+    """One camera for the whole shot, at working size: focal length in pixels, principal point centred, radial k."""
 
     width: int
     height: int
@@ -47,7 +47,7 @@ class Scene:
         key: which of them are keyframes.
         lens: the camera.
         points: world points.
-        seen_frame, seen_point, seen_xy: one observation an entry: place in ``frames``, place in ``points``, pixels.
+        seen_frame, seen_point, seen_xy: one entry per observation: place in ``frames``, place in ``points``, pixels.
     """
 
     frames: Int64[np.ndarray, "m"]

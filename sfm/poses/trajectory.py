@@ -17,7 +17,7 @@ _NOISE = 0.5  # measurement noise of the smoother, median steps; its process noi
 
 @dataclass(frozen=True)
 class Quality:
-    """What is known of a posed piece of a shot.
+    """Figures of a posed piece of a shot.
 
     Attributes:
         error_px: mean reprojection error at 640 pixels of width.
@@ -127,7 +127,7 @@ def _attitude(poses: Float[np.ndarray, "m 3 4"]) -> tuple[Float[np.ndarray, "m"]
 
 
 def gravity(poses: Float[np.ndarray, "m 3 4"]) -> Float[np.ndarray, 3]:
-    """Direction of down in the world, unit: what a stabilised camera's x axes are all square to."""
+    """Direction of down in the world, unit: orthogonal to all x axes of a stabilised camera."""
     down, _ = _down_of(poses)
     return down
 

@@ -1,4 +1,4 @@
-"""Do the poses agree with pictures that had no say in them? And what to do with a clip whose poses do not."""
+"""Verify poses against frames not used to estimate them, and repair clips that fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CUTS = 2  # a piece that fails after so many is dropped
 
 @dataclass(frozen=True)
 class Verdict:
-    """What fresh matches say of a scene's poses.
+    """Agreement of fresh matches with a scene's poses.
 
     Attributes:
         samples: the frames looked at, places in the scene.
@@ -64,10 +64,10 @@ class Verdict:
 
 
 def verify(footage: Footage, scene: Scene, config: SfmConfig) -> Verdict:
-    """Match frames that were no keyframes, at several spans, and hold the matches against the poses.
+    """Match frames that were not keyframes, at several spans, and compare the matches with the poses.
 
     Only matches that some motion of the camera explains are counted, and none where most of a picture's cell moves by
-    itself: false matches and waves say nothing of the poses. What is asked is whether it is *this* motion.
+    itself: false matches and waves say nothing about the poses. The question is whether it is *this* motion.
     """
     samples = _sampled(scene)
     features = [_features(footage, int(scene.frames[place]), config) for place in samples]
@@ -127,7 +127,7 @@ def _ray(xy: Float[np.ndarray, "m 2"], k: float) -> Float[np.ndarray, "m 3"]:
 
 
 def _sampled(scene: Scene) -> Int64[np.ndarray, "s"]:
-    """Places in the scene, evenly spread; frames that were no keyframes, where there are enough."""
+    """Places in the scene, evenly spread; frames that were not keyframes, where there are enough."""
     others = np.flatnonzero(~scene.key)
     places = others if len(others) >= _SAMPLES else np.arange(len(scene.frames))
     return places[np.unique(np.linspace(0, len(places) - 1, _SAMPLES).round().astype(int))]
@@ -198,7 +198,7 @@ def sound_frames(scenes: list[tuple[Scene, Verdict]]) -> int:
 
 
 def fails(verdict: Verdict) -> bool:
-    """Whether a scene of this verdict wants repair: whether the rule's defaults object.
+    """Whether to repair a scene of this verdict: whether the rule's defaults object.
 
     Not its settings, which only decide what is kept: changing them reconstructs nothing.
     """

@@ -1,4 +1,4 @@
-"""What a dataset's flights are like, in a few figures a clip."""
+"""A few figures per clip that describe a dataset's flights."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def render(clips: list[Row], figures: list[dict[str, float]]) -> str:
 
 
 def histograms(values: dict[str, np.ndarray]) -> str:
-    """One small plot a figure, four in a row; the median is marked."""
+    """One small plot per figure, four in a row; the median is marked."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 

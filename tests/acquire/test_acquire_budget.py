@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flythrough.acquire.config import Budget
-from flythrough.acquire.fetch.budget import OverBudget, Purse
+from flythrough.acquire.fetch.budget import ByteBudget, OverBudget
 from tests.acquire.acquire_world import acquire, make_video, tables
 from tests.acquire.http_server import Page, Server, serve
 
@@ -60,7 +60,7 @@ def test_the_budget_counts_what_was_not_announced_and_what_was_fetched_in_vain(t
 def test_workers_do_not_overspend_the_budget_together(tmp_path: Path) -> None:
     def spend(n: int) -> bool:
         try:
-            Purse(tmp_path, Budget(videos=5)).spend(f"v{n}", 1000, 10)
+            ByteBudget(tmp_path, Budget(videos=5)).spend(f"v{n}", 1000, 10)
         except OverBudget:
             return False
         return True

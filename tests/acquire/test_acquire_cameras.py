@@ -84,9 +84,9 @@ def test_malformed_lines_are_named_and_the_rest_is_used(tmp_path: Path) -> None:
         6: "negative time",
         7: "time 100 is there twice",
         9: "nan or infinite value",
-        10: "'x51' is no number",
-        11: "time is no whole number of microseconds",
-        14: "'-' is no number",
+        10: "'x51' is not a number",
+        11: "time is not a whole number of microseconds",
+        14: "'-' is not a number",
     }
     assert read.notes == ("line 13: not in time order",)
 

@@ -57,7 +57,7 @@ def test_bad_input_is_an_error_for_that_item_alone(films: Path, tmp_path: Path) 
         "truncated": "format", "empty": "format", "text": "format", "audio": "format", "missing": "input",
         "none": "input",
     }  # fmt: skip
-    assert "no picture stream" in by_name["audio"]["message"]
+    assert "no video stream" in by_name["audio"]["message"]
     assert all(row["remedy"] and "\n" not in row["message"] for row in found["errors"])
     assert report.tasks == 7 == report.done + report.failed
 
@@ -77,7 +77,7 @@ def test_files_that_are_none_and_names_that_are_no_text(films: Path, tmp_path: P
     assert not any("\n" in row["message"] for row in found["errors"])
     messages = "\n".join(row["message"] for row in found["errors"])
     assert messages.count("is not a file") == 3
-    assert "has a name that is no UTF-8" in messages
+    assert "has a name that is not UTF-8" in messages
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -96,7 +96,7 @@ def test_a_wrong_content_length(films: Path, tmp_path: Path, server: Server) -> 
     acquire(tmp_path, inputs=[server.url("/a.mp4")])
     (error,) = tables(tmp_path)["errors"]
     assert error["kind"] == "format"
-    assert "cut short" in error["message"]
+    assert "is truncated" in error["message"]
 
 
 def test_unfinished_downloads_go_on_and_finished_ones_are_kept(films: Path, tmp_path: Path, server: Server) -> None:

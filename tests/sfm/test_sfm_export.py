@@ -240,7 +240,7 @@ def test_splits_and_refusals(workspace: Workspace, tmp_path: Path) -> None:
         export(workspace, "colmap", tmp_path / "other", splits=("validation",))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("")
-    with pytest.raises(InputError, match="no export"):
+    with pytest.raises(InputError, match="not an export"):
         export(workspace, "colmap", tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.tex").is_file()
 

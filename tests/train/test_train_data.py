@@ -118,7 +118,7 @@ def test_a_clip_too_short_for_its_speed_is_flown_more_slowly_and_one_shorter_sti
     ("change", "message"),
     [
         (lambda c: c.poses.__setitem__((1, 0, 3), np.nan), "not finite"),
-        (lambda c: c.poses.__imul__(1.5), "no rotations"),
+        (lambda c: c.poses.__imul__(1.5), "are not rotations"),
         (lambda c: c.intrinsics.__setitem__((0, 0), 0.0), "focal"),
     ],
 )

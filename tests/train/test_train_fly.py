@@ -196,7 +196,7 @@ def test_a_checkpoint_comes_back_whole_and_one_that_does_not_fit_is_refused(
     (wider / RECORD).write_bytes((checkpoint / RECORD).read_bytes())
     with pytest.raises(InputError, match="another model"):
         load_checkpoint(wider)
-    with pytest.raises(InputError, match="no checkpoint"):
+    with pytest.raises(InputError, match="not a checkpoint"):
         load_checkpoint(tmp_path)
 
 

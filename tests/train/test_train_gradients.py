@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from flythrough.train.loop.gradients import Leaves, PairwiseSum
+from flythrough.train.loop.gradients import PairwiseSum, Parameters
 from flythrough.train.model.layers import SpectralConv, normalise
 
 
@@ -39,7 +39,7 @@ def test_gradients_through_the_leaves_are_the_weights_own() -> None:
     loss(dict(normalise(network, keep=False))).backward()
     expected = [weight.grad.clone() for weight in network.parameters()]
     network.zero_grad()
-    leaves = Leaves(network)
+    leaves = Parameters(network)
     leaves.deliver(torch.autograd.grad(loss(leaves.kernels), leaves.tensors))
     for weight, wanted in zip(network.parameters(), expected, strict=True):
         torch.testing.assert_close(weight.grad, wanted)

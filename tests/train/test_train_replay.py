@@ -14,7 +14,7 @@ from flythrough.scene.clips import Clip, load_clips
 from flythrough.train.config import PRESETS, Settings, TrainConfig, resolve
 from flythrough.train.data.replay import ReplaySchedule
 from flythrough.train.data.sequences import Loader, Sequences
-from flythrough.train.loop.crew import Crew
+from flythrough.train.loop.process_group import ProcessGroup
 from flythrough.train.loop.state import load_state, save_state
 from flythrough.train.loop.trainer import Trainer
 from tests.clip_factory import make_workspace
@@ -80,7 +80,7 @@ def batches(clips: list[Clip], first: int, last: int) -> Any:
 
 
 def test_the_autopilot_flies_on_from_the_last_picture_and_course(clips: list[Clip]) -> None:
-    trainer = Trainer(Settings(**SMALL), Crew("cpu"))
+    trainer = Trainer(Settings(**SMALL), ProcessGroup("cpu"))
     memory = trainer.state.replay
     assert memory is not None
     went_on = 0
@@ -101,7 +101,7 @@ def test_the_autopilot_flies_on_from_the_last_picture_and_course(clips: list[Cli
 
 def test_what_roams_is_judged_by_the_discriminators_alone(clips: list[Clip]) -> None:
     only = {"adversarial_weight": 0.0, "feature_weight": 1.0, "kl_weight": 0.0, "gradient_weight": 1.0}
-    trainer = Trainer(Settings(**(SMALL | only | {"replay": 1.0, "roam": 1.0, "batch": 4})), Crew("cpu"))
+    trainer = Trainer(Settings(**(SMALL | only | {"replay": 1.0, "roam": 1.0, "batch": 4})), ProcessGroup("cpu"))
     every = schedule(share=1.0, roam=1.0, start=0)
     drawn = Sequences(clips, unroll=2, seed=0, replay=every, **SIZE)
     batch = next(iter(Loader(drawn, batch=4, unroll_at=lambda step: 2, workers=1).batches(0, 1)))
@@ -115,7 +115,7 @@ def test_where_the_autopilot_flies_the_sky_of_its_start_stays(
     monkeypatch.setattr("flythrough.train.model.sky.SKY_DISPARITY", 4.0)  # all is sky
     shown = {}
     for sky in (False, True):
-        trainer = Trainer(Settings(**(SMALL | {"sky": sky})), Crew("cpu"))
+        trainer = Trainer(Settings(**(SMALL | {"sky": sky})), ProcessGroup("cpu"))
         for batch in batches(clips, 0, 12):
             shown[sky] = trainer.step(batch).rollout.refined
             if batch.roams[3]:
@@ -127,7 +127,7 @@ def test_where_the_autopilot_flies_the_sky_of_its_start_stays(
 
 
 def test_a_saved_state_holds_pictures_and_courses(clips: list[Clip], tmp_path: Path) -> None:
-    trainer, other = (Trainer(Settings(**SMALL), Crew("cpu")) for _ in range(2))
+    trainer, other = (Trainer(Settings(**SMALL), ProcessGroup("cpu")) for _ in range(2))
     for batch in batches(clips, 0, 3):
         trainer.step(batch)
     save_state(tmp_path / "state", trainer.state, {})

@@ -18,7 +18,7 @@ from flythrough.errors import DiskError, FlythroughError, InputError
 from flythrough.scene.clips import load_clips
 from flythrough.train.config import PRESETS, Settings
 from flythrough.train.data.sequences import Batch, Sequences
-from flythrough.train.loop.crew import Crew
+from flythrough.train.loop.process_group import ProcessGroup
 from flythrough.train.loop.session import NOT_FINITE, STOPPED, Session
 from flythrough.train.loop.state import STATE_FILE, save_state
 from flythrough.train.loop.trainer import Trainer
@@ -44,7 +44,7 @@ def session(workspace: Workspace, folder: Path, **changes: Any) -> Session:
     settings = Settings(**(SMALL | changes))
     drawn = Sequences(load_clips(workspace, "train"), unroll=settings.unroll, height=32, width=64, seed=settings.seed)
     folder.mkdir(exist_ok=True)
-    return Session(settings, drawn, folder, Crew("cpu"))
+    return Session(settings, drawn, folder, ProcessGroup("cpu"))
 
 
 def tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -205,7 +205,7 @@ def test_sigterm_saves_and_ends_the_process(tmp_path: Path, workspace: Workspace
         message = process.communicate()[1]
     assert process.returncode == STOPPED
     assert "saved" in message
-    fresh = Trainer(settings, Crew("cpu"))
+    fresh = Trainer(settings, ProcessGroup("cpu"))
     assert (
         tensors(folder / STATE_FILE)["generator/generator.conv.bias"].shape == fresh.generator.generator.conv.bias.shape
     )

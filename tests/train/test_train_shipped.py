@@ -16,8 +16,8 @@ from flythrough.train.config import Settings, TrainConfig, resolve
 from flythrough.train.fly import shipped
 from flythrough.train.fly.from_photo import at_size, default_checkpoint
 from flythrough.train.fly.rollout import fly
-from flythrough.train.loop.crew import Crew
 from flythrough.train.loop.export import export_state
+from flythrough.train.loop.process_group import ProcessGroup
 from flythrough.train.loop.state import STATE_FILE, save_state
 from flythrough.train.loop.trainer import Trainer
 from flythrough.train.model.native import WEIGHTS, load_checkpoint, save_checkpoint
@@ -81,7 +81,7 @@ def test_the_size_on_the_command_line_is_width_by_height(model: InfiniteNature) 
 
 def test_an_exported_state_is_the_running_mean_in_half_precision(tmp_path: Path) -> None:
     settings = Settings(**SMALL, perceptual_weight=0)  # type: ignore[arg-type]
-    trainer = Trainer(settings, Crew("cpu"))
+    trainer = Trainer(settings, ProcessGroup("cpu"))
     with torch.no_grad():
         for mean in trainer.mean.parameters():
             mean.add_(0.01)
@@ -99,7 +99,7 @@ def test_an_exported_state_is_the_running_mean_in_half_precision(tmp_path: Path)
 
 def test_of_several_states_of_a_run_the_mean_is_exported(tmp_path: Path) -> None:
     settings = Settings(**SMALL, perceptual_weight=0)  # type: ignore[arg-type]
-    trainer = Trainer(settings, Crew("cpu"))
+    trainer = Trainer(settings, ProcessGroup("cpu"))
     keyed = settings.keyed() | {"perceptual": "none", "clips": "x"}
     for step in (4, 8):
         with torch.no_grad():
@@ -158,7 +158,7 @@ def test_the_packages_model_is_small_and_flies_and_its_record_names_no_place() -
 
 def test_fine_tuning_starts_from_the_packages_model() -> None:
     name, settings = resolve(TrainConfig(device="cpu", perceptual_weight=0.0, texture_weight=0.0))
-    trainer = Trainer(settings, Crew("cpu"))
+    trainer = Trainer(settings, ProcessGroup("cpu"))
     assert name == "tune"
     wanted = load_checkpoint(shipped.shipped_checkpoint()).state_dict()
     assert all(torch.equal(value, wanted[key]) for key, value in trainer.mean.state_dict().items())
@@ -166,13 +166,13 @@ def test_fine_tuning_starts_from_the_packages_model() -> None:
 
 def test_a_run_that_starts_from_another_runs_folder_takes_its_discriminators_too(tmp_path: Path) -> None:
     settings = Settings(**SMALL, perceptual_weight=0)  # type: ignore[arg-type]
-    run, first = tmp_path / "run", Trainer(settings, Crew("cpu"))
+    run, first = tmp_path / "run", Trainer(settings, ProcessGroup("cpu"))
     save_state(run / STATE_FILE, first.state, settings.keyed())
     save_checkpoint(run / "checkpoint", first.mean, {})
 
     def judges(init: Path, **changes: int) -> dict[str, torch.Tensor]:
         other = settings.model_copy(update={"init": str(init), "seed": 5, **changes})
-        return Trainer(other, Crew("cpu")).discriminators.state_dict()
+        return Trainer(other, ProcessGroup("cpu")).discriminators.state_dict()
 
     kept, fresh = judges(run), judges(run / "checkpoint")
     for name, value in first.discriminators.state_dict().items():

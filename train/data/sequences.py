@@ -47,7 +47,7 @@ class Batch:
 
     ``takeoff`` is the recorded frame that each sequence's flight began with, and ``age`` the steps flown since; where
     that is 0, ``takeoff`` is the sequence's first frame. Where ``roams`` is 1 the autopilot flies instead, on from
-    ``courses``, and the frames are no truth.
+    ``courses``, and the frames are not ground truth.
     """
 
     clips: tuple[str, ...]
@@ -110,7 +110,7 @@ class Sequences:
     stride that fits); one of fewer than T + 1 frames is left out: see ``short``.
 
     Raises:
-        InputError: there is no clip, or none is long enough; or a clip's poses are no poses.
+        InputError: there is no clip, or none is long enough; or a clip's poses are not rigid.
     """
 
     def __init__(
@@ -275,6 +275,6 @@ def check_cameras(clip: Clip) -> None:
     rotations = cameras.poses[:, :, :3]
     drift = np.abs(rotations @ rotations.swapaxes(-1, -2) - np.eye(3)).max()
     if drift > 1e-3 or (np.linalg.det(rotations) < 0).any():
-        raise InputError(f"Clip {clip.id} has poses that are no rotations (off by {drift:.3g})", remedy=remedy)
+        raise InputError(f"Clip {clip.id} has poses that are not rotations (off by {drift:.3g})", remedy=remedy)
     if (cameras.intrinsics[:, :2] <= 0).any():
         raise InputError(f"Clip {clip.id} has a focal length of zero or less", remedy=remedy)

@@ -78,7 +78,7 @@ def load_shards(root: Path, pattern: str, split: str | None = None) -> list[Shar
     """The clips of all shards that match a glob below ``root``, in the order of shards and of clips within.
 
     Raises:
-        InputError: nothing matches, a file is no plain tar file, or a sample has no row.
+        InputError: nothing matches, a file is not a plain tar file, or a sample has no row.
     """
     shards = [Path(pattern)] if Path(pattern).is_file() else sorted(Path(root).glob(pattern))
     if not shards:

@@ -51,7 +51,7 @@ def read_start(path: Path, height: int, width: int, depth: str = "auto") -> Star
         depth: who gives a bare picture's disparity; see :func:`flythrough.train.fly.depth.photo_disparity`.
 
     Raises:
-        InputError: the file is missing, is no picture, or holds something else.
+        InputError: the file is missing, is not a picture, or holds something else.
     """
     if not path.is_file():
         raise InputError(
@@ -151,8 +151,8 @@ def at_size(model: InfiniteNature, size: str) -> InfiniteNature:
     """The model for pictures of ``size``, such as "160x96"; as it was trained if that is empty.
 
     Raises:
-        InputError: ``size`` is no size.
-        ConfigError: a side is no multiple of 32.
+        InputError: ``size`` is not a size.
+        ConfigError: a side is not a multiple of 32.
     """
     if not size:
         return model

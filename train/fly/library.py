@@ -21,7 +21,7 @@ def fly(
     sky: bool | None = None,
     device: str = "auto",
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """Fly into a picture: yields the start, then a frame a step.
+    """Fly into a picture: yields the start, then one frame per step.
 
     Args:
         start: a picture, one of the page's by its name (``island-9000`` to ``island-9003``), or a ``.npz`` with

@@ -24,7 +24,7 @@ class InfiniteNatureMethod:
         """Load the checkpoint.
 
         Raises:
-            InputError: there is none, or it is no checkpoint of ours.
+            InputError: there is none, or it is not a checkpoint of ours.
         """
         from flythrough.networks.device import pick
 
@@ -38,7 +38,7 @@ class InfiniteNatureMethod:
     def generate(
         self, start_rgbd: Float[np.ndarray, "4 h w"], intrinsics: Float[np.ndarray, 4], flight: Flight, seed: int
     ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """Yield a frame a step. The style is the start picture's mean style, so ``seed`` changes nothing."""
+        """Yield one frame per step. The style is the start picture's mean style, so ``seed`` changes nothing."""
         import torch
 
         from .rollout import fly, to_image

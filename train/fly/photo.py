@@ -1,4 +1,4 @@
-"""Reading a bare photo: any common file, upright, with the lens that EXIF tells; what is no photo is refused."""
+"""Reading a bare photo: any common file, upright, with the lens that EXIF tells; what is not a photo is refused."""
 
 from __future__ import annotations
 

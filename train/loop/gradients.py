@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..model.layers import normalise
 
 
-class Leaves:
+class Parameters:
     """What the passes of one step are differentiated by: a network's weights, its spectral kernels in their place.
 
     The kernels are made once (which advances the power iterations), all passes share them, and their summed

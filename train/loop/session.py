@@ -18,9 +18,9 @@ from flythrough.workspace.progress import bar
 
 from ..config import Settings
 from ..data.sequences import Batch, Loader, Sequences
-from .crew import Crew
+from .process_group import ProcessGroup
 from .state import STATE_FILE, load_state, save_state
-from .trainer import NotFiniteError, Stepped, Trainer
+from .trainer import NotFiniteError, StepResult, Trainer
 from .watch import Watcher
 
 NOT_FINITE = "not_finite.json"
@@ -35,22 +35,22 @@ class Session:
         settings: of the run.
         sequences: what to train on.
         folder: for the state, the scalars, the pictures.
-        crew: the processes; the first one writes.
+        group: the processes; the first one writes.
 
     Raises:
         InputError: the folder holds the state of a run with other settings or clips.
     """
 
-    def __init__(self, settings: Settings, sequences: Sequences, folder: Path, crew: Crew) -> None:
-        self.settings, self.sequences, self.folder, self.crew = settings, sequences, folder, crew
-        self.trainer = Trainer(settings, crew)
+    def __init__(self, settings: Settings, sequences: Sequences, folder: Path, group: ProcessGroup) -> None:
+        self.settings, self.sequences, self.folder, self.group = settings, sequences, folder, group
+        self.trainer = Trainer(settings, group)
         self.state = self.trainer.state
         self.identity = self._identity()
         self.state_file = folder / STATE_FILE
         if self.state_file.exists():
             load_state(self.state_file, self.state, self.identity)
             _log.info("going on at step %d of %d", self.state.step, settings.steps)
-        self.watcher = Watcher(folder, self.state.step) if crew.leads else None
+        self.watcher = Watcher(folder, self.state.step) if group.leads else None
 
     def run(self) -> None:
         """Train to the last step.
@@ -67,22 +67,22 @@ class Session:
             began = time.monotonic()
             for batch in loader.batches(self.state.step, settings.steps):
                 stepped = self._step(batch)
-                images += batch.rgbd.shape[0] * (batch.rgbd.shape[1] - 1) * self.crew.size
+                images += batch.rgbd.shape[0] * (batch.rgbd.shape[1] - 1) * self.group.size
                 rate = images / (time.monotonic() - began)
                 advance(1, note=_note(stepped.scalars, rate))
                 self._watch(batch, stepped, rate)
-                if self.crew.any(stopped.is_set()):
+                if self.group.any(stopped.is_set()):
                     self._stop()
         if self.watcher is not None:
             self.watcher.flight(self.state.step, self.trainer.mean, self._sample(), settings.video_steps)
             self.watcher.close()
         self._save()
 
-    def _step(self, batch: Batch) -> Stepped:
+    def _step(self, batch: Batch) -> StepResult:
         try:
             return self.trainer.step(batch)
         except NotFiniteError as error:
-            path = self.folder / NOT_FINITE.replace(".", f".{self.crew.rank}." if self.crew.size > 1 else ".")
+            path = self.folder / NOT_FINITE.replace(".", f".{self.group.rank}." if self.group.size > 1 else ".")
             picks = [
                 {"clip": id, "start": p.start, "stride": p.stride, "flipped": p.flipped}
                 for id, p in zip(batch.clips, batch.picks, strict=True)
@@ -95,7 +95,7 @@ class Session:
                 kind="not-finite",
             ) from None
 
-    def _watch(self, batch: Batch, stepped: Stepped, rate: float) -> None:
+    def _watch(self, batch: Batch, stepped: StepResult, rate: float) -> None:
         step, settings = self.state.step, self.settings
         if self.watcher is not None:
             last = step == settings.steps
@@ -111,10 +111,10 @@ class Session:
     def _sample(self) -> Batch:
         """A batch that is the same all through a run, for test flights."""
         one = Loader(self.sequences, batch=1, unroll_at=lambda step: 1, workers=1)
-        return next(iter(one.batches(0, 1))).to(self.crew.device)
+        return next(iter(one.batches(0, 1))).to(self.group.device)
 
     def _save(self) -> None:
-        if self.crew.leads:
+        if self.group.leads:
             save_state(self.state_file, self.state, self.identity)
 
     def _stop(self) -> None:
@@ -122,7 +122,7 @@ class Session:
         if self.watcher is not None:
             self.watcher.close()
         step = self.state.step
-        if self.crew.leads:
+        if self.group.leads:
             print(f"Stopped at step {step} of {self.settings.steps}; saved. The same command goes on.", file=sys.stderr)
         raise SystemExit(STOPPED)
 
@@ -133,14 +133,14 @@ class Session:
             batch=settings.batch,
             unroll_at=settings.unroll_at,
             workers=settings.workers,
-            rank=self.crew.rank,
+            rank=self.group.rank,
         )
 
     def _identity(self) -> JsonObject:
         """What a saved state must agree on to go on in this run."""
         chosen = self.settings.keyed()
         clips = content_key([clip.id for clip in self.sequences.clips], self.sequences.strides)
-        chosen["batch"] *= self.crew.size
+        chosen["batch"] *= self.group.size
         return {**chosen, "perceptual": self.trainer.perceptual_name, "clips": clips}
 
 

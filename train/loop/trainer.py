@@ -20,10 +20,10 @@ from ..data.sequences import Batch
 from ..fly.shipped import start_from
 from ..model.discriminator import Discriminators, split
 from ..model.network import InfiniteNature
-from .crew import Crew
-from .gradients import Leaves, PairwiseSum
+from .gradients import PairwiseSum, Parameters
 from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
 from .perceptual import PerceptualDistance, content_distance, perceptual_distance, texture_distance
+from .process_group import ProcessGroup
 from .state import STATE_FILE, TrainState, judges_from
 from .unroll import Rollout, roll_out
 
@@ -33,7 +33,7 @@ ADAM_EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
-class Stepped:
+class StepResult:
     """What a step came to: each loss before its weight, gradient lengths, and the pictures."""
 
     scalars: Mapping[str, float]
@@ -43,12 +43,12 @@ class Stepped:
 class Trainer:
     """The networks, their optimisers, and how one step changes them."""
 
-    def __init__(self, settings: Settings, crew: Crew) -> None:
-        self.settings, self.crew = settings, crew
+    def __init__(self, settings: Settings, group: ProcessGroup) -> None:
+        self.settings, self.group = settings, group
         self.bf16 = settings.precision == "bf16"
         self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
         torch.manual_seed(settings.seed)
-        device = crew.device
+        device = group.device
         generator = InfiniteNature(
             settings.height,
             settings.width,
@@ -81,28 +81,28 @@ class Trainer:
             self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
         self._cores = torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
-        crew.check_same("first weights", [*generator.parameters(), *discriminators.parameters()])
+        group.check_same("first weights", [*generator.parameters(), *discriminators.parameters()])
 
     @property
     def perceptual_name(self) -> str:
         """The network behind the perceptual loss; for the record."""
         return self.perceptual.name if self.perceptual is not None else "none"
 
-    def step(self, batch: Batch) -> Stepped:
+    def step(self, batch: Batch) -> StepResult:
         """Take one optimiser step on this process's share of the batch; weights move the same in all processes."""
         # Rounding depends on the number of threads. So what every process does for itself is done in one, and what
         # they share out in cores / passes: processes that share the cores evenly round like one that has them all.
         torch.set_num_threads(1)
         try:
-            return self._step(batch.to(self.crew.device, self.dtype))
+            return self._step(batch.to(self.group.device, self.dtype))
         finally:
             torch.set_num_threads(self._cores)
 
-    def _step(self, batch: Batch) -> Stepped:
+    def _step(self, batch: Batch) -> StepResult:
         if self.state.replay is not None:
             batch = batch.go_on(self.state.replay)
-        generator, judges = Leaves(self.generator), Leaves(self.discriminators)
-        size = self.settings.micro_batch or (1 if self.crew.device.type == "cpu" else len(batch))
+        generator, judges = Parameters(self.generator), Parameters(self.discriminators)
+        size = self.settings.micro_batch or (1 if self.group.device.type == "cpu" else len(batch))
         parts, noises = batch.split(size), self._noise(len(batch)).split(size)
         sums, rollouts = PairwiseSum(), []
         for losses, rollout, gradients in self._side_by_side(
@@ -112,17 +112,17 @@ class Trainer:
             rollouts.append(rollout)
         means = sums.total()
         torch._foreach_div_(means, len(rollouts))
-        self.crew.mean_(means)
+        self.group.mean_(means)
         generator.deliver(means[1 : 1 + len(generator.tensors)])
         judges.deliver(means[1 + len(generator.tensors) :])
         rollout = Rollout.join(rollouts)
         if self.state.replay is not None:
             self.state.replay.keep(rollout.refined[:, -1], rollout.courses)
-        return Stepped(self._move(dict(zip(losses, means[0].tolist(), strict=True))), rollout)
+        return StepResult(self._move(dict(zip(losses, means[0].tolist(), strict=True))), rollout)
 
     def _side_by_side(self, work: Callable[..., Any], *columns: Sequence[Any]) -> Iterable[Any]:
         """Map, in order; on a CPU the cores are shared out among the passes, each in a thread of its own."""
-        if self.crew.device.type != "cpu":
+        if self.group.device.type != "cpu":
             return map(work, *columns)
         if self._pool is None:
             each = max(1, self._cores // len(columns[0]))  # torch counts threads by the thread that asks
@@ -131,7 +131,7 @@ class Trainer:
         return self._pool.map(work, *columns)
 
     def _pass(
-        self, batch: Batch, noise: Tensor, generator: Leaves, judges: Leaves
+        self, batch: Batch, noise: Tensor, generator: Parameters, judges: Parameters
     ) -> tuple[dict[str, Tensor], Rollout, list[Tensor]]:
         """Forward and backward once: the losses, the flight, and the gradients of both networks' leaves."""
         with self._autocast():
@@ -154,7 +154,7 @@ class Trainer:
         losses["total"] = generator_loss + weighted_kl
         return losses, rollout.detach(), [*generator_grads, *judges_grads]
 
-    def _judge(self, frames: Tensor, batch: Batch, judges: Leaves) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def _judge(self, frames: Tensor, batch: Batch, judges: Parameters) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Each loss on pictures; the weighted sum for the generator, and that for the discriminators."""
         settings, truth = self.settings, batch.rgbd[:, 1:]
         fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
@@ -197,7 +197,7 @@ class Trainer:
             losses["texture"] = texture_distance(maps, truth).mean()
         return losses
 
-    def _balanced(self, real_logits: list[Tensor], batch: Batch, judges: Leaves) -> list[Tensor]:
+    def _balanced(self, real_logits: list[Tensor], batch: Batch, judges: Parameters) -> list[Tensor]:
         """InfiniteNature-Zero: the real picture beside a sequence's last frame is its own start picture."""
         steps = batch.rgbd.shape[1] - 1
         starts, _ = self.discriminators(batch.takeoff, judges.kernels)
@@ -243,20 +243,20 @@ class Trainer:
             rate,
             (self.settings.beta1, self.settings.beta2),
             eps=ADAM_EPSILON,
-            fused=self.crew.device.type in ("cpu", "cuda"),
+            fused=self.group.device.type in ("cpu", "cuda"),
         )
 
     def _noise(self, count: int) -> Tensor:
         """Standard normal numbers for the styles, by place in the whole batch (see :mod:`.data`)."""
-        step, first = self.state.step, self.crew.rank * count
+        step, first = self.state.step, self.group.rank * count
         rows = [
             np.random.default_rng([self.settings.seed, step, first + i, 1]).standard_normal(self.settings.style_size)
             for i in range(count)
         ]
-        return torch.from_numpy(np.stack(rows)).to(self.crew.device, self.dtype)
+        return torch.from_numpy(np.stack(rows)).to(self.group.device, self.dtype)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.crew.device.type, torch.bfloat16, enabled=self.bf16)
+        return torch.autocast(self.group.device.type, torch.bfloat16, enabled=self.bf16)
 
 
 class NotFiniteError(Exception):

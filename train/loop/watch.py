@@ -71,7 +71,7 @@ class Watcher:
 
 
 def strip(recorded: Tensor, rollout: Rollout, sequence: int = 0) -> UInt8[np.ndarray, "h w 3"]:
-    """One sequence's pictures, a column a step: input, render, mask, refined, truth, and both disparities."""
+    """One sequence's pictures, one column per step: input, render, mask, refined, truth, and both disparities."""
     inputs = torch.cat([recorded[:1], rollout.refined[sequence, :-1].detach()])
     refined, truth = rollout.refined[sequence].detach(), recorded[1:]
     rows = [

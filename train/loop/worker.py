@@ -25,7 +25,7 @@ from ..data.replay import ReplaySchedule
 from ..data.sequences import Sequences
 from ..data.shards import load_shards
 from ..fly.shipped import init_folder
-from .crew import Crew
+from .process_group import ProcessGroup
 from .session import STOPPED, Session
 
 PLAN = "plan.json"
@@ -53,7 +53,7 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> JsonObject:
     from ..model.native import save_checkpoint
 
     clips = training_clips(workspace, settings)
-    crew = Crew(settings.device)
+    group = ProcessGroup(settings.device)
     sequences = Sequences(
         clips,
         unroll=settings.unroll,
@@ -62,23 +62,23 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> JsonObject:
         seed=settings.seed,
         flip=settings.flip,
         color_jitter=settings.color_jitter,
-        replay=_replay(settings, crew.size),
+        replay=_replay(settings, group.size),
         cache_mb=settings.cache_mb,
     )
     history = trained_on(settings, sequences.clips)
-    if crew.leads:
+    if group.leads:
         history.write(folder)  # for an export of a run that goes on
-    session = Session(settings, sequences, folder, crew)
+    session = Session(settings, sequences, folder, group)
     session.run()
     figures = {
         "parameters": sum(p.numel() for p in session.trainer.generator.parameters()),
         "perceptual": session.trainer.perceptual_name,
         "clips": len(sequences.clips),
         "clips_too_short": list(sequences.short),
-        "sequences": int(settings.steps * settings.batch * crew.size),
+        "sequences": int(settings.steps * settings.batch * group.size),
         "unroll": settings.unroll,
     }
-    if crew.leads:
+    if group.leads:
         record = {"step": session.state.step, "settings": settings.model_dump(mode="json"), **figures}
         save_checkpoint(folder / CHECKPOINT, session.trainer.mean, record)
         history.write(folder / CHECKPOINT)

@@ -36,7 +36,7 @@ def load_checkpoint(folder: Path) -> InfiniteNature:
     """Read a model, ready to fly: in evaluation mode, on the CPU, channels last (a fifth faster in bf16).
 
     Raises:
-        InputError: the folder is no checkpoint of ours, or its weights do not fit its record.
+        InputError: the folder is not a checkpoint of ours, or its weights do not fit its record.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -49,7 +49,7 @@ def load_checkpoint(folder: Path) -> InfiniteNature:
             model = InfiniteNature(**record["model"])
         tensors = load_file(folder / WEIGHTS)
     except (LookupError, TypeError, ValueError, RuntimeError, ConfigError, OSError, SafetensorError) as error:
-        raise InputError(f"{folder} is no checkpoint that can be read: {error}", remedy=remedy) from error
+        raise InputError(f"{folder} cannot be read as a checkpoint: {error}", remedy=remedy) from error
     wanted = model.state_dict()
     wrong = sorted(n for n in wanted.keys() | tensors.keys() if _shape(wanted, n) != _shape(tensors, n))
     if wrong:
@@ -66,16 +66,16 @@ def read_record(folder: Path) -> JsonObject:
     """What a checkpoint says of itself.
 
     Raises:
-        InputError: the folder is no checkpoint of ours.
+        InputError: the folder is not a checkpoint of ours.
     """
     remedy = "Give the checkpoint folder that flythrough train wrote"
     path = Path(folder) / RECORD
     if not path.is_file():
-        raise InputError(f"{folder} is no checkpoint: it has no {RECORD}", remedy=remedy)
+        raise InputError(f"{folder} is not a checkpoint: it has no {RECORD}", remedy=remedy)
     try:
         record = read_json(path)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON: {error}", remedy=remedy) from error
+        raise InputError(f"{path} is not JSON: {error}", remedy=remedy) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{path} is not of this format ({FORMAT})", remedy=remedy)
     return record

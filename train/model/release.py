@@ -62,7 +62,7 @@ def import_tensorflow(prefix: Path | str, *, tell: Callable[[str], None] | None 
         tell(str(report))
     if model is None:
         raise InputError(
-            f"{prefix} is no checkpoint of Infinite Nature: {len(report.missed)} of its variables are missing, "
+            f"{prefix} is not a checkpoint of Infinite Nature: {len(report.missed)} of its variables are missing, "
             f"such as {_some(report.missed)}",
             remedy="Give the prefix of the release's checkpoint: flythrough weights fetch infinite-nature",
         )

@@ -12,7 +12,7 @@ from flythrough.errors import FlythroughError
 from flythrough.networks.device import pick
 
 
-class Crew:
+class ProcessGroup:
     """Who we are among the processes, and means over all of them.
 
     Args:
