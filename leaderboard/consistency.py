@@ -21,7 +21,17 @@ def inconsistency(submission: Result, references: list[Result]) -> str | None:
         submission: what was handed in.
         references: scored results of the same protocol, measured here.
     """
-    return _other_ruler(submission, references) or _other_starts(submission, references) or _disagreement(submission)
+    starts = None if is_loose(submission) else _other_starts(submission, references)
+    return _other_ruler(submission, references) or starts or _disagreement(submission)
+
+
+def is_loose(submission: Result) -> bool:
+    """Whether it claims only distances of one set of frames that belongs to no start, such as those of a video."""
+    if submission.starts or submission.replicates or submission.curves or submission.follows_camera:
+        return False
+    claimed = {value.metric for value in submission.values if value.value is not None}
+    one_set = len(submission.frames_sha256) == 1 and not any("/" in name for name in submission.frames_sha256)
+    return one_set and claimed <= {name for name, each in METRICS.items() if each.family == "distance"}
 
 
 def reused_frames(submission: Result, others: list[Result]) -> str | None:
@@ -33,7 +43,7 @@ def reused_frames(submission: Result, others: list[Result]) -> str | None:
     """
     hashes = submission.frames_sha256
     expected = {flight for each in others if each.method.name != FLOOR_METHOD for flight in each.frames_sha256}
-    if missing := sorted(expected - set(hashes)):
+    if not is_loose(submission) and (missing := sorted(expected - set(hashes))):
         return f"it does not say which frames {missing[0]} has (frames_sha256)"
     seen: dict[tuple[str, str], str] = {}  # one flight may be the beginning of the other kind's
     for flight, sha256 in sorted(hashes.items()):
@@ -45,6 +55,8 @@ def reused_frames(submission: Result, others: list[Result]) -> str | None:
     for other in others:
         if shared := sorted(set(hashes.items()) & set(other.frames_sha256.items())):
             return f"its frames of {shared[0][0]} are those of {other.method.name}"
+        if is_loose(submission) and set(hashes.values()) & set(other.frames_sha256.values()):
+            return f"its frames are those of {other.method.name}"
     return None
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 from flythrough.results.schema import Result
 from flythrough.workspace.catalog import Row
 
+from .consistency import is_loose
+
 Tier = Literal["reported", "submitted", "rescored", "regenerated"]
 
 MEANINGS: dict[Tier, str] = {
@@ -19,6 +21,7 @@ MEANINGS: dict[Tier, str] = {
 RANKED: tuple[Tier, ...] = ("rescored", "regenerated")
 HANDED_IN = "evaluate/handed_in/"  # where evaluate keeps results of frames that others made
 NOT_SCORED_HERE = "submitted: not scored here"
+LOOSE = "frames that belong to no start"
 
 
 def tier_of_file(results_file: str | None) -> Tier:
@@ -35,4 +38,5 @@ def claimed_rows(result: Result) -> list[Row]:
     """Rows of numbers handed in: never ranked, whatever they say of themselves."""
     common: Row = {"protocol": result.protocol.name, "protocol_hash": result.protocol.hash}
     common |= {"method": result.method.name, "results_file": None, "source": "submitted"}
-    return [{**v.model_dump(), **common, "ranked": False, "note": NOT_SCORED_HERE} for v in result.values]
+    note = f"{NOT_SCORED_HERE}; {LOOSE}" if is_loose(result) else NOT_SCORED_HERE
+    return [{**v.model_dump(), **common, "ranked": False, "note": note} for v in result.values]

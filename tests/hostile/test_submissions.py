@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from flythrough.errors import InputError
+from flythrough.leaderboard.standing.gather import gather
 from flythrough.leaderboard.store import FOLDER
 from flythrough.leaderboard.submissions import add_submission
+from flythrough.leaderboard.tiers import LOOSE, NOT_SCORED_HERE
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import write_json
 
@@ -77,6 +79,49 @@ def test_what_it_could_be_checked_by_cannot_be_left_out(workspace: Workspace, wh
     with pytest.raises(InputError, match=says):
         hand_in(workspace, claim)
     assert not (workspace / FOLDER).exists()
+
+
+def loose(name: str) -> dict[str, Any]:
+    """Distances of a video's frames, which belong to no start."""
+    claim = record(name) | {"starts": {}, "follows_camera": None, "frames_sha256": {"frames": "12" * 32}}
+    return claim | {"values": [claim["values"][0] | {"ranked": False}]}
+
+
+def test_a_videos_frames_may_be_handed_in_and_are_never_ranked(workspace: Workspace) -> None:
+    hand_in(workspace, loose("film"))
+    held = gather(workspace)
+    lines = [line for board in held.protocols[0].boards for line in board.unranked if line.method == "film"]
+    assert [line.reason for line in lines] == [f"{NOT_SCORED_HERE}; {LOOSE}"]
+    assert [line.cells["fd_lite0"].value for line in lines] == [90.0]
+    assert "film" not in [line.method for board in held.protocols[0].boards for line in board.ranked]
+
+
+FROM_NO_START: dict[str, tuple[dict[str, Any], str]] = {
+    "a value of starts": ({"values": record("film")["values"]}, "no raw values of the protocol's starts"),
+    "a followed camera": ({"follows_camera": True}, "no raw values of the protocol's starts"),
+    "two sets": ({"frames_sha256": {"a": "12" * 32, "b": "34" * 32}}, "no raw values of the protocol's starts"),
+    "a flight's name": (
+        {"frames_sha256": {"generation/c-000000": "12" * 32}},
+        "no raw values of the protocol's starts",
+    ),
+    "no hash": ({"frames_sha256": {}}, "no raw values of the protocol's starts"),
+    "other weights": ({"weights": {"metric:lite0": "00" * 32}}, "weights for lite0 are not ours"),
+    "no weights": ({"weights": {}}, "does not say what its weights"),
+}
+
+
+@pytest.mark.parametrize("what", FROM_NO_START)
+def test_a_videos_frames_can_claim_nothing_else(workspace: Workspace, what: str) -> None:
+    change, says = FROM_NO_START[what]
+    with pytest.raises(InputError, match=says):
+        hand_in(workspace, loose("film") | change)
+    assert not (workspace / FOLDER).exists()
+
+
+def test_a_video_that_another_handed_in_is_refused(workspace: Workspace) -> None:
+    hand_in(workspace, loose("film"))
+    with pytest.raises(InputError, match="are those of film"):
+        hand_in(workspace, loose("movie"))
 
 
 @pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "..", ".hidden", "a/b", "a\\b", "a\nb", "x" * 300])
