@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flythrough.acquire.fetch.store import Shelf
+from flythrough.acquire.fetch.store import DownloadCache
 from flythrough.errors import DamagedFile
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.config import load_config, setting_of
@@ -88,9 +88,9 @@ def test_half_a_json_file_is_named(tmp_path: Path) -> None:
 
 
 def test_half_a_record_of_a_download_is_none(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, "a")
-    shelf.folder.mkdir(parents=True)
-    shelf.target.touch()
+    cache = DownloadCache(tmp_path, "a")
+    cache.folder.mkdir(parents=True)
+    cache.target.touch()
     for text in (HALF, "[]", '{"colour": 1}'):
-        (shelf.folder / "fetched.json").write_text(text)
-        assert shelf.found() is None
+        (cache.folder / "fetched.json").write_text(text)
+        assert cache.found() is None
