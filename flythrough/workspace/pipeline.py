@@ -303,7 +303,10 @@ def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, s
     outcome = Outcome()
     errors: list[Row] = []
     for task_id, key in keys.items():
-        record = _settled(workspace / published_folder(stage.name, task_id, key), stage, config)
+        folder = workspace / published_folder(stage.name, task_id, key)
+        record = _settled(folder, stage, config)
+        if record is None and not _error_file(workspace.root, stage.name, task_id).exists():
+            record = finished(folder, stage.name)  # it has just run; running it once more would change nothing
         if record is not None:
             found = Outcome(**record["outcome"])
             report.done += 1

@@ -242,3 +242,16 @@ def test_what_a_killed_attempt_left_is_cleared_away(toy: Toy) -> None:
     left.mkdir(parents=True)
     toy.go()
     assert not left.exists()
+
+
+def test_a_task_that_did_too_little_runs_again_under_its_key(toy: Toy) -> None:
+    """As long as the stage says so, and in the same folder."""
+    toy.go()
+    wanted = {"bad"}
+    toy.stage = replace(toy.stage, again=lambda folder, outcome, config: any(d["id"] in wanted for d in outcome.drops))
+    folders = {path.name for path in (toy.workspace / "acquire").glob("bad.*")}
+    toy.go()
+    assert toy.ran == ["bad"]
+    assert {path.name for path in (toy.workspace / "acquire").glob("bad.*")} == folders
+    wanted.clear()
+    assert toy.go().ran == 0
