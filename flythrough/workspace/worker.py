@@ -155,12 +155,17 @@ def _failure(work: Work, call: Call) -> Failure | None:
 
 def end_with(parent: int) -> None:
     """End this process when the one that started it has ended, however that was: nobody is left to publish for."""
-    if sys.platform == "linux":
-        with suppress(OSError):  # also while a native library holds Python's lock
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ask_for_signal(signal.SIGKILL)  # also while a native library holds Python's lock
     while os.getppid() == parent:
         time.sleep(0.5)
     end_with_descendants(os.getpid())
+
+
+def ask_for_signal(number: int) -> None:
+    """Have Linux send this process the signal ``number`` when the one that started it has ended."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def end_with_descendants(pid: int) -> None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -211,6 +212,39 @@ def test_sigterm_saves_and_ends_the_process(tmp_path: Path, workspace: Workspace
     )
     done = json.loads(scalars.read_text().splitlines()[-1])["step"]
     assert done >= 3
+
+
+TRAIN_ON_TWO = """
+import json, sys
+from pathlib import Path
+from flythrough.train.config import Settings
+from flythrough.train.loop.worker import train_on_all
+from flythrough.workspace.catalog import Workspace
+workspace, folder, settings = sys.argv[1:]
+train_on_all(Workspace(workspace), Settings(**json.loads(settings)), Path(folder), 2)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_all_processes_end_with_the_one_that_started_them(tmp_path: Path, workspace: Workspace, number: int) -> None:
+    endless = {"steps": 100_000, "save_every": 100_000, "strip_every": 100_000}
+    settings = Settings(**(SMALL | endless | {"processes": 2}))
+    command = [sys.executable, "-c", TRAIN_ON_TWO, str(workspace.root), str(tmp_path), settings.model_dump_json()]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"}) as driver:
+        try:
+            while not (tmp_path / "scalars.jsonl").exists():
+                assert driver.poll() is None
+                time.sleep(0.1)
+            others = psutil.Process(driver.pid).children(recursive=True)
+            assert len(others) >= 3  # torchrun and two of its own
+            driver.send_signal(number)
+            _, left = psutil.wait_procs(others, timeout=60)
+            driver.wait(60)
+        finally:
+            driver.kill()
+    assert left == []
+    assert (tmp_path / STATE_FILE).exists()
+    assert driver.returncode == (STOPPED if number == signal.SIGTERM else -signal.SIGKILL)
 
 
 def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path: Path, workspace: Workspace) -> None:

@@ -6,8 +6,10 @@ torchrun --nproc-per-node 8 -m flythrough.train.loop.worker plan.json
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from flythrough.scene.clips import Clip, load_clips
 from flythrough.scene.trained_on import TrainedOn, read_trained_on
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import JsonObject, read_json, write_json
+from flythrough.workspace.worker import ask_for_signal, end_with
 
 from ..config import Settings
 from ..data.islands import film_islands
@@ -119,6 +122,7 @@ def train_on_all(workspace: Workspace, settings: Settings, folder: Path, process
 
     Raises:
         FlythroughError: of kind "crash": a process failed; its message is above, and in the log.
+        SystemExit: stopped by SIGTERM or Ctrl-C, after they have saved.
     """
     plan = folder / PLAN
     figures = folder / "figures.json"
@@ -134,12 +138,7 @@ def train_on_all(workspace: Workspace, settings: Settings, folder: Path, process
     threads = max(1, torch.get_num_threads() // processes)  # of one, where torchrun would give each a single one
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     worker = ["-m", "flythrough.train.loop.worker", str(plan)]
-    with subprocess.Popen([*command, *worker], env=environment) as launcher:
-        try:
-            status = launcher.wait()
-        except KeyboardInterrupt:  # the workers had it too: let them save
-            status = launcher.wait()
-            raise SystemExit(STOPPED) from None
+    status = _launch([*command, *worker], environment)
     if status != 0:
         raise FlythroughError(
             f"A training process failed (torchrun ended with {status})",
@@ -149,8 +148,39 @@ def train_on_all(workspace: Workspace, settings: Settings, folder: Path, process
     return dict(read_json(figures))
 
 
+def _launch(command: Sequence[str], environment: dict[str, str]) -> int:
+    """Run torchrun to its end; returns its exit status. It and its processes end with this one, however that ends."""
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+        launcher.terminate()  # torchrun hands it on, and waits while its processes save
+
+    # preexec_fn, as nothing else can set this for a program that is not ours; the child runs one system call.
+    with subprocess.Popen(command, env=environment, preexec_fn=_end_with_driver) as launcher:
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGTERM, stop) if in_main_thread else None
+        try:
+            status = launcher.wait()
+        except KeyboardInterrupt:  # its processes had it too: let them save
+            stopped, status = True, launcher.wait()
+        finally:
+            if in_main_thread:
+                signal.signal(signal.SIGTERM, before)
+    if stopped:
+        raise SystemExit(STOPPED)
+    return status
+
+
+def _end_with_driver() -> None:
+    ask_for_signal(signal.SIGTERM)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Train by a plan file."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # started by torchrun, which may be killed
+        threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     plan = read_json(Path(arguments[0]))
     folder = Path(plan["folder"])
     try:
