@@ -18,7 +18,9 @@ def work(number: int, folder: str, behaviour: str) -> None:
         raise ZeroDivisionError("a\nb")
     if behaviour == "die":
         os.kill(os.getpid(), signal.SIGKILL)
-    if behaviour == "hang":
+    if behaviour == "endless":
+        (Path(folder) / "endless").write_text(str(os.getpid()))
+    if behaviour in ("hang", "endless"):
         while True:
             pass
     if behaviour == "wait":
