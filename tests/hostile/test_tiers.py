@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flythrough.leaderboard.config import LeaderboardConfig
+from flythrough.leaderboard.site.page import leaderboard_page
 from flythrough.leaderboard.standing.gather import gather
 from flythrough.leaderboard.store import FOLDER
 from flythrough.results.ranking import Board, Entry
@@ -91,3 +94,15 @@ def test_a_submission_makes_no_board_and_picks_no_metric(workspace: Workspace) -
     wild += [{"metric": "lpips_alex", "step": 5, "value": 0.0, "ranked": True}, {"metric": "fid", "value": 0.0}]
     hand_in(workspace, record("wild", 0.1, values=wild))
     assert [(b.title, b.primary) for b in boards(workspace)] == before
+
+
+def test_a_submission_moves_no_axis_and_adds_no_curve(workspace: Workspace) -> None:
+    def plots() -> list[str]:
+        page = leaderboard_page(gather(workspace), LeaderboardConfig())
+        return re.findall(r"<svg .*?</svg>", page, re.DOTALL)
+
+    before = plots()
+    assert any("fd_lite0_sw" in plot for plot in before)
+    hand_in(workspace, record("wild", 0.1, curves={"fd_lite0_sw": [[0, 1e29], [10**9, -1e29]], "more": [[1, 2.0]]}))
+    assert "wild" in leaderboard_page(gather(workspace), LeaderboardConfig())
+    assert plots() == before
