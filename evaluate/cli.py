@@ -44,13 +44,13 @@ def protocol_build(
     height: Annotated[int | None, typer.Option(help="Pixels; by default the first clip's.")] = None,
     width: Annotated[int | None, typer.Option(help="Pixels; by default the first clip's.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of a generation flight [default: 30; ACID's 100].")] = None,
-    starts_per_clip: Annotated[int, typer.Option(help="Most starts a clip.")] = 4,
+    starts_per_clip: Annotated[int, typer.Option(help="Most starts per clip.")] = 4,
     revisit: Annotated[int, typer.Option(help="Steps out along the recorded path and back; 0: not flown.")] = 0,
     flight: Annotated[str, typer.Option(help="autopilot, or plan (poses frozen in the index).")] = "autopilot",
     seed: Annotated[int, typer.Option(help="Of draws and of the methods' seeds.")] = 0,
     power: Annotated[
         list[str] | None,
-        typer.Option(help="METRIC=DIFFERENCE, e.g. fd_lite0=5: say how many starts tell that apart (repeatable)."),
+        typer.Option(help="METRIC=DIFFERENCE, e.g. fd_lite0=5: print how many starts can show it (repeatable)."),
     ] = None,
 ) -> None:
     """Freeze a protocol from a workspace's clips, or from the public ACID index.
@@ -78,7 +78,7 @@ def protocol_build(
 
 
 def _with_power(built: Protocol, workspace: Path, wanted: list[str]) -> tuple[Protocol, list[str]]:
-    """The protocol with what its starts tell apart, and a line for each difference that was asked for."""
+    """The protocol with its power, and one line for each difference given with ``--power``."""
     from flythrough.results.schema import results_behind
     from flythrough.workspace.catalog import Workspace
 
@@ -157,7 +157,7 @@ def check(
     width: Annotated[int, typer.Option(help="Pixels.")] = 96,
     time_limit: TimeOption = 600,
 ) -> None:
-    """Run a small conformance test on a method: exits with 1 and says what does not hold."""
+    """Run a small conformance test on a method; exits with 1 and the reason if it fails."""
     from .generation.conformance import check_method
     from .methods.registry import find_specs
 
@@ -185,7 +185,7 @@ def generate(
     device: DeviceOption = "auto",
     time_limit: TimeOption = 4 * 3600,
 ) -> None:
-    """Let a method fly a protocol; prints the folder of frames, which ``score`` takes."""
+    """Let a method fly a protocol; prints the folder of frames, for ``score``."""
     from flythrough.networks.device import pick
     from flythrough.results.methods import Setting
 
@@ -228,7 +228,7 @@ def score(
     inception: Annotated[Path | None, typer.Option(help="Inception weights to use in place of the known file.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Score frames that anyone made; missing or wrong frames are refused by name."""
+    """Score frames made elsewhere; missing or wrong frames are refused by name."""
     from flythrough.cli.tools import existing
     from flythrough.errors import InputError
     from flythrough.networks.device import pick

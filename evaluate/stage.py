@@ -1,4 +1,4 @@
-"""evaluate/: every method flies the protocol and is scored; a row a number in ``results``."""
+"""evaluate/: every method flies the protocol and is scored; one row per number in ``results``."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class EvaluateConfig(Section):
     revisit: int = Field(
         default=0, ge=0, description="steps out along the recorded path and back to the start; 0: not flown (workspace)"
     )
-    starts_per_clip: int = Field(default=3, ge=1, description="most starts a clip (workspace)")
-    speed: float = Field(default=0.2, gt=0, description="autopilot's distance a step, scene units (workspace)")
-    real_frames: int = Field(default=50_000, ge=2, description="most real frames a side of set distances (workspace)")
+    starts_per_clip: int = Field(default=3, ge=1, description="most starts per clip (workspace)")
+    speed: float = Field(default=0.2, gt=0, description="autopilot's distance per step, scene units (workspace)")
+    real_frames: int = Field(default=50_000, ge=2, description="most real frames per side of set distances (workspace)")
     replicates: int = Field(default=1000, ge=10, description="bootstrap draws for means over starts")
     set_replicates: int = Field(default=100, ge=10, description="bootstrap draws for distances between sets")
     time_limit_s: float = Field(
         default=4 * 3600,
         gt=0,
-        description="processor time for all flights of a method, seconds; by the clock, ten times",
+        description="processor time for all flights of a method, seconds; ten times that by the clock",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, mps; for feature networks and methods")
     sfm_flights: int = Field(
@@ -86,7 +86,7 @@ def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
 
 
 def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
-    """Height and width that methods are compared at: those our model makes, so that nothing is enlarged."""
+    """Height and width at which methods are compared: the newest checkpoint's, so that nothing is enlarged."""
     checkpoint = newest_checkpoint(workspace)
     if checkpoint and (file := workspace / checkpoint["path"] / "model.json").is_file():
         model = read_json(file).get("model", {})
@@ -101,7 +101,7 @@ def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
 
 
 def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
-    """One task a method."""
+    """One task per method."""
     from .methods.code import code_hashes
     from .methods.registry import NEEDS_CHECKPOINT, find_specs
 
@@ -124,14 +124,14 @@ def newest_checkpoint(workspace: Workspace) -> Row | None:
 
 
 def metric_weights() -> list[str]:
-    """Which metric weights are on this machine: a metric that can be measured now was not scored before."""
+    """Which metric weights are on this machine: with new weights, methods are scored again."""
     from flythrough.networks.weights import missing_files
 
     return [name for name in ("inception", "lpips-alex", "lpips-vgg") if not missing_files(name)]
 
 
 def run(job: Job, config: EvaluateConfig) -> Outcome:
-    """Generate and score one method; one that fails gets rows that say so, and an error."""
+    """Generate and score one method; if it fails, its rows give the reason and it is an error."""
     from flythrough.networks.device import pick
     from flythrough.results.schema import rows_of, write_result
 
@@ -192,14 +192,14 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
 
 
 def again(folder: Path, outcome: Outcome, config: EvaluateConfig) -> bool:
-    """Whether the intervals of a scored method are to be drawn another number of times."""
+    """Whether a scored method's intervals must be drawn again, with another number of draws."""
     from .scoring.draws import draws_differ
 
     return draws_differ(folder, config.draws())
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Outcome:
-    """Add what was handed in, and bring the report up to date."""
+    """Add handed-in results, and update the report."""
     from .report.page import update_report
     from .scoring.handed_in import handed_in_rows
 

@@ -1,4 +1,4 @@
-"""Camera figures of one flight: how far the camera that was found is from the one commanded.
+"""Camera figures of one flight: how far the recovered camera is from the commanded one.
 
 Here is what they share; each function says the rest. *Estimator*: poses from structure from motion on the flight's
 frames alone, intrinsics known (:mod:`.reconstruct`). *Alignment*: one similarity over all posed frames
@@ -22,7 +22,7 @@ from .path import Errors, Path, path_length
 
 
 def rotation_errors(path: Path) -> Errors:
-    """Angle between the orientation found and the one commanded, after alignment.
+    """Angle between the recovered and the commanded orientation, after alignment.
 
     Unit: degrees, 0 to 180. Reduction: none, one a frame; results take the mean and the median over a flight's
     frames, then the mean over flights. Failure: a frame without a pose has the flight's largest error.
@@ -34,7 +34,7 @@ def rotation_errors(path: Path) -> Errors:
 
 
 def translation_errors(path: Path) -> Errors:
-    """Distance of the camera centre found from the one commanded, after alignment by similarity.
+    """Distance of the recovered camera centre from the commanded one, after alignment by a similarity.
 
     Unit: share of the commanded path's whole length. Reduction: none, one a frame; results take the mean and the
     median over a flight's frames, then the mean over flights. Failure: a frame without a pose has the flight's largest
@@ -48,7 +48,7 @@ def translation_errors(path: Path) -> Errors:
 
 
 def step_errors(path: Path) -> tuple[Errors, Errors] | None:
-    """Relative pose error: the motion found from each frame to the next against the one commanded.
+    """Relative pose error: the recovered motion from each frame to the next against the commanded one.
 
     With ``D`` the pose of frame i + 1 as frame i sees it, the angle of ``D_commanded^-1 D_found`` and the length of its
     translation. Unit: degrees a step, and the commanded path's mean step. Alignment: only the scale matters.
@@ -111,7 +111,7 @@ def figures(path: Path) -> dict[str, float | None]:
 
 
 def fill_failures(values: Sequence[float | None]) -> list[float] | None:
-    """One value a flight, failures (None) counted as the worst that was found; None where none was found.
+    """One value per flight, failures (None) counted as the worst value; None where no flight has one.
 
     All camera figures are lower when better, so the worst is the largest.
     """

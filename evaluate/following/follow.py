@@ -20,12 +20,12 @@ from jaxtyping import Bool, Float, UInt8
 
 from flythrough.scene.geometry import Intrinsics, Pose, compose, invert, pixel_centers, project, transform, unproject
 
-FLOW_HEIGHT = 160  # frames are brought to about this height before flow is measured: small ones are enlarged
-MIN_MOTION = 0.002  # of the picture's height: where less is commanded, nothing can be seen of it
-MIN_TEXTURE = 2.0  # grey levels a pixel: flow says nothing of smooth sky
+FLOW_HEIGHT = 160  # frames are resized to about this height before flow is measured: small ones are enlarged
+MIN_MOTION = 0.002  # of the picture's height: less commanded motion cannot be seen
+MIN_TEXTURE = 2.0  # grey levels per pixel: flow is meaningless in smooth sky
 MIN_CORRELATION, MIN_GAIN, MAX_GAIN = 0.5, 0.3, 3.0
-MIN_PAIRS = 0.2  # share of the pairs that must show enough to be judged by
-OUTLIER = 3.0  # flow that is this many times longer than what is commanded is cut to that: it is a mismatch
+MIN_PAIRS = 0.2  # share of the pairs that must show enough texture to judge the flight
+OUTLIER = 3.0  # flow longer than this many times the commanded motion is clipped: it is a mismatch
 
 Frame = UInt8[np.ndarray, "h w 3"]
 Field = Float[np.ndarray, "h w 2"]
@@ -157,7 +157,7 @@ def _in_heights(flow: Field) -> Field:
 
 
 def textured(image: Frame) -> Bool[np.ndarray, "h w"]:
-    """Where the picture has detail that flow can hold on to."""
+    """Where the picture has enough detail for flow."""
     import cv2
 
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -166,7 +166,7 @@ def textured(image: Frame) -> Bool[np.ndarray, "h w"]:
 
 
 def warp_error(here: Frame, there: Frame) -> float | None:
-    """Temporal warping error: mean |RGB| difference in [0, 1] after the next frame is brought back along the flow.
+    """Temporal warping error: mean |RGB| difference in [0, 1] after the next frame is warped back along the flow.
 
     Pixels that the flow there and back does not agree on are left out; None where that leaves nothing.
     """

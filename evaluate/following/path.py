@@ -1,4 +1,4 @@
-"""A flight's camera path as it was found, laid onto the one commanded."""
+"""A flight's recovered camera path, aligned to the commanded one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_POSED = 3  # frames without which there is no path
 
 @dataclass(frozen=True)
 class Path:
-    """A flight's camera as found, laid onto the commanded one.
+    """A flight's recovered camera, aligned to the commanded one.
 
     Attributes:
         commanded: cam_from_world of every frame, ``[n, 3, 4]``.

@@ -1,4 +1,4 @@
-"""Where did the camera of a flight go? Structure from motion on its frames, held against the commanded path.
+"""Where did the camera of a flight go? Structure from motion on its frames, compared with the commanded path.
 
 COLMAP runs in a process of its own, because frames that no camera took can make it crash, or never end. What became
 of the path is then not known, which is not the same as that there is none.
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 HEIGHT = 240  # smaller frames are enlarged to this height: SIFT finds little in them
 OVERLAP = 5  # frames that each frame is matched to
-FEATURES = 2048  # most a frame
+FEATURES = 2048  # most per frame
 ERROR_PX = 1.5  # of a match, in enlarged pixels; at COLMAP's 4 the path of recorded frames bends by a tenth
-SEED, THREADS = 0, 1  # flights are looked at side by side
+SEED, THREADS = 0, 1  # flights are reconstructed in parallel
 IMAGES, POSES = "images", "poses.npz"
 
 Frame = UInt8[np.ndarray, "h w 3"]
@@ -87,7 +87,7 @@ def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limi
 
 
 def _run(folder: Path, intrinsics: Intrinsics, time_limit_s: int) -> str | None:
-    """Reconstruct in a process of its own; returns why it did not come to an end, or None if it did."""
+    """Reconstruct in a process of its own; returns why it failed, or None if it did not."""
     arguments = [str(folder), str(os.getpid()), str(time_limit_s), *map(str, intrinsics)]
     command = [sys.executable, "-m", "flythrough.evaluate.following.reconstruct", *arguments]
     try:

@@ -1,4 +1,4 @@
-"""The similarity that brings a recovered camera path onto the commanded one: rotation, scale, shift."""
+"""The similarity that aligns a recovered camera path to the commanded one: rotation, scale, shift."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def by_orientations(recovered: Poses, commanded: Poses) -> Similarity:
 
 
 def by_centres(recovered: Poses, commanded: Poses) -> Similarity:
-    """Rotation, scale and shift from the centres alone, by least squares (Umeyama 1991): what SLAM tools align by.
+    """Rotation, scale and shift from the centres alone, by least squares (Umeyama 1991), as SLAM tools align.
 
     On a straight path the rotation about it is arbitrary.
     """

@@ -20,9 +20,9 @@ from flythrough.scene.geometry import Intrinsics, Pose, camera_center, rotation_
 
 # Of the protocol's speed. The autopilot moves by a mean of unit vectors: at most at that speed, slower in a turn.
 MIN_SPEED, MAX_SPEED = 0.5, 1.01
-START_SHARE, START_DEG = 0.01, 0.1  # a stated start may be off by this share of a step and this angle: printed digits
+START_SHARE, START_DEG = 0.01, 0.1  # a stated start may be off by this share of a step and this angle: rounded text
 MESH_ROWS = 64  # of the start frame's surface
-MAX_RATIO = 1.25  # of the disparities at a triangle's corners: beyond, one thing ends and another begins
+MAX_RATIO = 1.25  # of the disparities at a triangle's corners: above it, the triangle spans an edge between objects
 MIN_DISPARITY = 0.02  # what is farther than 50 scene units is sky
 
 Poses = Float[np.ndarray, "n 3 4"]
@@ -69,7 +69,7 @@ def stated_cameras(file: Path, steps: int, start: Pose, speed: float, surface: F
 
 
 def _wrong(poses: Poses, steps: int, start: Pose, speed: float) -> str | None:
-    """What no flight of this start and speed has, or None."""
+    """Why the poses cannot be a flight of this start and speed, or None."""
     if len(poses) != steps + 1:
         return f"states {len(poses)} cameras, not {steps + 1}: one for the start, one a step"
     rotations = poses[:, :, :3]

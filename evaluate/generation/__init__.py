@@ -1,1 +1,1 @@
-"""Running methods: requests in, frames out, and checks of what came out."""
+"""Running methods: requests in, frames out, and checks of the frames."""

@@ -27,7 +27,7 @@ STEPS = 4
 
 
 def check_method(spec: Spec, *, height: int, width: int, checkpoint: Path | None, time_limit_s: float) -> Iterator[str]:
-    """Run the test; yields a line for each thing that holds.
+    """Run the test; yields one line for each check that passes.
 
     Raises:
         MethodFailure: what does not.

@@ -1,4 +1,4 @@
-"""Frames that were handed in: are they all there, and are they what was asked for?"""
+"""Checks of handed-in frames: all there, and of the size and type that the protocol asks for."""
 
 from __future__ import annotations
 

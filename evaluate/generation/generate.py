@@ -1,4 +1,4 @@
-"""Methods make frames here: a request folder goes in, a folder of PNG frames comes out. Scoring is elsewhere."""
+"""Runs methods: a request folder goes in, a folder of PNG frames comes out. Scoring is elsewhere."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class FlightRequest:
 
 
 class Recorder:
-    """A flight that remembers where it went and stops after so many steps."""
+    """A flight that records its poses and ends after a given number of steps."""
 
     def __init__(self, flight: Flight, steps: int) -> None:
         self._flight, self._steps = flight, steps
@@ -81,7 +81,7 @@ class Recorder:
         """
         if len(self.poses) > self._steps:
             raise InputError(f"The flight has {self._steps} steps, and one more was asked for", remedy="Stop there")
-        self.pose = self._flight.next_pose(disparity)  # steering is not the method's to do
+        self.pose = self._flight.next_pose(disparity)  # a method does not steer
         self.poses.append(np.array(self.pose))
         return self.pose
 
@@ -132,7 +132,7 @@ def _request(source: Source, start: Start, kind: str, steps: int, poses: np.ndar
 
 
 def fly_request(method: Method, request: Path, frames: Path) -> None:
-    """Fly all flights of a request folder; those whose folder stands are done already.
+    """Fly all flights of a request folder; those whose folder exists are done already.
 
     Raises:
         MethodFailure: the method raised, or its frames are not what was asked for; names the flight and the step.
@@ -220,7 +220,7 @@ def write_flown(path: Path, flight: FlightRequest, poses: np.ndarray) -> None:
 
 
 def generate(spec: Spec, source: Source, folder: Path, setting: Setting, time_limit_s: float) -> Path:
-    """Run a method on a protocol; returns the folder of frames. A run that was cut off goes on where it stopped.
+    """Run a method on a protocol; returns the folder of frames. An interrupted run resumes.
 
     Raises:
         MethodFailure: see :func:`fly_request` and :func:`.methods.run_command`.
@@ -236,7 +236,7 @@ def generate(spec: Spec, source: Source, folder: Path, setting: Setting, time_li
         run_command(spec, request, frames, time_limit_s)
     for flight in flights:
         cameras = frames / flight.id / CAMERAS_FILE
-        if flight.poses is not None and cameras.parent.is_dir():  # in place of any that the method wrote
+        if flight.poses is not None and cameras.parent.is_dir():  # replaces any that the method wrote
             write_flown(cameras, flight, np.array(flight.poses).reshape(-1, 3, 4))
     shutil.rmtree(frames / ".partial", ignore_errors=True)
     shutil.rmtree(request / "starts")

@@ -1,4 +1,4 @@
-"""Methods that learn nothing: what a trained one has to beat, and what a metric has to see through."""
+"""Methods without training: a trained one must beat them, and a metric must not be fooled by them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNSEEN = 0.5  # the renderer's coverage below which a pixel counts as not seen
 
 
 def to_frame(rgb: Float[np.ndarray, "3 h w"]) -> Frame:
-    """RGB in [0, 1] as an image: rounded, never cut off."""
+    """RGB in [0, 1] as an image: rounded, not truncated."""
     return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
 
 
@@ -34,7 +34,7 @@ class Baseline:
 
 
 class RenderOnly(Baseline):
-    """Warp the last frame on and on, as the model does, but never refine: what is not seen stays black."""
+    """Warp the last frame again and again, as the model does, but never refine: holes stay black."""
 
     def generate(self, start_rgbd: Rgbd, intrinsics: Intrinsics, flight: Flight, seed: int) -> Iterator[Frame]:
         import torch
@@ -55,7 +55,7 @@ class RenderOnly(Baseline):
                 yield to_frame(rgbd[0, :3].numpy())
 
     def complete(self, rgbd: Float[Tensor, "b 4 h w"], seen: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 4 h w"]:
-        """What to make of a warped frame ``[1, 4, h, w]`` and its coverage ``[1, 1, h, w]``."""
+        """Complete a warped frame ``[1, 4, h, w]``, given its coverage ``[1, 1, h, w]``."""
         return rgbd
 
 
@@ -89,7 +89,7 @@ def inpaint(rgbd: Rgbd, holes: Bool[np.ndarray, "h w"], radius: float = 3) -> Rg
 
 
 class Static(Baseline):
-    """The start frame, again and again. It wins feature distances and flies nowhere."""
+    """The start frame, repeated. It has the best feature distances and does not move."""
 
     def generate(self, start_rgbd: Rgbd, intrinsics: Intrinsics, flight: Flight, seed: int) -> Iterator[Frame]:
         frame = to_frame(start_rgbd[:3])

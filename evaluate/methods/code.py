@@ -1,4 +1,4 @@
-"""What a method's own files hold, so that a changed script is another method, wherever it lies."""
+"""A hash of a method's own files, so that a changed script is another method, wherever it lies."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from .supervise import NOT_STARTED
 GROUP = "flythrough.methods"
 REAL = "real"
 NEEDS_CHECKPOINT = "checkpoint"
-_CHECK_S = 0.2  # how often the limit is looked at
+_CHECK_S = 0.2  # seconds between checks of the limit
 
 
 class MethodFailure(FlythroughError):
@@ -75,7 +75,7 @@ BUILT_IN: dict[str, Spec] = {
 
 
 def find_specs(names: Iterable[str]) -> list[Spec]:
-    """The methods called so: baselines, entry points of the group ``flythrough.methods``, or paths of TOML specs.
+    """The methods of these names: baselines, entry points of the group ``flythrough.methods``, or paths of TOML specs.
 
     Raises:
         InputError: there is no such method; two have one name.
@@ -94,7 +94,7 @@ def _find(name: str, installed: dict[str, EntryPoint]) -> Spec:
     if name.endswith(".toml"):
         return read_spec(Path(name))
     if name in installed:
-        # A class may say of itself what a TOML spec says; without importing it, only its place is known.
+        # A class may describe itself as a TOML spec does, but without importing it only its location is known.
         needs = (NEEDS_CHECKPOINT,) if name == "infinite-nature" else ()
         return Spec(name=name, entry_point=installed[name].value, needs=needs)
     known = ", ".join([*BUILT_IN, *sorted(installed)])

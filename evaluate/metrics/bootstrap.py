@@ -1,4 +1,4 @@
-"""95 % intervals by the bootstrap over starts: flights are drawn again, never the frames within one."""
+"""95 % intervals by the bootstrap over starts: whole flights are resampled, never single frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Drawn = Float[np.ndarray, "replicates"]
 
 
 def draws(starts: int, replicates: int, seed: int) -> Int[np.ndarray, "replicates starts"]:
-    """How often each start is drawn, a row a replicate; each row sums to ``starts``."""
+    """How often each start is drawn, one row per replicate; each row sums to ``starts``."""
     random = np.random.default_rng([seed, starts])
     return random.multinomial(starts, np.full(starts, 1 / starts), size=replicates)
 
@@ -28,12 +28,12 @@ def draws_key(starts: Sequence[str], replicates: int, seed: int) -> str:
 
 
 def mean_replicates(values: Float[np.ndarray, "starts"], *, replicates: int, seed: int = 0) -> Drawn:
-    """The mean over the drawn starts, a number a replicate."""
+    """The mean over the drawn starts, one number per replicate."""
     return draws(len(values), replicates, seed) @ np.asarray(values, dtype=np.float64) / len(values)
 
 
 def set_replicates(starts: int, replicate: Callable[[np.ndarray], float], *, replicates: int, seed: int = 0) -> Drawn:
-    """A distance between sets, a number a replicate.
+    """A distance between sets, one number per replicate.
 
     Args:
         starts: number of starts.
@@ -61,7 +61,7 @@ def centred_interval(value: float, drawn: Drawn) -> Interval:
 
 
 def kept(drawn: Drawn, starts: Sequence[str], seed: int) -> Replicates | None:
-    """What a result keeps for paired comparisons: the first ``KEPT`` replicates; None where there are too few."""
+    """The replicates that a result stores for paired comparisons: the first ``KEPT``; None where there are too few."""
     if len(starts) < 2 or len(drawn) < 2:
         return None
     values = tuple(float(f"{value:.12g}") for value in drawn[:KEPT])

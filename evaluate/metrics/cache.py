@@ -1,4 +1,4 @@
-"""Features on disk, found again by content: the frames' hash, the network's weights and how it is used."""
+"""Features on disk, keyed by content: the frames' hash, the network's weights and how it is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flythrough.workspace.files import content_key, publish
 
 from .features import Extractor, Image, extract
 
-VERSION = 1  # raise it when the same frames and weights should give other features
+VERSION = 1  # raise it when a change gives other features for the same frames and weights
 
 
 def cache_folder() -> Path:
@@ -40,7 +40,7 @@ def cached_features(
 
 
 class Rows:
-    """The features of many flights as one array that is only read where it is asked for."""
+    """The features of many flights as one array whose rows are read on demand."""
 
     def __init__(self, parts: Sequence[Float[np.ndarray, "n d"]]) -> None:
         self.parts = list(parts)

@@ -1,4 +1,4 @@
-"""Feature networks (Inception and EfficientNet-Lite0) and running them over many images in flat memory."""
+"""Feature networks (Inception and EfficientNet-Lite0) and running them over many images in constant memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Extractor:
         name: inception or lite0.
         dimension: length of a feature vector.
         weights_sha256: of its weight file.
-        resize: how images get to its input size.
+        resize: how images are resized to its input size.
         forward: uint8 torch images ``[b, 3, h, w]`` to float32 features ``[b, d]``.
     """
 
@@ -99,7 +99,7 @@ T = TypeVar("T")
 
 
 def prefetch(items: Iterator[T], ahead: int = 2) -> Iterator[T]:
-    """The same items, made in a thread that stays up to ``ahead`` of them in front; its errors are raised here."""
+    """The same items, made up to ``ahead`` in advance by a thread, whose errors are raised here."""
     ready: queue.Queue[tuple[str, Any]] = queue.Queue(ahead)
     stop = threading.Event()
 

@@ -19,7 +19,7 @@ KID_SUBSETS, KID_SUBSET_SIZE, KID_SEED = 100, 1000, 2020  # torch-fidelity's def
 
 
 class Moments:
-    """Count, mean and covariance of feature vectors that come in batches. ``a + b`` is the moments of both sets.
+    """Count, mean and covariance of feature vectors that arrive in batches. ``a + b`` is the moments of both sets.
 
     Batches are merged by their means and scatter matrices (Chan et al.), so no large sums cancel.
     """
@@ -37,7 +37,7 @@ class Moments:
         return moments
 
     def add(self, features: Features) -> None:
-        """Take in a batch ``[n, d]``, of any float type.
+        """Add a batch ``[n, d]``, of any float type.
 
         Raises:
             ValueError: the shape is wrong, or values are not finite.
@@ -71,7 +71,7 @@ class Moments:
 
     @classmethod
     def total(cls, parts: Iterable[Moments]) -> Moments:
-        """The moments of many sets at once; cheaper than ``+`` again and again."""
+        """The moments of many sets at once; cheaper than repeated ``+``."""
         whole = [part for part in parts if part.n]
         if not whole:
             raise ValueError("there are no features")
@@ -103,7 +103,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Reference:
-    """One side of many Frechet distances, with its factor worked out once.
+    """One side of many Frechet distances, with its factor computed once.
 
     Attributes:
         mean: ``[d]``.
@@ -125,7 +125,7 @@ class Reference:
 
     @classmethod
     def of_features(cls, features: Features) -> Reference:
-        """From the features themselves: fewer than d of them are their own factor, and nothing is to be solved."""
+        """From the features themselves: fewer than d of them are their own factor, so no eigenproblem is solved."""
         n, dimension = len(features), features[np.arange(1)].shape[1]
         if n > dimension:
             moments = Moments(dimension)
@@ -185,7 +185,7 @@ def frechet_distance(
 
 @dataclass(frozen=True)
 class Kid:
-    """A kernel distance: the mean and spread over its subsets, and all that is needed to get it again."""
+    """A kernel distance: the mean and spread over its subsets, and all that is needed to reproduce it."""
 
     mean: float
     std: float
@@ -240,7 +240,7 @@ class Kernels:
 
 
 def _cubed(values: np.ndarray) -> np.ndarray:
-    """By multiplication: NumPy's power takes several times as long."""
+    """By multiplication, since NumPy's power takes several times as long."""
     return values * values * values
 
 

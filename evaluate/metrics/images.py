@@ -20,7 +20,7 @@ def mse(frame: Image, real: Image, seen: Seen | None = None) -> float:
 
 
 def psnr(frame: Image, real: Image, seen: Seen | None = None) -> float:
-    """Peak signal-to-noise ratio in dB; infinite for equal images. Average it over images, never the MSE under it."""
+    """Peak signal-to-noise ratio in dB; infinite for equal images. Average it over images, never the MSE in it."""
     error = mse(frame, real, seen)
     return float(-10 * np.log10(error)) if error > 0 else float("inf")
 

@@ -1,4 +1,4 @@
-"""The TF1 Inception network of FID and KID: torch-fidelity's layers, in a layout that is quicker on CPUs."""
+"""The TF1 Inception network of FID and KID: torch-fidelity's layers, in a memory layout that is faster on CPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 made quicker on CPUs: batch norms folded into the convolutions, channels last."""
+"""EfficientNet-Lite0, faster on CPUs: batch norms folded into the convolutions, channels last."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 PATCH = 32  # pixels; half of that at the second scale
-FEATURES = 36  # 18 a scale
+FEATURES = 36  # 18 per scale
 SIGMA = 7 / 6  # of the local mean and contrast, over 7 x 7 pixels
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # (down, right)
 
@@ -94,7 +94,7 @@ def _cut(image: Float[np.ndarray, "h w"], side: int) -> Patches:
 
 
 def fit_generalised_gaussian(values: Patches) -> tuple[Fitted, Fitted, Fitted]:
-    """Asymmetric generalised Gaussians by moments (Lasmar et al. 2009), one a row.
+    """Asymmetric generalised Gaussians by moments (Lasmar et al. 2009), one per row.
 
     Returns:
         scale below zero, scale above zero, shape (2 for a Gaussian, 1 for a Laplacian; 0.2 to 10). A row without any

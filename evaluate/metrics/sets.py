@@ -25,8 +25,8 @@ NAMES = {
     "inception": ("fid", "kid", "md_inception"),
     "lite0": ("fd_lite0", "kd_lite0", "md_lite0"),
 }  # never "fid" for other features
-REAL_CHUNK = 256  # real frames a cached file
-KERNEL_ROWS = 2000  # most images a side behind the interval of a kernel distance
+REAL_CHUNK = 256  # real frames per cached file
+KERNEL_ROWS = 2000  # most images on each side for the interval of a kernel distance
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 if TYPE_CHECKING:
     from torch import Tensor
 
-EVERY = 5  # steps: style changes slowly, and maps are dear
+EVERY = 5  # steps: style changes slowly, and feature maps are expensive
 
 
 def style_distances(start: UInt8[np.ndarray, "h w 3"], frames: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n"]:

@@ -1,1 +1,1 @@
-"""Protocols: what is flown and what it is compared with, frozen under a hash."""
+"""Protocols: what is flown and how it is scored, frozen under a hash."""

@@ -20,7 +20,7 @@ from .recipe import Recipe
 
 
 class Choices(Section):
-    """What a protocol that is built from a workspace is like."""
+    """Settings of a protocol that is built from a workspace."""
 
     height: int | None = Field(default=None, ge=32, description="pixels of every frame; not set: the first clip's")
     width: int | None = Field(default=None, ge=32, description="pixels of every frame; not set: the first clip's")

@@ -1,4 +1,4 @@
-"""Starts that a checkpoint was trained on measure what it remembers: they are refused."""
+"""Refuses checkpoints that were trained on a protocol's starts: scores there would measure memory."""
 
 from __future__ import annotations
 

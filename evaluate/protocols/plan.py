@@ -1,4 +1,4 @@
-"""Flights made beforehand, for methods that cannot be steered step by step."""
+"""Flights planned in advance, for methods that cannot be steered step by step."""
 
 from __future__ import annotations
 

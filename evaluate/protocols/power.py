@@ -1,4 +1,4 @@
-"""What a protocol's starts tell apart, from methods that were scored before."""
+"""Which differences a protocol's starts can tell apart, from methods that were scored before."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Power(Section):
 
 
 def measured_power(results: Iterable[Result], starts_of: Mapping[str, int]) -> tuple[Power, ...]:
-    """The power of a protocol, a line for each metric that two methods were scored by on the same starts.
+    """The power of a protocol, one line for each metric by which two methods were scored on the same starts.
 
     Nothing is stated from fewer than ``FEW`` starts.
 
@@ -106,7 +106,7 @@ def _scores(results: Iterable[Result]) -> dict[tuple[str, str], dict[str, Score]
 
 
 def answers(stated: Iterable[Power], wanted: Iterable[str]) -> list[str]:
-    """A line for each ``METRIC=DIFFERENCE``.
+    """One line for each ``METRIC=DIFFERENCE``.
 
     Raises:
         InputError: malformed, or nothing is known of that metric.

@@ -20,7 +20,7 @@ class RealFrame:
 def split_real(
     lengths: dict[str, int], header: Header
 ) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Deal real frames out to two sets without a frame in common: the real side, and the floor's other side.
+    """Divide real frames into two disjoint sets: the real side, and the floor's other side.
 
     Args:
         lengths: frames of each clip.

@@ -1,4 +1,4 @@
-"""The sample world as posed test clips with the truth: what ``sample-v1`` and ``sample-v2`` are flown on."""
+"""The sample world as test clips with true poses and disparity, for ``sample-v1`` and ``sample-v2``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def film_sample_clips(workspace: Workspace) -> list[Row]:
 
 
 def film_recipe(workspace: Workspace, recipe: Recipe) -> list[Row]:
-    """Film the takes of a recipe as test clips; replaces the ``clips`` table. Some seconds an island."""
+    """Film the takes of a recipe as test clips; replaces the ``clips`` table. Takes some seconds per island."""
     rows = []
     with progress.bar("Filming", recipe.islands, "islands") as advance:
         for id, island, kind in recipe.takes():

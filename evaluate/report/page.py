@@ -84,7 +84,7 @@ def _table(results: list[Result], step: int | None) -> str:
     if all(row["value"] is None for row in rows):
         return "<p class='note'>No method has a value here.</p>"
     found = board("", primary(rows), in_order({row["metric"] for row in rows}), rows, replicates_by_key(results))
-    # What ranks stands first.
+    # The ranking metric comes first.
     metrics = [found.primary, *(metric for metric in found.columns if metric != found.primary)]
     methods = [*found.ranked, *found.unranked]
     heads = [
@@ -158,5 +158,5 @@ def _plots(results: list[Result]) -> list[str]:
     shown = [n for n in names if n.startswith(("psnr@", "lpips_alex@", "follow_correlation", "follow_sfm_deviation"))]
     for metric in sorted(shown, key=lambda name: (name.partition("@")[0], len(name), name)):
         if (figure := per_start(results, metric)) is not None:
-            found += [f"<h2>{escape(metric)}, a point a start</h2>", page.svg(figure)]
+            found += [f"<h2>{escape(metric)}, one point per start</h2>", page.svg(figure)]
     return found

@@ -1,4 +1,4 @@
-"""What is kept of a scored method so that its intervals can be drawn another number of times, without scoring again."""
+"""Stored values of a scored method, so that its intervals can be drawn again without scoring again."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ DRAWS, MEANS = "draws.json", "means.json"
 
 
 def note_draws(folder: Path, tally: Tally) -> None:
-    """Write how often a tally has drawn, and the values behind its means."""
+    """Write a tally's numbers of draws, and the values behind its means."""
     write_json(folder / MEANS, [asdict(mean) for mean in tally.means])
     write_json(folder / DRAWS, tally.settings.draws())
 
 
 def draws_differ(folder: Path, wanted: Mapping[str, int]) -> bool:
-    """Whether a method was scored with other numbers of draws; not where it failed."""
+    """Whether a method was scored with other numbers of draws; False if it failed."""
     return (folder / DRAWS).is_file() and read_json(folder / DRAWS) != dict(wanted)
 
 

@@ -17,7 +17,7 @@ from ..protocols.source import Source
 from .per_flight import Flight, Load
 from .tally import Tally
 
-MODEL_FRAMES = 100  # most real frames behind the model of naturalness
+MODEL_FRAMES = 100  # most real frames used for the model of naturalness
 KEPT = {"sharpness": sharpness, "saturation": saturation}
 
 Curve = Float[np.ndarray, "steps"]

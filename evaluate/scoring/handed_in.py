@@ -1,4 +1,4 @@
-"""Frames that others made: scored on request, kept beside the workspace's own results."""
+"""Frames made by others: scored on request, stored beside the workspace's own results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .score import extractors_of, result_of
 from .tally import Settings, Tally
 
 FOLDER = "evaluate/handed_in"
-FLIGHT_FRAMES = 100  # frames counted as one flight where frames come without any
+FLIGHT_FRAMES = 100  # frames counted as one flight if they belong to none
 
 
 def keep(workspace: Workspace, result: Result) -> Path:

@@ -63,7 +63,7 @@ def _commanded(source: Source, start: Start, folder: Path) -> Commanded:
 
 
 def real_flights(source: Source) -> list[Load]:
-    """The recorded clips as if they were flights, as far as they go."""
+    """The recorded clips as flights, as long as they last."""
 
     def load(start: Start) -> Flight:
         clip = source.clip_of(start)
