@@ -51,19 +51,17 @@ def fly(
     steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
     checkpoint: CheckpointsOption = None,
     workspace: WorkspaceOption = Path("workspace"),
-    speed: Annotated[float, typer.Option(help="Distance a step, in units of the near ground; below 0 is back.")] = 0.2,
+    speed: Annotated[float, typer.Option(help="Distance per step, in near-ground distances; below 0: back.")] = 0.2,
     plan: Annotated[str, typer.Option(help="autopilot, straight, orbit, or a camera file to follow.")] = "autopilot",
-    depth: Annotated[
-        str, typer.Option(help="Who gives a bare photo's depth: auto, rough, or a network's name.")
-    ] = "auto",
+    depth: Annotated[str, typer.Option(help="Source of a photo's depth: auto, rough, or a network's name.")] = "auto",
     fps: Annotated[float, typer.Option(min=1, help="Frames a second of the video.")] = 20,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 (faster where the machine can).")] = False,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 (faster where supported).")] = False,
     size: Annotated[
         str, typer.Option(help="Width x height to fly at, multiples of 32; by default the size it was trained at.")
     ] = "",
     sky: Annotated[
-        bool | None, typer.Option(help="Go on showing the start picture's sky; unset: as the model has it.")
+        bool | None, typer.Option(help="Keep the start picture's sky; unset: as the model was trained.")
     ] = None,
     disparity: Annotated[Path | None, typer.Option(help="Also film the disparity: .mp4, .gif or .webp.")] = None,
     poses: Annotated[Path | None, typer.Option(help="Also write the poses flown, as RealEstate10K text.")] = None,
@@ -188,7 +186,7 @@ def import_release(
     prefix: Annotated[Path, typer.Argument(help="Of the TensorFlow checkpoint, such as ckpt/model.ckpt-6935893.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")] = Path("release"),
 ) -> None:
-    """Turn the authors' TensorFlow checkpoint into one of ours; says what became of every variable."""
+    """Convert the authors' TensorFlow checkpoint to ours; prints which variables were used, skipped or missing."""
     from .model.release import import_tensorflow, save_checkpoint
 
     model = import_tensorflow(prefix, tell=print)
@@ -199,7 +197,7 @@ def import_release(
 def export(
     states: Annotated[
         list[Path],
-        typer.Argument(help="The state.safetensors of a run, which may be going on; of several, the weights' mean."),
+        typer.Argument(help="The state.safetensors of a run, finished or not; of several, the mean of their weights."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")],
 ) -> None:

@@ -11,12 +11,12 @@ from flythrough.errors import ConfigError
 from flythrough.workspace.files import JsonObject
 from flythrough.workspace.stage import Section
 
-# Settings that change what one sees of a run, or how fast it is, and not what comes of it.
+# Settings that change only a run's speed or what is logged, not its result.
 FREE = frozenset(
     {"device", "processes", "workers", "cache_mb", "micro_batch"}
     | {"log_every", "strip_every", "video_every", "video_steps", "save_every"}
 )
-PATHS = frozenset({"shards", "init"})  # what they name is in the key by its content, however it is spelled
+PATHS = frozenset({"shards", "init"})  # the key holds the content of what they name, not the path
 PresetName = Literal["auto", "paper", "laptop", "tiny", "ship", "tune"]
 
 
@@ -33,12 +33,15 @@ class Settings(Section):
     max_sobel: float = Field(
         0.1203972804325936,
         gt=0,
-        description="Slope of disparity (Sobel, a pixel) above which a surface is torn; the release's is for 160 rows",
+        description="Slope of disparity (Sobel, per pixel) above which a surface tears; the release's is for 160 rows",
     )
     keep: float = Field(
-        0.0, ge=0, lt=1, description="Share of the rendered picture that stays where it was seen; 0 = all is repainted"
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the rendered picture that is kept where it was seen; 0 = repaint all",
     )
-    sky: bool = Field(False, description="Go on showing the start picture's sky, in flights and where training roams")
+    sky: bool = Field(False, description="Keep the start picture's sky, in flights and in training that roams")
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.
@@ -54,32 +57,32 @@ class Settings(Section):
         0.0,
         ge=0,
         le=1,
-        description="Strength of random colour changes, one a flight; 0 = none",
+        description="Strength of random colour changes, one per flight; 0 = none",
     )
     replay: float = Field(
-        0.0, ge=0, le=1, description="Share of a batch that goes on from the model's own last pictures; 0 = none"
+        0.0, ge=0, le=1, description="Share of a batch that continues from the model's own last pictures; 0 = none"
     )
-    replay_age: int = Field(56, ge=1, description="Longest flight of a sequence that goes on, steps")
+    replay_age: int = Field(56, ge=1, description="Longest flight of a sequence that continues, steps")
     roam: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Share of a batch, of those that go on, that the autopilot flies: only the discriminators judge it",
+        description="Share of a batch, of those that continue, that the autopilot flies off the recorded path",
     )
     roam_age: int = Field(100, ge=1, description="Longest flight of the autopilot, steps")
-    replay_from: int = Field(0, ge=0, description="Optimiser step at which sequences begin to go on")
+    replay_from: int = Field(0, ge=0, description="Optimiser step from which sequences continue")
     replay_decay: float = Field(
         8.0, gt=0, description="Steps flown after which the L1 distance weighs half: it is divided by 1 + age / this"
     )
     shards: str = Field("", description="Glob of WebDataset .tar files, relative to the workspace, for data = shards")
     workers: int = Field(4, ge=1, description="Threads that decode pictures in the background")
-    cache_mb: int = Field(512, ge=0, description="Memory for decoded pictures, megabytes a process")
+    cache_mb: int = Field(512, ge=0, description="Memory for decoded pictures, megabytes per process")
 
     # The losses.
     l1_weight: float = Field(0.5, ge=0, description="Weight of the L1 distance on RGB and disparity")
     perceptual_weight: float = Field(0.01, ge=0, description="Weight of the perceptual distance")
     perceptual: Literal["auto", "vgg19", "lite0"] = Field(
-        "auto", description="Network of the perceptual distance; auto is VGG-19 where its weights are here, else Lite0"
+        "auto", description="Network of the perceptual distance; auto is VGG-19 if its weights are here, else Lite0"
     )
     texture_weight: float = Field(
         0.0,
@@ -95,14 +98,14 @@ class Settings(Section):
     )
     kl_weight: float = Field(0.05, ge=0, description="Weight of the style's KL divergence, summed over its numbers")
     balanced_sampling: bool = Field(
-        False, description="Show the discriminator the start picture as the real one beside its own last frame"
+        False, description="Give the discriminators the start picture as the real one for the model's last frame"
     )
 
     # The optimiser.
     init: str = Field(
         "none",
         description="Weights to start from: none, shipped (the package's model), a checkpoint folder, or the folder "
-        "of a run, whose discriminators go on too",
+        "of a run, whose discriminators are continued too",
     )
     steps: int = Field(7_000_000, ge=1, description="Optimiser steps of the whole run")
     batch: int = Field(4, ge=1, description="Sequences per process and step")
@@ -120,10 +123,10 @@ class Settings(Section):
         1.0,
         ge=0,
         le=1,
-        description="Share of the run after which the learning rates fall in a line to a tenth; 1 = never",
+        description="Share of the run after which the learning rates fall linearly to a tenth; 1 = never",
     )
-    ema: float = Field(0.999, ge=0, lt=1, description="Decay of the running mean of weights that is flown with")
-    clip_norm: float = Field(10.0, gt=0, description="Longest gradient; longer ones are scaled down")
+    ema: float = Field(0.999, ge=0, lt=1, description="Decay of the running mean of weights, which flies")
+    clip_norm: float = Field(10.0, gt=0, description="Largest gradient norm; larger ones are scaled down")
     precision: Literal["float32", "bf16", "float64"] = Field(
         "bf16", description="Arithmetic of the networks; float64 is for checks"
     )
@@ -132,7 +135,7 @@ class Settings(Section):
 
     # The machine, and what to watch.
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    processes: int = Field(0, ge=0, description="Processes of one machine, one a GPU; 0 is one for every GPU, or one")
+    processes: int = Field(0, ge=0, description="Processes on one machine; 0 is one per GPU, or one without a GPU")
     log_every: int = Field(50, ge=1, description="Optimiser steps between log lines")
     strip_every: int = Field(1000, ge=1, description="Optimiser steps between image strips")
     video_every: int = Field(10_000, ge=0, description="Optimiser steps between test flights; 0 = none")
@@ -172,7 +175,7 @@ PRESETS: dict[str, JsonObject] = {
         "save_every": 1000,
         "video_every": 5000,
     },
-    # Small enough that two cores learn a coast in four minutes; docs/train.md says what each choice bought.
+    # Small enough that two cores learn a coast in four minutes; docs/train.md gives the effect of each choice.
     "tiny": {
         "height": 64,
         "width": 96,

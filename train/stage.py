@@ -1,4 +1,4 @@
-"""train/: clips in, a checkpoint out. One task is one training run, which goes on where it was stopped."""
+"""train/: clips in, a checkpoint out. One task is one training run, which resumes if it was stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASK = "infinite-nature"
 
 
 def tasks(workspace: Workspace, config: TrainConfig) -> Iterable[Task]:
-    """The one run that the config asks for, on the clips as they are now.
+    """The one run of the config, on the present clips.
 
     Raises:
         InputError: there is no clip to train on.
@@ -33,7 +33,7 @@ def tasks(workspace: Workspace, config: TrainConfig) -> Iterable[Task]:
 
 
 def run(job: Job, config: TrainConfig) -> Outcome:
-    """Train, and account for the checkpoint."""
+    """Train; returns the checkpoint's row."""
     from .loop.worker import CHECKPOINT, train, train_on_all
 
     preset, settings = resolve(config)
@@ -70,7 +70,7 @@ def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:
 
 
 def _perceptual(settings: Settings) -> str:
-    """The perceptual network that training will take; part of the key, as it depends on what is on the machine."""
+    """The perceptual network that training will use; part of the key, as it depends on the machine's weights."""
     from flythrough.networks.weights import locate
 
     if settings.perceptual != "auto":
@@ -83,7 +83,7 @@ def _perceptual(settings: Settings) -> str:
 
 
 def _init(settings: Settings) -> str:
-    """What a run starts from, by content."""
+    """A hash of the weights that a run starts from."""
     if settings.init == "none":
         return "none"
     from .fly.shipped import init_folder
@@ -102,7 +102,7 @@ def _processes(settings: Settings) -> int:
 
 
 def resources(config: TrainConfig) -> Resources:
-    """What a run takes of a cluster's node."""
+    """The resources that a run needs of a cluster's node."""
     if config.preset in ("auto", "tiny", "tune"):
         return Resources(cpus=2, memory_gb=4)
     return Resources(cpus=8, gpus=max(1, config.processes or 1), memory_gb=32)

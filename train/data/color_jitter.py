@@ -1,4 +1,4 @@
-"""Random colour changes, the same for every frame of a flight: other light, other film, other seasons."""
+"""Random colour changes, the same for every frame of a flight, as by light, film and season."""
 
 from __future__ import annotations
 

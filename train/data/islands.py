@@ -26,7 +26,7 @@ FIRST_SEED = 100_000
 TAKES = (("forward", 0), ("forward", 1), ("forward", 2), ("orbit", 0), ("sideways", 0))
 FRAMES = 60  # a take; one frame is one step of the method
 FPS, SPEED = 7.5, 1.5  # 0.2 scene units a frame
-OVERSAMPLING = 2  # filmed at so many times the training size, and averaged
+OVERSAMPLING = 2  # filmed at this many times the training size, and averaged
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def takes(islands: int, height: int, width: int) -> Iterator[Take]:
 
 
 def film_islands(folder: Path, islands: int, height: int, width: int) -> list[IslandClip]:
-    """The clips of the training islands, filmed where they are not in ``folder`` yet (about a second a take)."""
+    """The clips of the training islands, filmed if not yet in ``folder`` (about a second per take)."""
     wanted = list(takes(islands, height, width))
     missing: dict[int, list[Take]] = {}
     for take in wanted:

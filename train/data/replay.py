@@ -1,9 +1,9 @@
-"""Training on own flights: some sequences of a batch go on from the picture that the model itself made last.
+"""Training on own flights: some sequences of a batch continue from the picture that the model itself made last.
 
-A model that is only trained on recorded starts has never seen what it makes after twenty steps, and runs away from
+A model that is only trained on recorded starts has never seen what it makes after twenty steps, and diverges from
 there. A *flight* here is a run of consecutive sequences at one place of the batch along one take: the first starts
 from the recorded frame, each further one from the last picture of the one before. Which flights there are, and how
-long they last, is a function of (seed, place) alone, so a resumed run goes on exactly; only the pictures are state.
+long they last, is a function of (seed, place) alone, so a run resumes exactly; only the pictures are state.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ReplaySchedule:
     """Which flight each place of the batch is on.
 
     Args:
-        share: of the places, from the end of the batch, that go on from own pictures.
+        share: of the places, from the end of the batch, that continue from own pictures.
         roam: of the places, the last of ``share``, that the autopilot steers.
         batch: places of the batch, of one process.
         processes: how many train together.
@@ -86,7 +86,7 @@ class ReplaySchedule:
         )
 
     def _take_off(self, place: int, step: int) -> range:
-        # Uniform lengths: old pictures are as common as young ones that have some way to go.
+        # Uniform, so that short and long flights are equally common.
         random = np.random.default_rng([self.seed, step, place, 2])
         age = self.roam_age if place >= self.first_roaming else self.max_age
         longest = max(1, age // self.unroll_at(step))

@@ -25,7 +25,7 @@ from flythrough.scene.geometry import compose, flip_intrinsics, flip_pose, inver
 from .color_jitter import Tint
 from .replay import Flight, ReplayMemory, ReplaySchedule
 
-Loaded = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # what Sequences.load tells
+Loaded = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # as Sequences.load returns
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Pick:
     start: int
     stride: int
     flipped: bool
-    age: int = 0  # steps flown before; over 0, the sequence goes on from the model's own picture
-    roams: bool = False  # the autopilot flies it, and the frames are of its start: real ones, and no truth
+    age: int = 0  # steps flown before; above 0, the sequence continues from the model's own picture
+    roams: bool = False  # the autopilot flies it; the frames are recorded ones from its start, not its truth
     tint: Tint | None = None
 
 
@@ -69,7 +69,7 @@ class Batch:
         return [Batch(*(getattr(self, field.name)[part] for field in fields(self))) for part in parts]
 
     def go_on(self, memory: ReplayMemory) -> Batch:
-        """The batch with the model's own last pictures and courses, where a flight goes on."""
+        """The batch, started from the model's own last pictures and courses where a flight continues."""
         first = memory.starts(self.rgbd[:, 0], self.age)
         courses = torch.where((self.age > 0).cpu()[:, None, None], memory.courses, self.courses)
         return replace(self, rgbd=torch.cat([first[:, None], self.rgbd[:, 1:]], 1), courses=courses)
@@ -96,14 +96,14 @@ class Sequences:
     """Draws and decodes sequences.
 
     Args:
-        clips: where from; all sequences of all clips are equally likely.
+        clips: to draw from; all sequences of all clips are equally likely.
         unroll: steps (T) that every sequence must have room for.
         height: pixels to resize to.
         width: as ``height``.
         seed: of the draw.
         flip: mirror half of the sequences.
-        color_jitter: how far a flight's colours are changed at random; 0 leaves them.
-        replay: which sequences go on from the model's own pictures; none by default.
+        color_jitter: strength of the random change of a flight's colours; 0 for none.
+        replay: which sequences continue from the model's own pictures; none by default.
         cache_mb: memory for decoded frames.
 
     A clip too short for T steps at its training speed is flown more slowly (every stride-th frame, the largest
@@ -188,7 +188,7 @@ class Sequences:
 
 
 class FrameCache:
-    """The decoded frames used last, up to a number of bytes. Threads may share it."""
+    """The most recently used decoded frames, up to a number of bytes. Threads may share it."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.bytes = limit, 0
@@ -212,15 +212,15 @@ class FrameCache:
 
 
 class Loader:
-    """Batches in order, decoded ahead by threads (the decoders let go of Python's lock).
+    """Batches in order, decoded ahead by threads (the decoders release Python's lock).
 
     Args:
         sequences: what to draw from.
-        batch: sequences a batch, of this process.
+        batch: sequences per batch, of this process.
         unroll_at: T at an optimiser step.
         workers: threads.
         ahead: batches to hold ready.
-        rank: which share of the whole batch is this process's.
+        rank: of this process, which chooses its share of the whole batch.
     """
 
     def __init__(
@@ -263,7 +263,7 @@ class Loader:
 
 
 def check_cameras(clip: Clip) -> None:
-    """Refuse a clip whose cameras are not cameras.
+    """Refuse a clip whose poses or intrinsics are invalid.
 
     Raises:
         InputError: names the clip and what is wrong.

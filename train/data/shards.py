@@ -68,7 +68,7 @@ class ShardClip(Clip):
     def _open(self, name: str) -> Iterator[IO[bytes]]:
         if name not in self._members:
             raise InputError(f"{self.folder} has no {self.id}.{name}", remedy="Export the shards again")
-        with tarfile.open(self.folder, "r:") as tar:  # a handle of our own: decoder threads read side by side
+        with tarfile.open(self.folder, "r:") as tar:  # a handle of its own: decoder threads read in parallel
             file = tar.extractfile(self._members[name])
             assert file is not None
             yield file

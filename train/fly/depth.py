@@ -12,7 +12,7 @@ ROUGH = "rough guess"
 
 
 def photo_disparity(image: UInt8[np.ndarray, "h w 3"], provider: str = "auto") -> tuple[Float[np.ndarray, "h w"], str]:
-    """Disparity in [0, 1] of a photo, and who gave it.
+    """Disparity in [0, 1] of a photo, and its source.
 
     Args:
         image: RGB.

@@ -1,4 +1,4 @@
-"""A rough disparity for a bare outdoor photo, from nothing but the photo: sky, horizon, and ground below.
+"""A rough disparity for an outdoor photo, from the photo alone: sky, horizon, and ground below.
 
 Not a depth network: it knows that the sky is far, that the ground comes nearer towards the lower edge, and that
 depth jumps where colours do. Good enough to take off from; what it makes is labelled rough.
@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 
 from flythrough.media.sky import skyline
 
-WORK_WIDTH = 256  # pixels at which the picture is looked at
+WORK_WIDTH = 256  # pixels at which the picture is analysed
 SKY, SKYLINE, NEAR = 0.005, 0.1, 0.95  # disparity of the sky, of what stands on the horizon, of the lower edge
 
 
@@ -49,7 +49,7 @@ def guess_disparity(image: UInt8[np.ndarray, "h w 3"]) -> Guess:
 def guided_filter(
     guide: Float[np.ndarray, "h w"], values: Float[np.ndarray, "h w"], *, radius: int, epsilon: float
 ) -> Float[np.ndarray, "h w"]:
-    """Smooth ``values`` but where ``guide`` has edges (He, Sun and Tang 2010)."""
+    """Smooth ``values`` except where ``guide`` has edges (He, Sun and Tang 2010)."""
 
     def mean(x: np.ndarray) -> np.ndarray:
         return cv2.blur(x, (2 * radius + 1, 2 * radius + 1))

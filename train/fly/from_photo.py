@@ -26,7 +26,7 @@ PLANS = ("autopilot", "straight", "orbit")
 
 @dataclass(frozen=True)
 class Start:
-    """Where a flight takes off.
+    """The start of a flight.
 
     Attributes:
         rgbd: RGB and disparity in [0, 1].
@@ -190,7 +190,7 @@ def film(
     bf16: bool = False,
     sky: bool | None = None,
 ) -> int:
-    """Fly and film; returns the steps flown. All files are whole up to the last step whenever this is interrupted.
+    """Fly and film; returns the steps flown. If it is interrupted, all files are complete up to the last step.
 
     Args:
         model: in evaluation mode, on its device.

@@ -89,7 +89,7 @@ def _about(model: InfiniteNature, name: str, *, half: bool) -> dict[str, str]:
 
 
 def read_metadata(file: Path) -> dict[str, str]:
-    """What an exported file says of itself."""
+    """An exported file's metadata."""
     import onnx
 
     return {entry.key: entry.value for entry in onnx.load(str(file)).metadata_props}

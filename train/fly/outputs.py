@@ -1,4 +1,4 @@
-"""What a flight leaves behind: video or loop, disparity video, camera files, the path with its points."""
+"""The files of a flight: video or loop, disparity video, camera files, the path with its points."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Recorder:
 
 @contextmanager
 def record(outputs: Outputs, intrinsics: Float[np.ndarray, 4], fps: float, takeoff: Pose) -> Iterator[Recorder]:
-    """A recorder whose files are whole up to the last picture, whenever the flight is interrupted."""
+    """A recorder whose files are complete up to the last picture if the flight is interrupted."""
     recorder = Recorder(outputs, intrinsics, fps, takeoff)
     try:
         yield recorder

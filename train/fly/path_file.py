@@ -14,7 +14,7 @@ from flythrough.workspace.files import publish
 
 SUFFIXES = (".ply", ".glb")
 POINTS_PER_PICTURE = 1000  # about
-EVERY = 5  # pictures: the ones between show nearly the same
+EVERY = 5  # pictures; those between show nearly the same
 FARTHEST = 0.05  # disparity; what is farther is sky, or too rough to place
 PATH_COLOR = (255, 40, 40)
 

@@ -1,4 +1,4 @@
-"""Reading a bare photo: any common file, upright, with the lens that EXIF tells; what is not a photo is refused."""
+"""Reading a photo: any common format, upright, with the lens from EXIF; files that are not photos are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flythrough.scene.geometry import default_intrinsics
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 80_000_000
-MIN_SIDE = 16  # pixels; there is nothing to fly into below
+MIN_SIDE = 16  # pixels; a smaller picture shows nothing to fly into
 MAX_SIDE = 2048  # pixels that are kept; models see far fewer
 FOCALS = (0.3, 4.0)  # widths; a lens outside is a fisheye, a telescope or a mistake
 _BROKEN = (

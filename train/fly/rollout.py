@@ -1,4 +1,4 @@
-"""Flying with a trained model: the loop of the method at test time, and what it makes of any size of picture."""
+"""Flying with a trained model: the method's loop at test time, for pictures of any size."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ NEEDED = ("onnx", "onnxruntime")
 
 
 def fast(model: InfiniteNature) -> InfiniteNature:
-    """The model, its network handed to ONNX Runtime where that is the faster; pictures differ by rounding only.
+    """The model, with its network run by ONNX Runtime where that is faster; pictures differ by rounding only.
 
     That is a float32 model on the CPU; others, and where a package of :data:`NEEDED` is not installed, come back as
     they are. The weights are copied: the model returned does not follow a training that goes on.

@@ -46,7 +46,7 @@ def export_web(model: InfiniteNature, folder: Path, name: str, runtime: Path) ->
         raise InputError(f"{folder} is not empty and not an earlier export", remedy="Give a new or an empty folder")
     (folder / "ort").mkdir(parents=True, exist_ok=True)
     (folder / "start").mkdir(exist_ok=True)
-    write_json(folder / "gallery.json", {"format": FORMAT})  # from here on it is ours
+    write_json(folder / "gallery.json", {"format": FORMAT})  # marks the folder as ours
     export_onnx(model, folder, name, half=True)
     for file in RUNTIME:
         shutil.copyfile(runtime / "dist" / file, folder / "ort" / file)

@@ -1,4 +1,4 @@
-"""A training run's running mean as a small checkpoint to give away: half precision, no optimiser state."""
+"""A training run's running mean as a small checkpoint to share: half precision, no optimiser state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEAN = "mean/"  # prefix of the running mean's tensors in a training state
 def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
     """Write the running mean of a saved training state as a float16 checkpoint; returns the model, as written.
 
-    The run may go on meanwhile: a state is replaced as a whole, so what is read is always one save.
+    The run may still be going: a state is replaced atomically, so a read always gets one save.
 
     Args:
         states: ``state.safetensors`` of a run; of several states of one run, the mean of their weights is written.
@@ -44,7 +44,7 @@ def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
     broken = sorted(name for name, value in tensors.items() if not torch.isfinite(value).all())
     if broken:
         raise InputError(f"{states[0]}: {broken[0]} is not finite in float16", remedy="Export an earlier state")
-    # A run of before a setting lacks it.
+    # A run from before a setting existed lacks it.
     shape = {name: first.settings[name] for name in SHAPE if name in first.settings}
     model = InfiniteNature(**shape).half()
     model.load_state_dict(tensors)

@@ -11,7 +11,7 @@ from ..model.layers import normalise
 
 
 class Parameters:
-    """What the passes of one step are differentiated by: a network's weights, its spectral kernels in their place.
+    """The tensors that one step differentiates by: a network's weights, with spectral kernels in place of theirs.
 
     The kernels are made once (which advances the power iterations), all passes share them, and their summed
     gradient goes back to the weights once. The network must be in training mode.
@@ -37,14 +37,14 @@ class PairwiseSum:
     """Sums lists of tensors as a tree, neighbours first.
 
     So the halves (or quarters) of a batch, summed by as many processes and then added, come to the very floats that
-    one process gets from the whole. Of two networks in a game that is needed: it blows up the last digit.
+    one process gets from the whole. Needed for GAN training, which amplifies rounding differences.
     """
 
     def __init__(self) -> None:
-        self._sums: list[tuple[int, list[Tensor]]] = []  # how many were added, and what they came to
+        self._sums: list[tuple[int, list[Tensor]]] = []  # number of terms, and their sum
 
     def add(self, tensors: list[Tensor]) -> None:
-        """Add one pass's tensors, in place of which the caller must not use them again."""
+        """Add one pass's tensors; they are overwritten, so the caller must not use them again."""
         count = 1
         while self._sums and self._sums[-1][0] == count:
             tensors = self._join(tensors)
@@ -52,7 +52,7 @@ class PairwiseSum:
         self._sums.append((count, tensors))
 
     def total(self) -> list[Tensor]:
-        """The sum; may be asked for once."""
+        """The sum; call it once."""
         _, tensors = self._sums.pop()
         while self._sums:
             tensors = self._join(tensors)

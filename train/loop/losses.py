@@ -38,7 +38,7 @@ def gradient_difference(
 ) -> Float[Tensor, "b"]:
     """Mean L1 distance of the slopes of two disparity maps, at ``scales`` sizes that halve (MiDaS, Ranftl et al. 2020).
 
-    Grain in disparity is small in L1, yet tears the surface at the next render; this is what it is large in.
+    Grain in disparity is small in L1, yet tears the surface at the next render; in this distance it is large.
     """
     difference, total = disparity - truth, []
     for _ in range(scales):

@@ -13,7 +13,7 @@ from flythrough.networks.device import pick
 
 
 class ProcessGroup:
-    """Who we are among the processes, and means over all of them.
+    """This process's rank among the processes, and means over all of them.
 
     Args:
         device: as in :func:`flythrough.networks.device.pick`; among several processes, CUDA stands for this

@@ -1,4 +1,4 @@
-"""A training run from its first step, or from where it was stopped, to its last."""
+"""A training run from its first step, or from its last saved state, to its last step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = logging.getLogger("flythrough.train")
 
 
 class Session:
-    """A run in a folder; a run that was stopped there goes on.
+    """A run in a folder; a run that was stopped there resumes.
 
     Args:
         settings: of the run.
@@ -109,7 +109,7 @@ class Session:
             self._save()
 
     def _sample(self) -> Batch:
-        """A batch that is the same all through a run, for test flights."""
+        """A batch that stays the same throughout a run, for test flights."""
         one = Loader(self.sequences, batch=1, unroll_at=lambda step: 1, workers=1)
         return next(iter(one.batches(0, 1))).to(self.group.device)
 
@@ -137,7 +137,7 @@ class Session:
         )
 
     def _identity(self) -> JsonObject:
-        """What a saved state must agree on to go on in this run."""
+        """The settings that a saved state must share with this run to be resumed."""
         chosen = self.settings.keyed()
         clips = content_key([clip.id for clip in self.sequences.clips], self.sequences.strides)
         chosen["batch"] *= self.group.size

@@ -1,7 +1,7 @@
 """The whole state of a training run in one safetensors file: networks, running mean, optimisers, random numbers.
 
-The data's position needs no room of its own: what step n sees is a function of the seed and n.
-Saving publishes the new file over the old one when it is whole on the disk, so a full disk costs nothing but the save.
+The position in the data is not saved: the batch of step n is a function of the seed and n.
+Saving replaces the old file once the new one is complete on disk, so a full disk costs only that save.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TrainState:
     """All that changes during training."""
 
     generator: nn.Module
-    mean: nn.Module  # the running mean of the generator, which is flown with
+    mean: nn.Module  # the running mean of the generator, which flies
     discriminators: nn.Module
     generator_optimiser: Optimizer
     discriminator_optimiser: Optimizer
@@ -49,7 +49,7 @@ def save_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
     """Publish the state at ``path``.
 
     Raises:
-        DiskError: no room, no rights; what stood at ``path`` stands.
+        DiskError: no room, no rights; ``path`` is unchanged.
     """
     from safetensors.torch import save
 
@@ -73,7 +73,7 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
     """Fill ``state`` from a file that :func:`save_state` wrote.
 
     Raises:
-        InputError: it is no such file, or it is of a run with other settings (the message names them).
+        InputError: not such a file, or of a run with other settings (the message names them).
     """
     metadata, tensors = _read(path, "Delete it to train from the start")
     _check_settings(path, json.loads(metadata["settings"]), dict(settings))
@@ -94,7 +94,7 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
 
 
 def judges_from(discriminators: nn.Module, path: Path) -> None:
-    """Give discriminators the weights of another run's, so that they need not learn anew what a coast looks like.
+    """Load another run's discriminators, so that these need not learn again what a coast looks like.
 
     Args:
         discriminators: to be trained.

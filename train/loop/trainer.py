@@ -1,4 +1,4 @@
-"""One optimiser step: unroll, compare with the recording, let the discriminators judge, move all weights."""
+"""One optimiser step: unroll, compute the losses against the recording, update all weights."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Trainer:
         rollout = roll_out(self.generator, batch, style, generator.kernels, bf16=self.bf16)
 
         # The losses on pictures are differentiated down to the pictures first: their graphs are gone before the
-        # rollout's is walked, and one pass of the discriminators serves both sides of the game.
+        # rollout's is walked, and one pass of the discriminators serves generator and discriminators.
         frames = rollout.refined.detach().requires_grad_()
         losses, generator_loss, discriminator_loss = self._judge(frames, batch, judges)
         judges_grads = torch.autograd.grad(discriminator_loss, judges.tensors, retain_graph=True)

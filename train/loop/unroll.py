@@ -22,7 +22,7 @@ from ..model.sky import keep_sky
 class Rollout:
     """T steps of flight, as training sees them."""
 
-    rendered: Float[Tensor, "b t 4 h w"]  # what each step's render gave; no gradient
+    rendered: Float[Tensor, "b t 4 h w"]  # each step's rendered picture; no gradient
     seen: Float[Tensor, "b t 1 h w"]  # its mask; no gradient
     refined: Float[Tensor, "b t 4 h w"]
     courses: Float[Tensor, "b 3 3"]  # the autopilot's, after the last step
@@ -45,11 +45,11 @@ def roll_out(
     Gradients flow through all steps.
 
     Args:
-        model: what refines.
+        model: to fly with.
         batch: on the model's device.
-        style: a style vector a sequence.
+        style: one style vector per sequence.
         kernels: the model's, normalised once for all steps.
-        bf16: refine in bfloat16 where that is safe; rendering and grounding are not.
+        bf16: refine in bfloat16; rendering and grounding keep their type.
     """
     rgbd, steps = batch.rgbd[:, 0], []
     poses, intrinsics, pilots = batch.poses.unbind(1), batch.intrinsics.unbind(1), Pilots(batch)
@@ -83,7 +83,7 @@ class Pilots:
     def steer(
         self, rgbd: Float[Tensor, "b 4 h w"], here: Float[Tensor, "b 3 4"], there: Float[Tensor, "b 3 4"]
     ) -> tuple[Float[Tensor, "b 3 4"], Float[Tensor, "b 3 4"]]:
-        """The poses of a step: the recorded ones, or where an autopilot goes from what it sees."""
+        """The poses of a step: the recorded ones, or the autopilot's, steered by the disparity it sees."""
         if not self._pilots:
             return here, there
         here, there = here.clone(), there.clone()
@@ -106,7 +106,7 @@ class Pilots:
         return torch.cat(kept)
 
     def courses(self) -> Float[Tensor, "b 3 3"]:
-        """Where all are now; those that do not roam, where they were."""
+        """The present course of each sequence; unchanged for those that do not roam."""
         for row, pilot in self._pilots.items():
             self._courses[row] = torch.from_numpy(pilot.course)
         return self._courses

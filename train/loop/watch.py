@@ -1,4 +1,4 @@
-"""What one sees of a run: scalars (JSON lines and TensorBoard), strips of pictures, test flights."""
+"""Logs of a run: scalars (JSON lines and TensorBoard), strips of pictures, test flights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCALARS, STRIPS, FLIGHTS, EVENTS = "scalars.jsonl", "strips", "flights", "tensor
 
 
 class Watcher:
-    """Writes what there is to see of a run into its folder; resuming at a step forgets what came after it."""
+    """Writes a run's logs into its folder; resuming at a step removes the scalars after it."""
 
     def __init__(self, folder: Path, first_step: int) -> None:
         self.folder = folder

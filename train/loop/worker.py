@@ -70,7 +70,7 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> JsonObject:
     )
     history = trained_on(settings, sequences.clips)
     if group.leads:
-        history.write(folder)  # for an export of a run that goes on
+        history.write(folder)  # for an export while the run is still going
     session = Session(settings, sequences, folder, group)
     session.run()
     figures = {
@@ -89,7 +89,7 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> JsonObject:
 
 
 def trained_on(settings: Settings, clips: Sequence[Clip]) -> TrainedOn:
-    """What a model has seen once it is trained on ``clips``, with what the one it starts from had seen."""
+    """The record of a model trained on ``clips``, including that of the model it starts from."""
     own = TrainedOn(
         {clip.id: clip.sha256 for clip in clips if clip.island is None},
         frozenset(clip.video_id for clip in clips if clip.island is None),

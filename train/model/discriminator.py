@@ -11,11 +11,11 @@ from torch.nn.functional import avg_pool2d
 from .layers import Kernels, SpectralConv, instance_norm, leaky, normalise, reflect_pad
 
 Features = list[Tensor]
-Outputs = tuple[list[Tensor], list[Features]]  # logits and features, one a scale
+Outputs = tuple[list[Tensor], list[Features]]  # logits and features, one per scale
 
 
 class PatchDiscriminator(nn.Module):
-    """Says of every patch of a picture whether it looks real.
+    """Judges whether each patch of a picture looks real.
 
     A 4 x 4 conv to ``width`` channels, three spectrally and instance-normalised ones to 2, 4 and 8 times as many
     (the last at stride 1), and one to a logit. Reflect padding, as everywhere in the release.
@@ -53,7 +53,7 @@ class Discriminators(nn.Module):
         self.fine, self.coarse = PatchDiscriminator(width), PatchDiscriminator(width)
 
     def forward(self, rgbd: Float[Tensor, "b 4 h w"], kernels: Kernels | None = None) -> Outputs:
-        """Logits and features, one a scale. Without ``kernels``, in training mode, the power iterations advance."""
+        """Logits and features, one per scale. Without ``kernels``, in training mode, the power iterations advance."""
         kernels = kernels or normalise(self, keep=self.training)
         fine_logits, fine_features = self.fine(rgbd, kernels)
         coarse_logits, coarse_features = self.coarse(avg_pool2d(rgbd, 2), kernels)
@@ -61,7 +61,7 @@ class Discriminators(nn.Module):
 
 
 def split(outputs: Outputs, counts: Sequence[int]) -> list[Outputs]:
-    """Undo the joining of several sets of pictures into one batch, ``counts`` pictures each."""
+    """Split one batch back into the sets of pictures that were joined in it, ``counts`` pictures each."""
     logits = [x.split(list(counts)) for x in outputs[0]]
     features = [[x.split(list(counts)) for x in scale] for scale in outputs[1]]
     return [([x[i] for x in logits], [[x[i] for x in scale] for scale in features]) for i in range(len(counts))]

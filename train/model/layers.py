@@ -1,4 +1,4 @@
-"""The layers of the refinement network, and spectral normalisation that is computed apart from the layers."""
+"""The layers of the refinement network, and spectral normalisation, computed outside the layers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def leaky(x: Tensor) -> Tensor:
 
 
 def instance_norm(x: Image) -> Image:
-    """Zero mean and unit (biased) variance a channel and image; eps 1e-5. A single pixel becomes 0."""
+    """Zero mean and unit (biased) variance per channel and image; eps 1e-5. A single pixel becomes 0."""
     variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
     return (x - mean) * torch.rsqrt(variance + 1e-5)
 

@@ -18,7 +18,7 @@ FORMAT = "flythrough model 1"
 
 
 def save_checkpoint(folder: Path, model: InfiniteNature, record: Mapping[str, object]) -> None:
-    """Write a model, and how it came to be, into ``folder``; each file is replaced only by a whole one.
+    """Write a model and the record of its training into ``folder``; each file is replaced atomically.
 
     Raises:
         DiskError: no room, no rights.
@@ -63,7 +63,7 @@ def load_checkpoint(folder: Path) -> InfiniteNature:
 
 
 def read_record(folder: Path) -> JsonObject:
-    """What a checkpoint says of itself.
+    """A checkpoint's record, ``model.json``.
 
     Raises:
         InputError: the folder is not a checkpoint of ours.

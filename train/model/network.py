@@ -32,15 +32,15 @@ CONDITION = 5  # channels: rgbd and mask
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a network's weights fit.
+    """The sizes and settings that a network's weights belong to.
 
     Attributes:
         height, width: of the picture, pixels; multiples of 32.
         base_width: channels at full resolution; 32 in the release.
         style_size: length of the style vector.
         max_sobel: steepness from which the renderer counts a surface as stretched; see :func:`render`.
-        keep: share of the rendered picture in the refined one where it was surely seen; 0 in the release.
-        sky: whether flights go on showing the start picture's sky (:mod:`.sky`).
+        keep: share of the rendered picture in the refined one where it was certainly seen; 0 in the release.
+        sky: whether flights keep the start picture's sky (:mod:`.sky`).
     """
 
     height: int = 160
@@ -70,7 +70,7 @@ class ModelConfig:
 
 
 class Step(NamedTuple):
-    """One render-refine step: what was rendered, what of it was seen, and what came of it."""
+    """One render-refine step: the rendered picture, its mask, and the refined picture."""
 
     rendered: Rgbd
     mask: Mask
@@ -113,7 +113,7 @@ class Generator(nn.Module):
         self.up_2 = SpadeBlock(4 * c, 2 * c, CONDITION, hidden)
         self.up_3 = SpadeBlock(2 * c, c, CONDITION, hidden)
         self.conv = SpectralConv(c, 4, 3)
-        self.checkpointing = False  # recompute each block in the backward pass instead of keeping its insides
+        self.checkpointing = False  # recompute each block in the backward pass instead of storing its activations
 
     def forward(self, style: Style, condition: Condition, kernels: Kernels) -> Rgbd:
         x = self.linear(style).view(-1, *self.start).permute(0, 3, 1, 2)
@@ -229,7 +229,7 @@ class InfiniteNature(nn.Module):
         style: Style,
         kernels: Kernels | None = None,
     ) -> Step:
-        """As :meth:`step`, and what was rendered on the way."""
+        """As :meth:`step`, with the rendered picture and mask."""
         self._check(rgbd, 4, "rgbd")
         rendered, mask = self.render(full(rgbd), pose, intrinsics, next_pose, intrinsics)
         if self.finish is not None:

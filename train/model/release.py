@@ -27,7 +27,7 @@ GENERATOR = "generator/spade_network_noenc/spade_generator"
 
 @dataclass(frozen=True)
 class Report:
-    """What became of every variable of a checkpoint, by name, sorted.
+    """Which variables of a checkpoint were used, skipped or missing, by name, sorted.
 
     Attributes:
         used: read into the model.
@@ -185,7 +185,7 @@ def _open(prefix: Path) -> tuple[Any, dict[str, list[int]]]:
 
 
 class _Guarded:
-    """A checkpoint reader whose failures say what to do."""
+    """A checkpoint reader whose errors have a remedy."""
 
     def __init__(self, reader: Any, prefix: Path) -> None:
         self._reader, self._prefix = reader, prefix

@@ -1,4 +1,4 @@
-"""Sky correction (InfiniteNature-Zero): the sky is far, so the start picture's goes on being right.
+"""Sky correction (InfiniteNature-Zero): the sky is far, so the start picture's stays right.
 
 The start picture is turned to the camera's present direction (a rotation alone: the sky has no parallax) and laid
 over what the model painted, where both are sky.
@@ -15,7 +15,7 @@ SKY_DISPARITY = 0.05  # farther than this is sky
 
 
 def skyness(disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """1 where it is surely sky, 0 where it is surely not."""
+    """1 where it is certainly sky, 0 where it is certainly not."""
     return ((SKY_DISPARITY - disparity) / (0.5 * SKY_DISPARITY)).clamp(0, 1)
 
 
