@@ -30,11 +30,11 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
 
 def pack(
     source: Annotated[
-        Path, typer.Argument(help="results.json, or a folder with it and the frames: those are handed in too.")
+        Path, typer.Argument(help="results.json, or a folder with it and the frames, which are then included.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The zip to write.")],
 ) -> None:
-    """Pack results, and frames where they are to be scored again, as one zip to hand in."""
+    """Pack results, and frames if they are to be scored again, as one zip to submit."""
     from .package import pack as run
 
     submission = run(source, out)
@@ -48,7 +48,7 @@ def check(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a table, for a comment.")] = False,
     rescore: RescoreOption = False,
 ) -> None:
-    """Check submissions as add does, and write nothing: a line each, and exit code 1 if one is refused."""
+    """Check submissions as add does, without writing: one line each, and exit code 1 if any is refused."""
     from flythrough.cli.tools import existing
 
     from .verdicts import as_lines, as_markdown, verdict
@@ -68,7 +68,7 @@ def add(
     ),
     rescore: RescoreOption = False,
 ) -> None:
-    """Check somebody's results against those measured here, and list them; with --rescore as scored here."""
+    """Check submitted results against those measured here, and list them; with --rescore, as scored here."""
     from flythrough.results.schema import read_result
     from flythrough.workspace.catalog import Workspace
 
@@ -146,10 +146,10 @@ def export(
 
 
 def init_repository(
-    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet, or empty.")],
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     workspace: WorkspaceOption = Path("workspace"),
 ) -> None:
-    """Make a results repository: others hand in by pull request, a workflow checks, comments and rebuilds the page."""
+    """Make a results repository: others submit by pull request; a workflow checks, comments and rebuilds the page."""
     from flythrough.cli.tools import existing
 
     from .exports.repository import make_repository, not_released

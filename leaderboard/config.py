@@ -14,4 +14,4 @@ class LeaderboardConfig(Section):
     pictures: int = Field(default=2, ge=0, description="starts whose flights are shown frame by frame; 0: none")
     video: bool = Field(default=True, description="also as one video with all methods side by side")
     picture_width: int = Field(default=192, ge=32, description="pixels of a frame on the page")
-    base_url: str = Field(default="", description="where the page will stand, for the feed; empty: links are relative")
+    base_url: str = Field(default="", description="address of the published page, for the feed; empty: relative links")

@@ -1,4 +1,4 @@
-"""Whether a results file holds together, and whether its frames are its own."""
+"""Whether a results file is consistent, and whether its frames are its own."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from flythrough.results.schema import Result, Value
 
 INCEPTION = frozenset({"fid", "kid", "fid_sw", "kid_sw", "md_inception", "fid_drift"})
 REL_TOLERANCE = 1e-6
-FLOOR_TOLERANCE = 1e-3  # a floor is measured anew on each machine
+FLOOR_TOLERANCE = 1e-3  # a floor is measured again on each machine
 
 
 def inconsistency(submission: Result, references: list[Result]) -> str | None:
-    """What shows that the numbers were not made as ours were, or were changed; None where nothing does.
+    """Evidence that the numbers were not made as ours were, or were changed; None if there is none.
 
     Args:
         submission: what was handed in.
@@ -26,7 +26,7 @@ def inconsistency(submission: Result, references: list[Result]) -> str | None:
 
 
 def is_loose(submission: Result) -> bool:
-    """Whether it claims only distances of one set of frames that belongs to no start, such as those of a video."""
+    """Whether it claims only distances of one set of frames that belong to no start, such as a video's."""
     if submission.starts or submission.replicates or submission.curves or submission.follows_camera:
         return False
     claimed = {value.metric for value in submission.values if value.value is not None}
@@ -35,7 +35,7 @@ def is_loose(submission: Result) -> bool:
 
 
 def reused_frames(submission: Result, others: list[Result]) -> str | None:
-    """Whose frames a submission hands in as its own, or what it leaves out to hide that; None where nothing shows.
+    """Which other method's frames a submission contains, or what it leaves out to hide that; None if nothing is found.
 
     Args:
         submission: what was handed in.
@@ -61,7 +61,7 @@ def reused_frames(submission: Result, others: list[Result]) -> str | None:
 
 
 def _other_ruler(submission: Result, references: list[Result]) -> str | None:
-    """Distances must rest on the same feature weights and the same real frames as ours, and say so."""
+    """Distances must use the same feature weights and the same real frames as ours, and state them."""
     for reference in references:
         theirs = {value.metric for value in submission.values if value.value is not None}
         for use in sorted(set(reference.weights) - set(submission.weights)):
@@ -156,7 +156,7 @@ def _other_mean(value: Value, claimed: float, name: str, raw: dict[str, float | 
 
 
 def _worst(metric: str, numbers: list[float]) -> float | None:
-    """What a flight without a value counts as; None where evaluate leaves no flight without one."""
+    """The value that a flight without one counts as; None for metrics that every flight has."""
     if metric not in METRICS or METRICS[metric].family not in ("following", "published"):
         return None
     return 0.0 if METRICS[metric].direction != "lower" else max(numbers)

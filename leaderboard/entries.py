@@ -1,4 +1,4 @@
-"""What a submission may hold, and how much of it: rules that a zip and a folder share.
+"""Which files a submission may contain, and how large: rules shared by zips and folders.
 
 Paths are checked by what they must be, not by what they must not: a file that is none of a submission's is refused.
 The reasons before that only say more exactly what is wrong.
@@ -46,7 +46,7 @@ class Entries(Protocol):
 
 
 def check_paths(paths: Iterable[str]) -> None:
-    """Refuse a path that a submission cannot have, and two that some file system takes for one.
+    """Refuse a path that a submission cannot have, and two that some file system treats as the same.
 
     Raises:
         Refused: names the first.
@@ -88,7 +88,7 @@ def path_problem(path: str) -> str | None:
 
 
 def most_bytes(path: str) -> int:
-    """The largest size of the file at a path that :func:`path_problem` has nothing against."""
+    """The largest size of the file at a path that :func:`path_problem` accepts."""
     if path == MANIFEST:
         return MAX_MANIFEST
     if path == RESULTS:

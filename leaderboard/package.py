@@ -1,4 +1,4 @@
-"""A submission as one file: ``results.json``, the frames where they are handed in too, and the SHA-256 of each."""
+"""A submission as one file: ``results.json``, the frames if they are included, and the SHA-256 of each."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Manifest(Section):
 
 @dataclass(frozen=True)
 class Submission:
-    """What was handed in, checked by itself; nothing is known yet of the leaderboard that it is for.
+    """A submission, checked on its own, before it is compared with a leaderboard.
 
     Attributes:
         result: the numbers.
@@ -117,7 +117,7 @@ def _files_of(source: Path) -> Iterator[tuple[str, Path]]:
 
 
 def open_submission(path: Path, *, name: str | None = None, frames_to: Path | None = None) -> Submission:
-    """Read what was handed in: a packed zip, an unpacked one, or a ``results.json`` alone.
+    """Read a submission: a packed zip, an unpacked one, or a ``results.json`` alone.
 
     Args:
         path: of the file or folder.

@@ -1,4 +1,4 @@
-"""Score the frames of a submission again, and hold what comes out against what it claims.
+"""Score the frames of a submission again, and compare the scores with those it claims.
 
 The frames are scored by ``flythrough evaluate score`` in a process of its own, so this stage needs no torch, and what a
 picture does to a decoder it does there.
@@ -73,7 +73,7 @@ def rescore(workspace: Workspace, path: Path, *, keep: bool = False, run: Scorer
 
 
 def differences(claimed: Result, ours: Result) -> list[str]:
-    """The claimed values that frames scored here do not give, in words.
+    """The claimed values that differ from those scored here, in words.
 
     Camera figures are left out: structure from motion may end elsewhere on another machine, by how much was not
     measured. What is shown of frames scored here is ours.

@@ -1,4 +1,4 @@
-"""leaderboard/: the results as a site. One task; its files are put below ``leaderboard/``, ``index.html`` in front."""
+"""leaderboard/: the results as a site. One task; its files are put below ``leaderboard/``, with ``index.html``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
     from .standing.gather import gather
 
     collects = gc.isenabled()
-    gc.disable()  # up to 10^7 objects that stay: looking through them again and again takes a fifth of the time
+    gc.disable()  # up to 10^7 objects that stay alive: collecting among them takes a fifth of the time
     try:
         write_site(job.folder, site_files(gather(Workspace(job.workspace)), config))
     finally:
@@ -56,7 +56,7 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
-    """Put the site where readers look for it, and remember when each result was first on it."""
+    """Put the site in place, and record when each result first appeared on it."""
     from .site.listing import update_site
     from .standing.holdings import remember_dates
 

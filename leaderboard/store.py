@@ -1,4 +1,4 @@
-"""Where submissions are kept: one file a method and protocol, and a log to which lines are only ever added.
+"""Where submissions are kept: one file per method and protocol, and an append-only log.
 
 ::
 
@@ -66,7 +66,7 @@ def listed_files(workspace: Workspace) -> list[Path]:
 
 
 def put(workspace: Workspace, result: Result, *, replace: bool) -> Path:
-    """Keep a result, the lock being held; one that is kept already, and the same, is left as it is.
+    """Store a result, with the lock held; an identical one that is stored already is left as it is.
 
     Raises:
         InputError: another result of the method is listed on the protocol, and it may not be replaced.
@@ -86,7 +86,7 @@ def put(workspace: Workspace, result: Result, *, replace: bool) -> Path:
 
 
 def withdraw(workspace: Workspace, method: str, protocol: str | None = None) -> Path:
-    """Take a method off the list, the lock being held; its file is kept among the earlier ones.
+    """Withdraw a method, with the lock held; its file is moved to the earlier ones.
 
     Args:
         workspace: with the store.

@@ -1,4 +1,4 @@
-"""Results that others measured: checked against what was measured here, then shown beside it.
+"""Results measured by others: checked against those measured here, then shown beside them.
 
 A ``results.json`` names its protocol by hash, carries the raw value of every start and the floor of every distance.
 A changed mean, a left-out start, another protocol, other feature weights: each shows. Made-up raw values do not;
@@ -48,7 +48,7 @@ def add_submission(workspace: Workspace, path: Path, *, replace: bool = False) -
 
 
 def check_submission(workspace: Workspace, path: Path) -> Submission:
-    """All that :func:`add_submission` checks, without writing; returns what was handed in.
+    """All checks of :func:`add_submission`, without writing; returns the submission.
 
     Raises:
         InputError: as there, but for a method that is listed already.
@@ -59,7 +59,7 @@ def check_submission(workspace: Workspace, path: Path) -> Submission:
 
 
 def refuse(workspace: Workspace, result: Result, path: Path) -> None:
-    """Hold a result against what was measured here and handed in before.
+    """Compare a result with those measured here and those submitted before.
 
     Raises:
         InputError: it cannot be listed.
@@ -108,12 +108,12 @@ def _name_problem(name: str, measured: set[str], listed: set[str]) -> str | None
 
 
 def _as_read(name: str) -> str:
-    """What a reader takes a name for: separators do not count, nor which of two like characters it is."""
+    """A name as readers see it: without separators, and with look-alike characters made equal."""
     return re.sub("[._-]", "", name).translate(_ALIKE).replace("rn", "m").replace("vv", "w")
 
 
 def submissions(workspace: Workspace) -> list[Result]:
-    """The submissions that can be read; others, which something else than this program put there, are logged."""
+    """The submissions that can be read; others, which another program put there, are logged."""
     return list(submissions_by_file(workspace).values())
 
 
@@ -134,7 +134,7 @@ def submissions_by_file(workspace: Workspace) -> dict[Path, Result]:
 
 
 def describe(submission: Result) -> JsonObject:
-    """What the command line prints of an accepted submission."""
+    """An accepted submission, as the command line prints it."""
     primary = [v for v in submission.values if v.step is None and v.metric in METRICS and METRICS[v.metric].primary]
     return {"method": submission.method.name, "protocol": submission.protocol.name} | {
         v.metric: v.value for v in primary

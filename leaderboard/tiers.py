@@ -1,4 +1,4 @@
-"""How far a row can be trusted. A tier says who measured it, so it is set by who did, never read from a submission."""
+"""How far a row can be trusted. A tier says who measured it, so it is set here, never read from a submission."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def measured_rows(rows: Iterable[Row]) -> list[Row]:
 
 
 def claimed_rows(result: Result) -> list[Row]:
-    """Rows of numbers handed in: never ranked, whatever they say of themselves."""
+    """Rows of submitted numbers: never ranked, whatever they claim."""
     common: Row = {"protocol": result.protocol.name, "protocol_hash": result.protocol.hash}
     common |= {"method": result.method.name, "results_file": None, "source": "submitted"}
     note = f"{NOT_SCORED_HERE}; {LOOSE}" if is_loose(result) else NOT_SCORED_HERE

@@ -1,4 +1,4 @@
-"""What ``flythrough leaderboard check`` says of each submission: for the terminal, and for a comment."""
+"""The verdicts of ``flythrough leaderboard check``: for the terminal, and for a comment."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def as_lines(verdicts: Iterable[Verdict]) -> str:
 
 
 def as_markdown(verdicts: Iterable[Verdict]) -> str:
-    """A table in Markdown in which nothing that was handed in is markup."""
+    """A table in Markdown in which no submitted text acts as markup."""
     lines = ["| submission | method | protocol | values | frames | verdict |", "|---|---|---|---|---|---|"]
     for each in verdicts:
         cells = [each.name, each.said.get("method", ""), each.said.get("protocol", ""), _values(each)]

@@ -1,4 +1,4 @@
-"""A zip that somebody sent, read without trusting a number in it.
+"""A zip from a stranger, read without trusting any number in it.
 
 The format states most things twice (at the end, in the central directory, before each file) and the copies may differ.
 Here the end of the file is read first, so that a directory of a million entries is never loaded; what the directory
@@ -76,7 +76,7 @@ class ZipEntries:
 
 
 def _check_end(file: BinaryIO) -> int:
-    """How many entries the end of the file says there are.
+    """The number of entries that the end of the file states.
 
     Raises:
         Refused: the directory is too large, not where it should be, or something follows or precedes the archive.
@@ -141,7 +141,7 @@ def _check_places(entries: list[zipfile.ZipInfo]) -> None:
 
 @contextmanager
 def _damage(what: str) -> Iterator[None]:
-    """Turn what the libraries raise on a broken archive into a reason."""
+    """Turn the libraries' exceptions on a broken archive into a reason."""
     try:
         yield
     except Refused:

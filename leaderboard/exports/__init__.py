@@ -1,1 +1,1 @@
-"""The leaderboard in files that other programs read."""
+"""The leaderboard in formats that other programs read."""

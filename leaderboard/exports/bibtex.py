@@ -14,7 +14,7 @@ _ARXIV = re.compile(r"(?<!\d)(\d{4}\.\d{5})(?!\d)")
 
 
 def as_bibtex(results: Iterable[Result], reported: Iterable[ReportedTable]) -> str:
-    """One entry a paper, then one for each method that states a citation of its own."""
+    """One entry per paper, then one for each method that states a citation."""
     papers = {table.source.key: table.source for table in reversed(tuple(reported))}
     known = {paper.arxiv for paper in papers.values()}
     entries = {key: _paper(paper) for key, paper in sorted(papers.items())}

@@ -1,4 +1,4 @@
-"""From a workspace to files: one format, a folder, and what was written."""
+"""Export of a workspace's leaderboard to files, by format."""
 
 from __future__ import annotations
 

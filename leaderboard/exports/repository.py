@@ -1,4 +1,4 @@
-"""A results repository: a leaderboard that others enter by pull request. Made once, then the keeper's own."""
+"""A results repository: a leaderboard that others enter by pull request. Made once, then edited by its keeper."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def make_repository(workspace: Workspace, folder: Path) -> list[Path]:
 
 
 def not_released(version: str = __version__) -> str | None:
-    """What to mend in the workflow where the version that made it is not a release, which no index has."""
+    """What to change in the workflow if its version is not a release, which no package index has."""
     if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version):
         return None
     return f"flythrough {version} is not a release: in workflow and README, give pip install what others can install"

@@ -26,7 +26,7 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def as_csv(protocols: Iterable[ProtocolBoards], reported: Iterable[ReportedTable]) -> str:
-    """One line a board, method and metric; ranks are empty for what is not ranked, as all of papers is."""
+    """One line per board, method and metric; ranks are empty for what is not ranked, such as papers' rows."""
     lines: list[list[object]] = []
     for protocol in protocols:
         for board in protocol.boards:
@@ -60,7 +60,7 @@ def _csv_lines(protocol: ProtocolBoards, board: Board, entry: Entry) -> list[lis
 
 
 def as_markdown(tables: Iterable[Grid]) -> str:
-    """A section a table, best in bold, a dagger after the names that papers reported."""
+    """One section per table, best in bold, a dagger after the names that papers reported."""
     return "\n".join(map(_markdown, tables))
 
 
@@ -89,7 +89,7 @@ def markdown_text(text: str) -> str:
 
 
 def as_latex(tables: Iterable[Grid]) -> str:
-    """A ``table`` a board for ``\\usepackage{booktabs}``, best in bold, a dagger after names that papers reported."""
+    """One ``table`` per board for ``\\usepackage{booktabs}``, best in bold, a dagger after names that papers report."""
     head = "% Needs \\usepackage{booktabs}. Bold: best, or not distinguishable from it where the column ranks.\n"
     return head + "\n".join(map(_latex, tables))
 

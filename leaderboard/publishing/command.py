@@ -25,7 +25,7 @@ def publish(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it nothing is written.")] = False,
 ) -> None:
-    """Put the site that flythrough leaderboard built where others see it; by default say what would change."""
+    """Publish the site that flythrough leaderboard built; by default only print what would change."""
     from flythrough.cli.tools import existing
 
     from .plan import make_plan

@@ -1,4 +1,4 @@
-"""A folder as the place of a site."""
+"""A folder as the target of publishing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FolderTarget:
     folder: Path
 
     def published(self) -> Mapping[str, str]:
-        """By what the files are now, not by what the list says of them."""
+        """By the files' present content, not by the list."""
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is not a folder", remedy="Name a folder")
         here = (path for path in listed_files(self.folder) if (self.folder / path).is_file())

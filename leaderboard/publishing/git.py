@@ -1,4 +1,4 @@
-"""A branch of a git repository as the place of a site: one commit, pushed, without a checkout of the user's own."""
+"""A branch of a git repository as the target of publishing: one pushed commit, without a checkout by the user."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class GitTarget:
 
 
 def _author(here: Path) -> tuple[str, ...]:
-    """Options for who commits, where git does not know."""
+    """Options for the committer's name, if git has none."""
     if _git(here, "config", "user.email", wrong=True):
         return ()
     return ("-c", "user.name=flythrough leaderboard", "-c", "user.email=leaderboard@localhost")

@@ -1,4 +1,4 @@
-"""A static Space on the Hugging Face Hub as the place of a site."""
+"""A static Space on the Hugging Face Hub as the target of publishing."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MOST_LINES = 20  # of a plan in words, for each kind of change
 
 @dataclass(frozen=True)
 class Plan:
-    """Paths from the top of the site, each in order."""
+    """The changes, as sorted paths from the top of the site."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -30,7 +30,7 @@ class Plan:
 
     @property
     def written(self) -> tuple[str, ...]:
-        """What must be sent: new and changed files, then the list of the site's files."""
+        """The files to send: new and changed ones, then the list of the site's files."""
         return (*self.added, *self.changed, LISTING)
 
     @property
@@ -57,7 +57,7 @@ class Target(Protocol):
         """Those of some paths at which the target has a file."""
 
     def write(self, source: Path, plan: Plan) -> str:
-        """Carry the plan out; says in a line where the site is now."""
+        """Carry out the plan; returns one line that says where the site is now."""
 
 
 def make_plan(source: Path, target: Target) -> Plan:

@@ -112,7 +112,7 @@ def _floors(board: Board) -> dict[str, float]:
 
 
 def _cell(cell: Cell | None, best: float | None, usual: int | None) -> str:
-    """Made here, not by a template: a site has 10^5 of them. N is said where it is not that of the whole table."""
+    """Made here, not by a template: a site has 10^5 of them. N is given where it is not that of the whole table."""
     if cell is None:
         return '<td class="number" data-value=""><b>–</b></td>'
     said = [f"n = {cell.n}"] if cell.n != usual else []

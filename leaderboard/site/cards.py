@@ -1,4 +1,4 @@
-"""The picture that a link to a page is shown with elsewhere: a title, a rank and a figure, as a small PNG."""
+"""Preview pictures for links to a page: a title, a rank and a figure, as a small PNG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-SIZE = 1200, 630  # pixels, as sites that show links ask for
+SIZE = 1200, 630  # pixels, the usual size of link previews
 PAPER, INK, SOFT, ACCENT = 0, 1, 2, 3
 PALETTE = (251, 252, 253, 28, 39, 51, 91, 107, 122, 11, 110, 143)
 
@@ -36,7 +36,7 @@ def card_of(page: str) -> str:
 
 
 def card_link(page: str, base_url: str) -> str:
-    """URL of a page's picture: whole where the site's own is known, as most readers of it need, else from the page."""
+    """URL of a page's picture: absolute if the site's own is known, as most sites need, else relative to the page."""
     return f"{base_url.rstrip('/') if base_url else '..'}/{card_of(page)}"
 
 
@@ -81,13 +81,13 @@ def _best(protocol: ProtocolBoards) -> Iterator[tuple[str, str]]:
 
 
 def _fitting(text: str, most: int) -> str:
-    """In the letters that the font has."""
+    """The text with only those letters that the font has."""
     plain = text.replace("\u2013", "-").encode("ascii", "replace").decode()
     return one_line(plain, most)
 
 
 def _write(image: Image, at: tuple[int, int], text: str, color: int, size: int) -> None:
-    """Letter by letter, each of them drawn once for all cards: a site of 500 methods has 10^5."""
+    """Letter by letter, each drawn once for all cards: a site of 500 methods has 10^5."""
     x = float(at[0])
     for letter in text:
         mask, advance = _letter(letter, size)
@@ -97,7 +97,7 @@ def _write(image: Image, at: tuple[int, int], text: str, color: int, size: int) 
 
 @lru_cache(maxsize=1000)
 def _letter(letter: str, size: int) -> tuple[Image, float]:
-    """Its mask, and how far the next one is."""
+    """A letter's mask, and the advance to the next."""
     from PIL import Image as Pictures
     from PIL import ImageDraw
 

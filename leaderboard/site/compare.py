@@ -40,7 +40,7 @@ def compare_document(site: Site) -> str:
 
 
 def _in_order(rows: list[Row]) -> list[Row]:
-    """Ranked ones first, by the first board."""
+    """The methods' names, ranked ones first, by the first board."""
     return sorted(rows, key=lambda row: (_rank(row), row.name))
 
 
@@ -108,7 +108,7 @@ def _curves(result: Result) -> str:
 
 
 def _draws(row: Row) -> str:
-    """JSON: for each board, what half a paired difference's interval is made of: ``factor`` standard deviations."""
+    """JSON: for each board, the ``factor`` by which a standard deviation gives half a paired difference's interval."""
     parts = []
     for board, entry in row.places:
         name = board.primary if board.step is None else f"{board.primary}@{board.step}"

@@ -1,4 +1,4 @@
-"""One document of the site: the common look, and a policy under which a browser runs only what was built into it."""
+"""One document of the site: the common style, and a policy that lets a browser run only what was built into it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def json_block(value: object) -> Markup:
 
 
 def number(value: float | None, figures: int = 4) -> str:
-    """So many figures, or a dash."""
+    """A number with this many significant figures, or a dash."""
     return "–" if value is None else f"{value:.{figures}g}"
 
 

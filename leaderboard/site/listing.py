@@ -60,7 +60,7 @@ def _inside(path: str) -> bool:
 
 
 def _link(source: Path, target: Path) -> None:
-    """One file under two names, where the disk can do that."""
+    """One file under two names, if the file system supports that."""
     try:
         target.hardlink_to(source)
     except OSError:
@@ -68,7 +68,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def update_site(source: Path, target: Path, *, linked: bool = False) -> None:
-    """Make the site in one folder that of another; only files that its list names are removed there.
+    """Replace the site in one folder by that of another; only files that its list names are removed there.
     The front page and then the list are written last: an interrupted update is mended by the next one.
 
     Args:

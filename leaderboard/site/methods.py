@@ -1,4 +1,4 @@
-"""The page of one method: its card, its ranks and why, its starts, and what the numbers rest on."""
+"""The page of one method: its card, its ranks and why, its starts, and the sources of its numbers."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _curve(metric: str) -> Callable[[Row], Points | None]:
 
 
 def _beside(ranked: list[Row], of: Callable[[Row], Drawn | None]) -> list[tuple[Row, Drawn]]:
-    """The methods drawn beside one: the best that have something to draw."""
+    """The methods plotted beside one: the best that have something to plot."""
     found = ((other, of(other)) for other in ranked)
     return list(islice(((other, value) for other, value in found if value), MOST_LINES - 1))
 

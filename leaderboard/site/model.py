@@ -1,4 +1,4 @@
-"""What the pages are made from: every result with its places on the boards and its pictures."""
+"""The data of the pages: every result with its places on the boards and its pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..standing.holdings import Holding, page_name
 from .document import link
 from .why import Comparisons
 
-BY_START = "style_lite0"  # what tells the starts of a flight apart: a distance between sets has no value a start
+BY_START = "style_lite0"  # orders the starts: a distance between sets has no value per start
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Row:
 
     @cached_property
     def name(self) -> str:
-        """Unlike any other's on its protocol: numbers handed in are told apart from those measured here."""
+        """Unique on its protocol: submitted numbers have another than those measured here."""
         return f"{self.held.method} (submitted)" if self.held.tier == "submitted" else self.held.method
 
     @property

@@ -23,7 +23,7 @@ from .boards import BoardView, board_views
 from .document import document, fragment, json_block, link
 from .model import Site, protocol_page
 
-MOST_LINES = 200  # of tables in the front page itself: more are loaded when it is open
+MOST_LINES = 200  # of tables in the front page itself: larger ones are loaded when it is opened
 MOST_DRAWN = 8  # methods on a plot
 MOST_PICTURED = 12  # methods whose flights are side by side
 
@@ -116,7 +116,7 @@ def _note_everywhere(each: ProtocolBoards, text: str) -> bool:
 
 
 def _plots(each: ProtocolBoards, standing: Standing, order: list[str]) -> Iterator[tuple[str, Markup, int]]:
-    """Scores over steps, a figure a metric, and how many methods are not on it."""
+    """Scores over steps, one figure per metric, and how many methods are not on it."""
     results = standing.results.get(each.hash, [])
     ranked = {board.primary: {entry.method for entry in board.ranked} for board in each.boards}
     for metric in dict.fromkeys(name for result in results for name in result.curves):
@@ -137,7 +137,7 @@ def _starts(flights: dict[str, Path], config: LeaderboardConfig) -> Iterator[Jso
         if config.video:
             try:
                 video = data_uri(flight_grid.side_by_side(flights, start, config.picture_width), "video/mp4")
-            except MissingDependency as error:  # the page is whole without it
+            except MissingDependency as error:  # the page is complete without it
                 no_video = str(error)
         images = {method: [jpeg_uri(image, 80) for image in found] for method, found in rows.items()}
         yield {"id": start, "steps": steps, "rows": images, "video": video, "no_video": no_video}

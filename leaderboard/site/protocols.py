@@ -39,7 +39,7 @@ def protocol_document(protocol: ProtocolBoards, site: Site, views: list[BoardVie
 
 
 def protocol_files(protocol: ProtocolBoards, site: Site) -> dict[str, str]:
-    """The protocol's own files, which whoever enters a method needs: their texts by path."""
+    """The protocol's own files, needed to enter a method: their texts by path."""
     for row in site.by_protocol.get(protocol.hash, []):
         here = row.held.file.parent
         beside = [here / f"{protocol.name}{end}" for end in (".toml", ".json")]

@@ -35,7 +35,7 @@ Sheets = Mapping[tuple[str, str], Mapping[str, Sheet]]  # by protocol's hash and
 
 
 def draw_sheets(site: Site) -> Iterator[tuple[Row, str, Sheet, bytes]]:
-    """Every sheet of the site: whose it is, from which start, what is on it, and the JPEG."""
+    """Every sheet of the site: its method, start and content, and the JPEG."""
     for row in site.rows:
         for start in site.shown_starts(row):
             if (folder := site.flight(row, start)) is None:

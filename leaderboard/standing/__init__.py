@@ -1,1 +1,1 @@
-"""What the leaderboard holds: every results file with its tier and date, and the boards made of them."""
+"""The leaderboard's results: every results file with its tier and date, and the boards made from them."""

@@ -20,7 +20,7 @@ from ..submissions import submissions_by_file
 from ..tiers import Tier, measured_rows
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-DATES = "leaderboard/dates.json"  # by SHA-256: a file's time does not outlive a copy or a clone, this does
+DATES = "leaderboard/dates.json"  # by SHA-256; unlike a file's time, it survives a copy or a clone
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Holding:
 
     @property
     def stated(self) -> JsonObject:
-        """What ``flythrough leaderboard list --json`` says of it."""
+        """Its record in ``flythrough leaderboard list --json``."""
         known = {"method": self.method, "protocol": self.result.protocol.name}
         known["protocol_hash"] = self.result.protocol.hash
         return known | {"tier": self.tier, "date": self.date, "sha256": self.sha256}
@@ -96,7 +96,7 @@ def _written(path: Path) -> str:
 
 
 def remember_dates(workspace: Workspace) -> None:
-    """Write the dates of all results down; those that are known stay as they are."""
+    """Store the dates of all results; known ones stay as they are."""
     known = _known_dates(workspace)
     files = [*_files(workspace, measured_rows(workspace.rows("results"))), *store.listed_files(workspace)]
     dates = {sha256: known.get(sha256) or _written(path) for path in files for sha256 in [sha256_of(path)]}
@@ -107,7 +107,7 @@ def remember_dates(workspace: Workspace) -> None:
 
 
 def as_jsonl(held: Iterable[Holding]) -> str:
-    """One line a result and start: its raw values, and the SHA-256 of its flights' frames and of the results file."""
+    """One line per result and start: its raw values, and the SHA-256 of its flights' frames and of the results file."""
     return b"".join(to_json(line) + b"\n" for each in held for line in _lines(each)).decode()
 
 
