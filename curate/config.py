@@ -16,7 +16,7 @@ class Shots(Section):
 
     detector: Literal["cascade", "cheap", "transnet"] = Field(
         default="cascade",
-        description="cascade: TransNetV2 only where the cheap detector is unsure; transnet: everywhere",
+        description="cascade: TransNetV2 only where the cheap detector is uncertain; transnet: everywhere",
     )
     max_network_share: float = Field(
         default=0.02,

@@ -45,7 +45,7 @@ Failure = dict[str, str]
 
 
 def _by_rules(rows: list[Row], rules: Rules) -> dict[str, tuple[JsonObject, Verdict, Failure | None]]:
-    """For each shot: its measures, the verdict of the rules, or why there is none."""
+    """For each shot: its measures, and the rules' verdict or the reason why there is none."""
     found = {row["id"]: _judge(json.loads(row["measures"]), rules) for row in rows}
     if rules[Duplicate].mode != "off":
         given = {row["id"] for row in rows if row["camera_file"] is not None}

@@ -14,9 +14,9 @@ from jaxtyping import UInt8
 from flythrough.errors import InputError
 from flythrough.media.video_reader import Upright, displayed_size, microseconds, open_video, time_base, timed
 
-DECODE_THREADS = 4  # each holds frames of its own: memory, at 4K, is theirs
-AHEAD_BYTES = 32 * 2**20  # of frames that wait to be measured: decoding goes on while boundaries are sought
-VIEW = 224  # pixels a side that EfficientNet-Lite0 sees
+DECODE_THREADS = 4  # each holds frames of its own, which is most of the memory at 4K
+AHEAD_BYTES = 32 * 2**20  # of frames that wait to be measured: decoding continues while boundaries are sought
+VIEW = 224  # pixels per side of EfficientNet-Lite0's input
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Glimpse:
 
     @property
     def nbytes(self) -> int:
-        """Memory of its pictures."""
+        """Bytes of its pictures."""
         return sum(x.nbytes for x in (self.small, self.luma, self.view) if x is not None)
 
 
@@ -75,7 +75,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
     to_small, to_view, to_luma = Upright("bgr24"), Upright("bgr24"), Upright("gray")
     with open_video(path) as (container, stream):
         stream.codec_context.thread_count = DECODE_THREADS
-        # Deblocking frames that no other builds upon: a tenth of decoding, and nothing that small pictures show.
+        # Not deblocking frames that no other refers to saves a tenth of decoding, and cannot be seen at this size.
         stream.codec_context.options = {"skip_loop_filter": "noref"}
         base = time_base(stream)
         usual = max(1, round(1 / (stream.average_rate or 25) / base))  # ticks
@@ -88,7 +88,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
                 message = f"{path} changes its size at frame {index}, from {before} to {after}"
                 raise InputError(message, remedy="Cut it there, or convert it to one size")
             luma = view = None
-            rough = frame.pict_type == PictureType.B  # perhaps not deblocked: for sharpness, rather wait for the next
+            rough = frame.pict_type == PictureType.B  # perhaps not deblocked: sharpness is measured on the next
             if next_sample_us is None or time_us >= next_sample_us + patience_us * rough:
                 first_us = time_us if first_us is None else first_us
                 next_sample_us = time_us + step_us - (time_us - first_us) % step_us

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from flythrough.media.perceptual_hash import BITS, distance_bits, picture_hash, to_hex
 
-INDEX_EVERY = 5  # of a shot's hashes, one in so many is indexed; all are looked up
+INDEX_EVERY = 5  # one in this many of a shot's hashes is indexed; all are looked up
 Place = tuple[str, int, int]  # video, first and last time of a shot in microseconds
 LEAST_SHARE = 0.8  # of the shorter shot's hashes that have a near one in the other
 

@@ -1,4 +1,4 @@
-"""``curate/report.html``: what was kept, what was dropped and why, and how the figures lie about the thresholds."""
+"""``curate/report.html``: what was kept, what was dropped and why, and histograms of the figures with thresholds."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Scan:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """OpenCV on one thread: the frames are too small to share, and the decoder wants the other cores."""
+    """OpenCV on one thread: the frames are too small to divide, and the decoder needs the other cores."""
     import cv2
 
     before = cv2.getNumThreads()
@@ -99,7 +99,7 @@ def scan(
 
 
 class _Behind:
-    """A thread that does one thing after another, at most ``BEHIND_BYTES`` of frames behind whoever asks it to."""
+    """A thread that works in order, at most ``BEHIND_BYTES`` of frames behind its caller."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="measure")
@@ -107,7 +107,7 @@ class _Behind:
         self._bytes = 0
 
     def do(self, work: Callable[..., None], *arguments: Any, nbytes: int = 0) -> None:
-        """Ask for ``work(*arguments)``; an error of what was asked before is raised here."""
+        """Queue ``work(*arguments)``; an error of earlier work is raised here."""
         self._asked.append((self._thread.submit(work, *arguments), nbytes))
         self._bytes += nbytes
         self._await(BEHIND_BYTES)
@@ -152,7 +152,7 @@ def _arbiter(config: CurateConfig) -> Arbiter | None:
 
 
 class _Given:
-    """Shots whose first and last times are known: each ends as soon as the frame after it has come.
+    """Shots whose first and last times are known: each ends when the frame after it arrives.
 
     Args:
         times_us: of the frames so far; grows while the video is decoded.
@@ -168,7 +168,7 @@ class _Given:
         while self._waiting and self._times_us[-1] > self._waiting[0][1]:
             span = self._span(*self._waiting[0])
             if span.end >= len(self._times_us):
-                return  # when it ends, the next frame tells
+                return  # the next frame tells when it ends
             self._waiting.popleft()
             yield span
 
@@ -178,7 +178,7 @@ class _Given:
             yield self._span(*self._waiting.popleft())
 
     def needed_from_us(self) -> int:
-        """From when on frames matter to the shots that are left, with a second to spare."""
+        """The time from which frames matter to the remaining shots, with a second to spare."""
         first = min((first for first, _ in self._waiting), default=self._times_us[-1])
         return first - 1_000_000
 

@@ -23,7 +23,7 @@ from .measures.semantics import Semantics, semantics
 from .measures.writing import writing
 
 SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
-DIM = 0.12  # mean luma below which a shot's own bars cannot be told from its night
+DIM = 0.12  # mean luma below which a shot's bars cannot be distinguished from a dark scene
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Shot:
     overlay: Bool[np.ndarray, "h w"] | None = None  # where something is burnt in
 
     def set_box(self, box: tuple[int, int, int, int]) -> None:
-        """Set the picture box, and what is measured of it."""
+        """Set the picture box, and the measures of it."""
         self.box = box
         top, left, bottom, right = box
         height, width = self.size
@@ -58,7 +58,7 @@ class Shot:
 def measure_shot(
     span: Span, start_us: int, end_us: int, size: tuple[int, int], seen: Seen, config: CurateConfig
 ) -> Shot:
-    """All measures of a shot, from what was seen of its frames."""
+    """All measures of a shot, from those of its frames."""
     measures: JsonObject = {"length_s": (end_us - start_us) / 1e6, "frames": span.end - span.start}
     measures |= motion_measures(seen.steps, seen.windows)
     shot = Shot(span.start, span.end, start_us, end_us, size, measures, seen.pictures, seen.views)
@@ -73,7 +73,7 @@ def measure_shot(
         shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
         measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
         measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
-        # Whatever the rules say of it so far: they may be changed later, and nothing is to be decoded again then.
+        # Whatever the rules say so far: they may change later, and then nothing must be decoded again.
         views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
         measures |= shown(views)
         two = _spread(views, 2)
@@ -100,7 +100,7 @@ def shown(views: list[np.ndarray]) -> dict[str, float]:
 
 
 def _overlay(shot: Shot, writing_frames: int) -> None:
-    """Look for what is burnt in, and for writing; in a shot that hardly moves, only writing is proven to be."""
+    """Find burnt-in overlays and writing; in a shot that hardly moves, only writing can be found."""
     shot.measures["overlay_area"] = shot.measures["text_area"] = 0.0
     if not shot.views:
         return

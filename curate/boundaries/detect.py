@@ -18,7 +18,7 @@ from .strips import LINKED, UNLINKED, Arbiter, Strip, Transition, detail_of
 
 BLANK_CONTRAST = 4.0  # grey levels; a frame below shows nothing
 FLASH_S = 0.4
-SPIN_S = 0.4  # a smear lasts no longer
+SPIN_S = 0.4  # the longest smear
 
 
 def find_transitions(strip: Strip, arbiter: Arbiter | None = None) -> list[Transition]:
@@ -35,7 +35,7 @@ def find_transitions(strip: Strip, arbiter: Arbiter | None = None) -> list[Trans
 
 
 def _inside_bars(strip: Strip) -> Strip:
-    """The strip without black bars: their edges stay through every edit, and would hide it."""
+    """The strip without black bars: their edges remain through every edit, and would hide it."""
     brightest = np.maximum.reduce(strip.gray)
     top, left, bottom, right = box_of(brightest.max(1), brightest.max(0))
     if (bottom - top, right - left) == brightest.shape or min(bottom - top, right - left) < 32:

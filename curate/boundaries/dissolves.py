@@ -16,7 +16,7 @@ def find_dissolves(strip: Strip, arbiter: Arbiter | None, known: list[Transition
     """Spans whose middle is a mixture of their ends, while the ends show different scenes."""
     gap_s = float(np.median(np.diff(strip.times_s)))
     if gap_s > 0.15:
-        return []  # too few frames a second to show a mixture
+        return []  # the frame rate is too low to show a mixture
     gap_s = max(gap_s, 1e-3)
     detail = np.array([detail_of(g) for g in strip.gray])
     candidates = sorted(_mixtures(strip, detail, gap_s, known))
@@ -49,7 +49,7 @@ def _two_scenes(strip: Strip, before: int, centre: int, after: int, score: float
 
 
 def _swept(strip: Strip, before: int, after: int) -> bool:
-    """Whether the camera turns so fast that all of the picture is new, while each frame goes on from the last."""
+    """Whether the camera turns so fast that the whole picture is new, while each frame continues from the last."""
     steps = []
     for i in np.linspace(before, after - 1, 4).astype(int):
         hop = link(strip.gray[i], strip.gray[i + 1])

@@ -59,7 +59,7 @@ class Segmenter:
         yield from self._split(self._open, len(self.times_us), ended=True)
 
     def end_of(self, span: Span, end_us: int) -> int:
-        """When a span ends: as the next frame comes, or at ``end_us`` if there is none yet."""
+        """When a span ends: at the time of the next frame, or at ``end_us`` if there is none yet."""
         return self.times_us[span.end] if span.end < len(self.times_us) else max(end_us, self.times_us[-1] + 1)
 
     def _settle(self, *, last: bool) -> Iterator[Span]:

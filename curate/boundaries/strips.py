@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-LINKED, UNLINKED = 0.35, 0.15  # Link.share that says same scene, other scene; between them nothing is sure
+LINKED, UNLINKED = 0.35, 0.15  # Link.share of the same scene, of another; between them it is uncertain
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .strips import Strip, Transition
 
 FILE = Path(__file__).with_name("transnet.onnx")
 SIZE, BINS = (27, 48), 512  # of a frame; of a colour histogram: the three highest bits of each channel
-WINDOW, CONTEXT = 100, 25  # frames the network sees, and how many at each end only lend context
+WINDOW, CONTEXT = 100, 25  # frames the network sees, and how many at each end are context only
 
 
 def probabilities(tiny: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n"]:
@@ -51,13 +51,13 @@ def _network():  # type: ignore[no-untyped-def]  # OpenCV's class has no type
 
 
 class Arbiter:
-    """Answers for single spans at a bounded cost: at most a share of the frames seen so far."""
+    """Probabilities for single spans at a bounded cost: at most a share of the frames seen so far."""
 
     def __init__(self, max_share: float) -> None:
         self._max_share = max_share
         self._seen = self._spent = 0  # frames of the video so far; frames shown to the network
         self._strip: Strip | None = None
-        self._known: dict[int, np.ndarray] = {}  # probabilities, a block of frames
+        self._known: dict[int, np.ndarray] = {}  # probabilities, by block of frames
 
     def __call__(self, strip: Strip, start: int, end: int) -> float | None:
         """The greatest probability of a transition within frames [start, end); None when the share is used up."""

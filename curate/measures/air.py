@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import UInt8
 
-PATCH = 15  # pixels a side of the dark channel's patches, at 224 pixels on the shorter side
+PATCH = 15  # pixels per side of the dark channel's patches, at 224 pixels on the shorter side
 LEAST_AIRLIGHT = 0.5  # of white; anything darker is not sunlit haze
 DAY = 0.4  # of white, sRGB; by day three quarters of hardly any picture are darker
 LAMP, LAMP_BRIGHT, LAMP_SIDE = 80, 170, 9  # grey levels above the surroundings, grey levels, pixels across at most

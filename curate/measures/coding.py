@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 BLOCK = 8  # pixels; JPEG, MPEG-2, H.264 and HEVC transform in blocks of 8 or multiples of it, from the upper left
-EVERY = 4  # lines across an edge that are looked at: one in four says the same as all
+EVERY = 4  # one line in four across an edge is measured: as good as all
 
 
 def blockiness(luma: UInt8[np.ndarray, "h w"], box: tuple[int, int, int, int]) -> float:

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from flythrough.scene.turning import fit_turn
 
 FOCALS = (0.5, 0.7, 1.0, 1.4, 2.0)  # widths; 90 to 28 degrees across
-LEAST_NOISE = 0.0004  # of the longer side: what tracking errs by at best, 0.1 pixels of 256
-OFF_PLANE = 0.006  # of the longer side; tracking errs by less than half of it
+LEAST_NOISE = 0.0004  # of the longer side: the least tracking error, 0.1 pixels of 256
+OFF_PLANE = 0.006  # of the longer side; tracking errors are below half of it
 ON_EPIPOLAR = 0.003  # likewise, from an epipolar line
 FLAT = 0.05  # parallax; below, a fundamental matrix can bend to a few movers, and the homography tells them
 

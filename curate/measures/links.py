@@ -15,7 +15,7 @@ from flythrough.media import tracking
 Gray = UInt8[np.ndarray, "h w"]
 Points = Float[np.ndarray, "n 2"]
 
-MIN_POINTS = 24  # fewer corners than this say nothing
+MIN_POINTS = 24  # fewer corners than this are not enough to judge
 SIFT_INLIERS = 14  # chance matches between unrelated frames stay below
 
 

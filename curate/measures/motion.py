@@ -11,11 +11,11 @@ from .geometry import geometry, movers
 from .tracker import Step, Window
 
 LEAST_FIRM = 12  # firm points that show geometry
-LEAST_SHIFT = 0.008  # picture widths; below, geometry drowns in tracking noise
+LEAST_SHIFT = 0.008  # picture widths; below, tracking noise hides geometry
 MOST_WINDOWS = 12  # that geometry is fitted to; spread over the shot
-DRIFT_S = 0.5  # on either side, over which the way of the picture is taken
+DRIFT_S = 0.5  # on either side, over which the picture's direction of motion is taken
 FILMED_FRAME_S = 1 / 24  # the slowest film, the longest frame
-MOVERS_SHIFT = 0.09  # picture widths at which what moves by itself shows best
+MOVERS_SHIFT = 0.09  # picture widths at which independent motion shows best
 
 
 def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[str, float]:
@@ -66,7 +66,7 @@ def _geometry(windows: Sequence[Window]) -> dict[str, float]:
 
 
 def _movers(windows: Sequence[Window]) -> dict[str, float]:
-    """What moves by itself, among all points, water's too; from one read of each window."""
+    """Independent motion among all points, those on water too; from one read of each window."""
     nearest: dict[float, Window] = {}
     for window in windows:
         so_far = nearest.get(window.before_s)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 LEAST_SAMPLES, MOST_SAMPLES = 4, 24
-LEAST_TRAVEL = 0.15  # picture widths; in a scene that hardly moves nothing can be told
+LEAST_TRAVEL = 0.15  # picture widths; a scene that hardly moves shows nothing
 EDGE = 18.0  # grey levels across an edge
 COHERENCE = 0.9  # length of the mean gradient over the mean length: 1 if it never changes
 STEADY = 10.0  # grey levels; standard deviation in time

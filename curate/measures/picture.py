@@ -1,4 +1,4 @@
-"""What single frames look like: sharpness, exposure, and the box inside black bars."""
+"""Measures of single frames: sharpness, exposure, and the box inside black bars."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def blur_effect(gray: UInt8[np.ndarray, "h w"], size: int = 9) -> float:
         (np.s_[:, :-1], np.s_[:, 1:], (size, 1)),  # right
     ]
     total, kept = np.zeros(2), np.zeros(2)
-    # Band by band: whole pictures of floats cost more in fresh memory than in sums.
+    # Band by band: for whole pictures, allocating memory for floats costs more than the sums.
     for top, bottom in _cut(len(gray), math.ceil(len(gray) / BAND)):
         above = min(top, halo)
         image = gray[top - above : bottom + halo].astype(np.float32)
@@ -112,7 +112,7 @@ def _lit(levels: np.ndarray) -> tuple[int, int]:
 
 
 def _edge(levels: np.ndarray, start: int) -> int:
-    """Where a bar that reaches to line ``start`` really ends: coding lets some light over the edge."""
+    """Where a bar that reaches to line ``start`` really ends: compression lets some light bleed over the edge."""
     inside = int(np.median(levels[start + 3 : start + 7]))
     if start == 0 or inside < 2 * BAR_LEVEL:
         return 0

@@ -16,7 +16,7 @@ BUILT = (460, 525, 718, 449, 437)
 # it by the animals that ImageNet shows there, and hardly anything else so.
 SEA = (2, 3, 4, 5, 6, 147, 148, 149, 150)
 NATURE = (*LAND, *BUILT, *SEA)
-# Where land meets water: cliff, lakeside, promontory, sandbar, seashore, breakwater, pier, beacon.
+# Coast: cliff, lakeside, promontory, sandbar, seashore, breakwater, pier, beacon.
 COAST = (972, 975, 976, 977, 978, 460, 718, 437)
 # What shows drawings: web site, comic book, crossword, book jacket, menu, monitor, screen, television, desktop and
 # laptop computer, oscilloscope.

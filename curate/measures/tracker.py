@@ -11,11 +11,11 @@ from .links import corners, follow, patches
 
 Gray = UInt8[np.ndarray, "h w"]
 
-LEAST_POINTS = 20  # that can be followed straight from a window's first picture to its last
-FEW = 24  # points; with fewer, or a quarter of those set out, the window closes and new ones are sought
+LEAST_POINTS = 20  # that can be followed directly from a window's first picture to its last
+FEW = 24  # points; with fewer, or a quarter of those it began with, the window closes and new ones are detected
 READ_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # ages at which a window is read; after the last it closes
-READ_WIDTHS = (0.03, 0.06, 0.12, 0.2, 0.3)  # so far has the picture moved when it is read; likewise
-PAUSE_S = 0.3  # least time between two reads of one window, but for its last
+READ_WIDTHS = (0.03, 0.06, 0.12, 0.2, 0.3)  # motion of the picture at which it is read; likewise
+PAUSE_S = 0.3  # least time between two reads of one window, except its last
 ALIKE = 0.8  # normalised cross-correlation of a point's surroundings; ground keeps 0.9, waves fall to 0.4
 OFF_AFFINE = 0.006  # picture widths a point may lie from where an affine map has it
 BORDER = 0.06  # of the longer side; a point lost so near to the edge has left the picture

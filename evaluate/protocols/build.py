@@ -24,13 +24,13 @@ class Choices(Section):
 
     height: int | None = Field(default=None, ge=32, description="pixels of every frame; not set: the first clip's")
     width: int | None = Field(default=None, ge=32, description="pixels of every frame; not set: the first clip's")
-    steps: int = Field(default=30, ge=1, description="steps a generation flight")
+    steps: int = Field(default=30, ge=1, description="steps per generation flight")
     view_steps: tuple[int, ...] = Field(default=(5, 10), description="steps at which view synthesis is compared")
     revisit: int = Field(default=0, ge=0, description="steps out along the recorded path and back; 0: not flown")
-    starts_per_clip: int = Field(default=4, ge=1, description="most starts a clip, spread evenly")
-    speed: float = Field(default=0.2, gt=0, description="distance a step of the autopilot, scene units")
+    starts_per_clip: int = Field(default=4, ge=1, description="most starts per clip, spread evenly")
+    speed: float = Field(default=0.2, gt=0, description="the autopilot's distance per step, scene units")
     flight: str = Field(default="autopilot", pattern="^(autopilot|plan)$", description="who steers: autopilot or plan")
-    real_frames: int = Field(default=50_000, ge=2, description="most real frames a side of set distances")
+    real_frames: int = Field(default=50_000, ge=2, description="most real frames per side of set distances")
     sfm_flights: int = Field(default=10, ge=0, description="flights whose camera structure from motion looks for")
     seed: int = Field(default=0, description="of the draw of real frames and of the methods' seeds")
 

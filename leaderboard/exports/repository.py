@@ -28,7 +28,7 @@ def make_repository(workspace: Workspace, folder: Path) -> list[Path]:
 
     Args:
         workspace: whose measured results others are held against.
-        folder: not there yet, or empty.
+        folder: new, or empty.
 
     Returns:
         the files, in order of name.
