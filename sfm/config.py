@@ -30,8 +30,8 @@ class KeyframesConfig(Section):
     """Choice of the frames that are matched and mapped, by how far the picture has moved."""
 
     motion: float = Field(default=0.04, gt=0, description="median motion of the picture between keyframes, widths")
-    least: int = Field(default=16, ge=3, description="keyframes a shot at least, where it has as many frames")
-    most: int = Field(default=64, ge=3, description="keyframes a shot at most, unless too little would overlap")
+    least: int = Field(default=16, ge=3, description="keyframes per shot at least, if it has as many frames")
+    most: int = Field(default=64, ge=3, description="keyframes per shot at most, unless too little would overlap")
     max_fps: float = Field(default=8.0, gt=0, description="keyframes a second at most (a cap)")
     min_fps: float = Field(default=1.0, gt=0, description="keyframes a second at least (a floor)")
 
@@ -42,13 +42,13 @@ class FeaturesConfig(Section):
     count: int = Field(
         default=2000,
         ge=100,
-        description="features a keyframe of 640 x 360 at most; larger pictures get more, up to 3 times",
+        description="features per keyframe of 640 x 360 at most; larger pictures get more, up to 3 times",
     )
-    overlap: int = Field(default=4, ge=1, description="match each keyframe with as many following ones")
-    loops: int = Field(default=2, ge=0, description="match each keyframe with as many look-alikes further away")
+    overlap: int = Field(default=4, ge=1, description="match each keyframe with this many following ones")
+    loops: int = Field(default=2, ge=0, description="match each keyframe with this many similar ones further away")
     photo_loops: int = Field(default=10, ge=0, description="the same, where the keyframes are photos of a folder")
     ratio: float = Field(default=0.8, gt=0, le=1, description="best over second-best descriptor distance at most")
-    min_matches: int = Field(default=16, ge=8, description="verified matches a pair of keyframes at least")
+    min_matches: int = Field(default=16, ge=8, description="verified matches per pair of keyframes at least")
 
 
 class MappingConfig(Section):
@@ -70,7 +70,7 @@ class MappingConfig(Section):
 class ScaleConfig(Section):
     """The common scale and the subsampling to the training speed."""
 
-    training_speed: float = Field(default=0.2, gt=0, description="camera motion a training step, in the common scale")
+    training_speed: float = Field(default=0.2, gt=0, description="camera motion per training step, in the common scale")
     positions: int = Field(
         default=11, ge=2, description="leave at least this many positions after subsampling where possible"
     )
@@ -107,7 +107,7 @@ class SplitsConfig(Section):
     validation: float = Field(default=0.1, ge=0, lt=1, description="share of videos for validation")
     test: float = Field(default=0.2, ge=0, lt=1, description="share of videos for test")
     near_duplicate_bits: int = Field(
-        default=6, ge=0, description="videos that differ in at most so many of 64 hash bits share a split"
+        default=6, ge=0, description="videos that differ in at most this many of 64 hash bits share a split"
     )
 
     @model_validator(mode="after")

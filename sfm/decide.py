@@ -1,4 +1,4 @@
-"""Verdicts over finished tasks: the rules are applied again in every run, of figures measured once."""
+"""Verdicts over finished tasks: the rules are applied again in every run, to figures measured once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decide(outcome: Outcome, rules: Rules) -> Outcome:
 
 
 def _judged(shot: str, pieces: list[Row], rules: Rules) -> Iterator[Row]:
-    """Rows of the pieces that are kept, and drops: one of the whole shot where its own figures are against it."""
+    """Rows of the pieces that are kept, and drops: one for the whole shot if its own figures fail a rule."""
     measured = [json.loads(piece["measures"]) for piece in pieces]
     of_shot = {name: value for name, value in measured[0].items() if all(m.get(name) == value for m in measured)}
     if reason := rules.only(NoMotion, Rotation, FewFramesPosed).judge(of_shot, partial=True).reason:

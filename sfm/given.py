@@ -1,4 +1,4 @@
-"""Shots whose cameras came with the data: poses are taken as given, points are triangulated for the disparity."""
+"""Shots whose cameras came with the data: poses are used as given, points are triangulated for the disparity."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _SIDEWAYS = (5, 6, 7, 8)
 
 @dataclass(frozen=True)
 class Photos:
-    """What a folder holds.
+    """The photos of a folder.
 
     Attributes:
         footage: the photos that can be used together.

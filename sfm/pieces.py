@@ -1,4 +1,4 @@
-"""A shot's posed pieces on disk: if a rule relents, the clip is published from here and not reconstructed."""
+"""A shot's posed pieces on disk: if a rule is relaxed, the clip is published from here, not reconstructed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from flythrough.scene.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
 from flythrough.workspace.files import disk_errors
 
 TRAJECTORY = "trajectory.npz"  # raw and smoothed poses, points: for sfm view
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every archive member, so that equal content is equal bytes
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every archive member, so that equal content gives equal bytes
 
 
 def write_clip_cameras(

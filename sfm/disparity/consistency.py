@@ -15,7 +15,7 @@ _ROWS = 96  # neighbours are compared at this height
 
 
 class Consistency:
-    """Watches disparities go by and keeps the errors between frames ``gap`` apart.
+    """Passes disparities through and records the errors between frames ``gap`` apart.
 
     Attributes:
         disparity_error: median |warped - own| / own disparity of each frame against the one ``gap`` before.

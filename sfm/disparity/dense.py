@@ -15,9 +15,9 @@ from ..poses.masks import usable_mask
 from ..poses.register import step_tracks
 from ..poses.scene import Lens, Scene
 
-_COUNT = 1500  # corners an anchor frame
-_REACH = 0.05  # tracks end when half of the corners moved so far, widths
-_MAX_FRAMES = 20  # ... or after so many frames
+_COUNT = 1500  # corners per anchor frame
+_REACH = 0.05  # tracks end when half of the corners have moved this far, widths
+_MAX_FRAMES = 20  # ... or after this many frames
 _MAX_ERROR_PX = 1.0  # largest mean distance from the tracks, at 640 pixels of width
 _MIN_ANGLE_DEG = 0.5  # between the outermost rays
 
@@ -80,11 +80,11 @@ def _stretches(
 def _triangulate(
     scene: Scene, places: list[int], tracks: Float[np.ndarray, "v n 2"]
 ) -> tuple[list[int], Float[np.ndarray, "p 3"]]:
-    """Points nearest to their rays; those that miss a track or hang on parallel rays are left out."""
+    """Points nearest to their rays; those that miss a track or rest on parallel rays are left out."""
     poses = scene.poses[places]
     rays = np.stack([_rays(scene.lens, xy) @ pose[:, :3] for xy, pose in zip(tracks, poses, strict=True)])
     centers = camera_center(poses)
-    across = np.eye(3) - rays[..., :, None] * rays[..., None, :]  # projects onto the plane square to a ray
+    across = np.eye(3) - rays[..., :, None] * rays[..., None, :]  # projects onto the plane perpendicular to a ray
     matrix = across.sum(0) + 1e-9 * np.eye(3)
     points = np.linalg.solve(matrix, (across @ centers[:, None, :, None]).sum(0))[..., 0]
     local = np.einsum("vij,nj->vni", poses[:, :, :3], points) + poses[:, None, :, 3]

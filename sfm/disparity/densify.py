@@ -1,4 +1,4 @@
-"""From sparse points to a disparity a pixel: edge-aware interpolation guided by the picture."""
+"""From sparse points to a disparity per pixel: edge-aware interpolation guided by the picture."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ROWS = 192  # disparity is solved at this height
 _ROUNDS = 3
 _NEIGHBOURS = 10  # that a point is compared with
 _BELOW = 0.25  # share of the points that may lie below the ground's plane
-_LONELY = 3  # points near each other that make something solid; fewer are a cloud's edge
-_FADE = 1e-4  # how little a point's influence gets before the plane takes over
+_LONELY = 3  # points near each other that count as solid; fewer are a cloud's edge
+_FADE = 1e-4  # a point's influence below which the plane takes over
 
 
 def densify(
@@ -100,7 +100,7 @@ def confirmed_sky(
     disparity: Float[np.ndarray, "n"],
     ground: Float[np.ndarray, 3] | None,
 ) -> Bool[np.ndarray, "h w"]:
-    """What looks like sky and is contradicted neither by points nor by the ground's plane.
+    """Pixels that look like sky and are contradicted neither by points nor by the ground's plane.
 
     Where the plane is not known, a picture whose points are all about as far away (one that looks straight down)
     has no sky.

@@ -20,7 +20,7 @@ NEAR_PERCENTILE = 5.0  # of the depths in a frame, and again over the frames
 
 @dataclass(frozen=True)
 class PosedClip:
-    """What disparity is computed from and what is published.
+    """The data that disparity is computed from and that is published.
 
     Attributes:
         times_us: of each frame.
@@ -55,7 +55,7 @@ class PosedClip:
 
 
 def near_depth(scene: Scene) -> float:
-    """The common scale's unit, in SfM units: how near the nearest ground comes, robustly.
+    """The common scale's unit, in SfM units: a robust distance of the nearest ground.
 
     The 5th percentile of the depths of the points that a frame sees is its near depth; the unit is the 5th
     percentile of that over the frames. So disparity reaches about 1 where the flight comes closest.

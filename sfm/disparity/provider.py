@@ -1,4 +1,4 @@
-"""The door to disparity: one provider or another, always in the clip's common scale."""
+"""Disparity from any provider, always in the clip's common scale."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _from_points(clip: PosedClip, config: DisparityConfig) -> Disparities:
 
 
 def _sea_plane(clip: PosedClip) -> tuple[Float[np.ndarray, 3], float] | None:
-    """The level plane under nearly all points, as (down, down . x); None where gravity cannot be told.
+    """The level plane under nearly all points, as (down, down . x); None where gravity cannot be determined.
 
     Only bundle-adjusted points count: others on waves seem to lie below the sea.
     """

@@ -1,4 +1,4 @@
-"""What a published dataset says of itself: the card, and Croissant metadata (mlcommons.org/croissant)."""
+"""A published dataset's description: the card, and Croissant metadata (mlcommons.org/croissant)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ their sites; a missing one must be counted as missing, not replaced.
 
 
 def croissant(files: Files, columns: dict[str, str], *, frames: bool) -> JsonObject:
-    """Croissant 1.1 JSON-LD: the files with their hashes, and a record set of one record a clip."""
+    """Croissant 1.1 JSON-LD: the files with their hashes, and a record set with one record per clip."""
     described = [name for name in columns if name != "frames"]
     return {
         "@context": _CONTEXT,

@@ -33,7 +33,7 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
 
 
 def reconstruction(clip: ExportClip) -> pycolmap.Reconstruction:
-    """A ``pycolmap.Reconstruction``: one pinhole camera (one an image where they differ), points without tracks."""
+    """A ``pycolmap.Reconstruction``: one pinhole camera (one per image if they differ), points without tracks."""
     import pycolmap
 
     model = pycolmap.Reconstruction()

@@ -1,4 +1,4 @@
-"""Clips in the formats that other code reads: one small file a format, one door.
+"""Clips in the formats that other code reads: one small module per format, one entry point.
 
 By default an export holds what ACID published: where the video is, timestamps, cameras. Frames of other people's
 videos are written only on request.
@@ -35,7 +35,7 @@ MANIFEST = "export.json"
 
 @dataclass(frozen=True)
 class ExportClip:
-    """A clip on its way out.
+    """A clip to export.
 
     Attributes:
         row: its row of the clips table.
@@ -62,7 +62,7 @@ class ExportClip:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote.
+    """The result of an export.
 
     Attributes:
         folder: where.

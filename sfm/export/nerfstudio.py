@@ -18,7 +18,7 @@ _OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0])  # nerfstudio's cameras look al
 
 
 def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
-    """A ``transforms.json`` a clip."""
+    """One ``transforms.json`` per clip."""
     for clip in clips:
         target = folder / clip.id
         target.mkdir(parents=True)

@@ -15,7 +15,7 @@ from flythrough.workspace.files import JsonObject, write_json
 
 from .door import ExportClip, require_frames
 
-HEIGHT, WIDTH = 360, 640  # the only size that their loader takes
+HEIGHT, WIDTH = 360, 640  # the only size that their loader accepts
 CHUNK_BYTES = 100_000_000
 JPEG_QUALITY = 95
 _FOLDERS = {"train": "train", "validation": "validation", "test": "test"}
@@ -35,7 +35,7 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
 
 
 class _Chunks:
-    """The chunks of one split, in the making."""
+    """The chunks of one split, while they are written."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

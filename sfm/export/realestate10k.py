@@ -11,7 +11,7 @@ from .door import ExportClip, copy_frame
 
 
 def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
-    """A camera file a clip, 17 significant digits, so that no pose changes."""
+    """One camera file per clip, 17 significant digits, so that no pose changes."""
     for clip in clips:
         write_cameras(folder / clip.split / f"{clip.id}.txt", clip.cameras)
         if clip.pictures is None:

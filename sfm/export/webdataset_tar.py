@@ -1,4 +1,4 @@
-"""WebDataset: ``SPLIT-000000.tar``, a sample a clip, which ``flythrough train`` reads too.
+"""WebDataset: ``SPLIT-000000.tar``, one sample per clip, which ``flythrough train`` reads too.
 
 A sample holds ``CLIP.cameras.txt`` and ``CLIP.json`` (the clip's row) and, if frames are asked for,
 ``CLIP.000000.png`` and so on and ``CLIP.disparity.npz``.
@@ -21,7 +21,7 @@ SHARD_BYTES = 500_000_000
 
 
 def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
-    """Shards of about :data:`SHARD_BYTES`, each of one split; equal clips make equal bytes."""
+    """Shards of about :data:`SHARD_BYTES`, each of one split; equal clips give equal bytes."""
     open_: dict[str, tarfile.TarFile] = {}
     counts: dict[str, int] = {}
     held: dict[str, int] = {}

@@ -44,7 +44,7 @@ def detect(image: UInt8[np.ndarray, "h w"], usable: Bool[np.ndarray, "h w"], con
 def _spread(
     xy: Float[np.ndarray, "n 2"], strength: Float[np.ndarray, "n"], shape: tuple[int, ...], count: int
 ) -> Int64[np.ndarray, "m"]:
-    """The strongest features of each cell of a grid, so that every corner of the picture has its say."""
+    """The strongest features of each cell of a grid, so that every part of the picture contributes."""
     cell = (xy[:, ::-1] / shape * _CELLS).astype(int)
     cell = cell[:, 0] * _CELLS[1] + cell[:, 1]
     order = np.lexsort((-strength, cell))
@@ -86,7 +86,7 @@ def _two_nearest(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def pairs_to_match(features: list[Features], config: FeaturesConfig, *, film: bool) -> list[tuple[int, int]]:
-    """Which keyframes to match: close ones, a few further ones, look-alikes far away (loops); near first.
+    """Which keyframes to match: close ones, a few further ones, similar ones far away (loops); near first.
 
     Photos that are not from a film have more look-alikes, for their order says less: a survey flies strip beside strip.
     """
@@ -100,7 +100,7 @@ def pairs_to_match(features: list[Features], config: FeaturesConfig, *, film: bo
 
 
 def _loops(features: list[Features], apart: int, count: int) -> set[tuple[int, int]]:
-    """For each keyframe the ``count`` most alike of those further ``apart``, by which visual words they share."""
+    """For each keyframe the ``count`` most similar of those further ``apart``, by the visual words they share."""
     if count == 0 or len(features) <= apart or min(map(len, features)) == 0:
         return set()
     words = np.concatenate([f.descriptors[:: max(1, len(f) // 40)] for f in features])[:1024]

@@ -78,7 +78,7 @@ def read_shot(path: Path, shot: JsonObject, overlay_file: Path | None, config: F
 def read_times(
     path: Path, wanted_us: Int64[np.ndarray, "m"], crop: dict[str, int], config: FramesConfig
 ) -> tuple[Footage, Int64[np.ndarray, "n"]]:
-    """Decode the frames nearest to given times, within half a frame; also tells which of the times were found.
+    """Decode the frames nearest to given times, within half a frame; also returns which of the times were found.
 
     Raises:
         InputError: there is no frame near any of the times.
@@ -145,7 +145,7 @@ class _Stack:
 
 
 def taken(pictures: UInt8[np.ndarray, "n ..."], places: Int64[np.ndarray, "m"]) -> UInt8[np.ndarray, "m ..."]:
-    """The pictures at increasing places: a view where they follow each other, as a film's mostly do."""
+    """The pictures at increasing places: a view if they are consecutive, as a film's mostly are."""
     first, last = int(places[0]), int(places[-1])
     return pictures[first : last + 1] if last - first + 1 == len(places) else pictures[places]
 

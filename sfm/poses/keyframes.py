@@ -1,4 +1,4 @@
-"""Which frames to map: evenly spread over how far the picture moves, not over time."""
+"""Which frames to map: spaced evenly by image motion, not by time."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def choose_keyframes(
     wanted = int(np.clip(round(path[-1] / config.motion) + 1, least, min(most, count)))
     if wanted > 0.6 * count:
         return np.arange(count)
-    # A little time in the mix keeps the floor where the picture stands still.
+    # Adding a little time keeps the minimum rate where the picture does not move.
     travelled = path / max(path[-1], 1e-9) + 0.1 * np.linspace(0, 1, count)
     return np.unique(np.searchsorted(travelled, np.linspace(0, travelled[-1], wanted) - 1e-12))
 

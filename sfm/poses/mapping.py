@@ -1,4 +1,4 @@
-"""Structure from motion on the keyframes: global mapping first, incremental where that is not convincing."""
+"""Structure from motion on the keyframes: global mapping first, incremental where the result is doubtful."""
 
 from __future__ import annotations
 
