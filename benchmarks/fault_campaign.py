@@ -134,9 +134,9 @@ def trial(stage: str, folder: Path, kills: int, draw: random.Random) -> dict[str
 
 
 def campaign(kills: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Returns a row a stage: kills by victim, orphans, tables and files that differ.
+    """Kill each stage; returns one row per stage: kills by victim, orphans, tables and files that differ.
 
-    Finished rows are kept in the folder, so a campaign that was interrupted goes on with the stage it was in.
+    Finished rows are kept in the folder, so an interrupted campaign resumes with the stage it was in.
     """
     rows: list[dict[str, Any]] = []
     if (kept := folder / "rows.json").exists():

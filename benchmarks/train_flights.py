@@ -4,7 +4,7 @@
 
 Prints PSNR of RGB along the recorded path at a few steps; with ``--autopilot N``, also ``fd_lite0`` of flights of N
 steps to the islands' own frames, in all and of their first and last 20 steps. Writes FOLDER/flights.json, and draws
-FOLDER/recorded.png and FOLDER/autopilot.png, a row a method and island.
+FOLDER/recorded.png and FOLDER/autopilot.png, one row per method and island.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def evaluate(workspace: Path | str, methods: Iterable[str | type], **settings: S
         settings: any setting of section ``[evaluate]``, such as ``steps=100`` or ``protocol="sample-v1"``.
 
     Returns:
-        The table ``results`` of these methods: a row a method, metric and set.
+        The table ``results`` of these methods: one row per method, metric and set.
 
     Raises:
         InputError: not a workspace, or a method that cannot be found.

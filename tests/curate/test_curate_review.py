@@ -197,7 +197,7 @@ def test_reviewing_by_keys_in_a_browser_and_a_kill(server, workspace, browser) -
     sync_api.expect(shown).to_have_attribute("data-id", "v-6000000-8000000")
     page.keyboard.press("2")
     sync_api.expect(page.locator("#agreement")).to_have_text("rules and reviewer agree on 2 of 2")
-    page.wait_for_load_state("networkidle")  # a picture cut off by the kill is no fault of the page
+    page.wait_for_load_state("networkidle")  # pictures that the kill would cut off are not the page's errors
     process.send_signal(signal.SIGKILL)
     process.wait()
     page.keyboard.press("a")

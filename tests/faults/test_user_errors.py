@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flythrough.acquire.config import AcquireConfig
 from flythrough.acquire.fetch.store import DownloadCache
 from flythrough.errors import DamagedFile
 from flythrough.workspace.catalog import Workspace
@@ -72,7 +73,9 @@ def test_one_line_and_a_remedy(tmp_path: Path, prepare: Callable[[Path], list[st
 
 
 def test_a_setting_may_be_any_name() -> None:
-    assert list(load_config(settings=[setting_of("acquire.inputs", NAMES)])["acquire"].inputs) == NAMES  # type: ignore[attr-defined]
+    section = load_config(settings=[setting_of("acquire.inputs", NAMES)])["acquire"]
+    assert isinstance(section, AcquireConfig)
+    assert list(section.inputs) == NAMES
 
 
 def test_half_a_json_file_is_named(tmp_path: Path) -> None:

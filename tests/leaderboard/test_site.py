@@ -1,4 +1,4 @@
-"""The site: a page a method, why it has its rank, a page a protocol, comparisons, and that no name carries markup."""
+"""The site: a page for each method and protocol, why a method has its rank, comparisons; no name carries markup."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class Sequences:
     stride that fits); one of fewer than T + 1 frames is left out: see ``short``.
 
     Raises:
-        InputError: there is no clip, or none is long enough; or a clip's poses are not rigid.
+        InputError: no clip is long enough, or the poses of one are not rigid.
     """
 
     def __init__(

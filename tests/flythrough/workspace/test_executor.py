@@ -6,7 +6,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,13 +52,14 @@ def test_failures_are_collected_and_the_others_go_on(executor: Executor, tmp_pat
 def test_what_still_runs_is_ended_with_the_run(executor: Executor, tmp_path: Path) -> None:
     """As on Ctrl-C, which closes the generator."""
     calls = [(number, str(tmp_path), behaviour) for number, behaviour in enumerate(["fine", "endless"])]
-    run = iter(executor.run(toy_work.work, calls, Resources(memory_gb=0.2)))
+    run = executor.run(toy_work.work, calls, Resources(memory_gb=0.2))
+    assert isinstance(run, Generator)
     assert next(run) == (0, None)
     endless = tmp_path / "endless"
     while not (endless.exists() and endless.read_text()):
         time.sleep(0.05)
     work = psutil.Process(int(endless.read_text()))
-    run.close()  # type: ignore[attr-defined]
+    run.close()
     with suppress(psutil.NoSuchProcess):
         work.wait(20)
     assert not work.is_running()
