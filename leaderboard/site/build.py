@@ -57,6 +57,7 @@ def _texts(site: Site, sheets: dict[tuple[str, str], dict[str, Sheet]]) -> Itera
 def _downloads(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[str, str]]:
     boards, reported = standing.protocols, standing.reported
     data = as_json(boards, reported_json(reported))
+    # All numbers are finite: the schema of results refuses others.
     yield "leaderboard.json", to_json(data, inf_nan_mode="null").decode() + "\n"
     yield "leaderboard.csv", as_csv(boards, reported)
     tables = list(grids(boards, reported))
