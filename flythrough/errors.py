@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What an extra of pyproject.toml brings beyond the base, by the names it is imported as. A stage called like an extra
-# needs all of it. Where several bring a module, the first is named to whoever lacks it.
+# The modules that each extra of pyproject.toml adds to the base installation. A stage with an extra of its name needs
+# all of them. If several extras bring a missing module, the error names the first.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "youtube": ("deno",),
     "pandas": ("pandas",),
@@ -65,7 +65,7 @@ class InputError(FlythroughError):
 
 
 class DamagedFile(InputError, ValueError):
-    """A file of ours that cannot be read any more; a ValueError too, for whoever can do without the file."""
+    """A file that flythrough wrote and that is now damaged; also a ValueError, for callers that can do without it."""
 
 
 class ConfigError(FlythroughError):
@@ -104,7 +104,7 @@ def missing_extra(what: str, package: str, extra: str) -> MissingDependency:
 
 
 def missing_module(what: str, error: ModuleNotFoundError) -> MissingDependency | None:
-    """The error that an import stands for, where an extra brings what was imported; None where none does."""
+    """The error to raise for a failed import, if an extra brings the module; else None."""
     module = (error.name or "").split(".")[0]
     extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
     return missing_extra(what, module, extra) if extra else None
@@ -112,13 +112,13 @@ def missing_module(what: str, error: ModuleNotFoundError) -> MissingDependency |
 
 @contextmanager
 def extras_named(what: str) -> Iterator[None]:
-    """Say which extra brings a package that is imported within and not installed.
+    """Turn a failed import inside the block into an error that names the extra to install.
 
     Args:
-        what: what is done within, as the subject of a sentence.
+        what: what the block does, as the subject of a sentence.
 
     Raises:
-        MissingDependency: in place of such a ModuleNotFoundError; others pass.
+        MissingDependency: in place of a ModuleNotFoundError, if an extra brings the module.
     """
     try:
         yield

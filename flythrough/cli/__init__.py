@@ -1,1 +1,1 @@
-"""The command line, and what all commands print and write pages with."""
+"""The command line, and the plots and pages that commands write."""

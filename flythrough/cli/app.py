@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from ..workspace.catalog import Workspace
     from ..workspace.pipeline import Report
 
-# Names and one-line helps stand here so that --help loads nothing that computes.
+# The one-line helps are here, so that --help imports nothing that computes.
 STAGE_HELP = {
-    "acquire": "Get videos and know exactly what could not be had.",
+    "acquire": "Fetch videos, and record why any could not be fetched.",
     "curate": "Find the shots worth training on.",
     "sfm": "Camera poses, scale and disparity for every frame.",
     "train": "Train the render-refine model.",
@@ -66,7 +66,7 @@ def _all_commands(
     """From drone videos to scored endless flights (Infinite Nature, rebuilt)."""
 
 
-_GIVEN = {"camera_files", "images"}  # options that bring input of their own: a new workspace is meant, not a typo
+_GIVEN = {"camera_files", "images"}  # options that name input: a missing workspace is then created, not refused
 _COMMON: list[tuple[str, Any, Any]] = [
     ("workspace", WorkspaceOption, Path("workspace")),
     ("config", ConfigOption, None),
@@ -148,7 +148,7 @@ def _run(
                 if not as_json:
                     _print_report(report)
         except KeyboardInterrupt:
-            print("Interrupted; what is finished is kept. Run the same command again to go on.", file=sys.stderr)
+            print("Interrupted; what is finished is kept. Run the same command again to continue.", file=sys.stderr)
             raise typer.Exit(130) from None
         finally:
             if as_json:
@@ -171,7 +171,7 @@ def _print_report(report: Report) -> None:
     for error in report.errors:
         print(f"  error [{error['kind']}] {error['id']}: {error['message']}. {error['remedy']}", file=sys.stderr)
     if any(error["attempts"] > 0 for error in report.errors) and report.ran == 0:
-        print("  (nothing new was tried; --retry-errors tries these again)", file=sys.stderr)
+        print("  (nothing was run; --retry-errors runs these again)", file=sys.stderr)
 
 
 def _print_results(workspace: Workspace, reports: list[Report]) -> None:
@@ -235,10 +235,10 @@ def _add_commands() -> None:
         commands.register(app, stage)
         app.add_typer(stage, name=name)
     for commands in (cli_tools, upkeep):
-        app.add_typer(commands.app)  # without a name: their commands stand beside run
+        app.add_typer(commands.app)  # no name: top-level commands, like run
 
 
-_DISK_REMEDY = "Check that it is there, that you may use it, and that nothing else removed it meanwhile"
+_DISK_REMEDY = "Check that it exists, that you have permission, and that nothing else removed it meanwhile"
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from ..errors import EXTRAS, FlythroughError, MissingDependency
 
 @dataclass(frozen=True)
 class Check:
-    """One finding; ``needed`` checks that are not ``ok`` make the doctor exit with 1."""
+    """One finding. If a ``needed`` check is not ``ok``, ``flythrough doctor`` exits with 1."""
 
     name: str
     ok: bool
@@ -92,7 +92,7 @@ def _device() -> Check:
 
 def _disk() -> Check:
     free_gb = shutil.disk_usage(".").free / 1e9
-    return Check("disk", free_gb > 5, f"{free_gb:.0f} GB free here", "A workspace wants space; free some", needed=False)
+    return Check("disk", free_gb > 5, f"{free_gb:.0f} GB free here", "Free some space for the workspace", needed=False)
 
 
 def _extras() -> list[Check]:

@@ -1,4 +1,4 @@
-"""Lines over steps, and values of single starts, as inline SVG.
+"""Line plots over steps and strip plots of single starts, as inline SVG.
 
 Drawn here because matplotlib (80 MB installed) is not in the base installation.
 """
@@ -34,13 +34,13 @@ class Line:
 
 
 def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[float, str] | None = None) -> Markup:
-    """Lines of one or more points each, names beside them; the value axis takes in 0.
+    """Plot lines of one or more points each, with their names at the right; the value axis includes 0.
 
     Args:
         lines: at least one.
         x_label: what the steps are.
         y_label: what the values are.
-        floor: a value to draw across, and what it is.
+        floor: a value to mark by a horizontal line, and its label.
 
     Returns:
         An HTML ``figure``.
@@ -61,7 +61,7 @@ def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[fl
 
 
 def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Markup:
-    """One dot per value, one row per method; the first row stands out.
+    """Plot one dot per value, one row per method; the first row is highlighted.
 
     Args:
         rows: name and values of each, at least one value in all.
@@ -104,7 +104,7 @@ def _spread(low: float, high: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to places on the picture: ``low`` is at ``first``, ``high`` at ``last``."""
+    """Maps values to coordinates of the picture: ``low`` to ``first``, ``high`` to ``last``."""
 
     low: float
     high: float
@@ -116,16 +116,16 @@ class Axis:
 
     @property
     def scale(self) -> float:
-        """Of a value's unit."""
+        """Coordinate units per unit of value."""
         return (self.last - self.first) / (self.high - self.low)
 
     @property
     def origin(self) -> float:
-        """Where 0 is: many values are placed as ``origin + scale * value``, without a call each."""
+        """Coordinate of 0; ``origin + scale * value`` places many values without a call for each."""
         return self.first - self.low * self.scale
 
     def ticks(self, most: int) -> list[float]:
-        """Round values on the axis, at most about so many."""
+        """Round values on the axis, about ``most`` of them at most."""
         rough = (self.high - self.low) / most
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= rough * (1 - 1e-9))
@@ -159,7 +159,7 @@ def _ends(line: Line) -> str:
 
 @lru_cache(maxsize=10_000)
 def _path(points: tuple[tuple[int, float], ...]) -> str:
-    """In units of the data: a line that is on many pictures, each with its own axes, is written once."""
+    """The path in units of the data, so that a line shown in many plots with different axes is written once."""
     return "L".join([f"{step} {value:.6g}" for step, value in points])
 
 
@@ -170,7 +170,7 @@ def _ends_of(values: tuple[float, ...]) -> tuple[float, float]:
 
 @lru_cache(maxsize=10_000)
 def _dots(values: tuple[float, ...]) -> str:
-    """Likewise."""
+    """As :func:`_path`, with a dot per value."""
     return " 0h0M".join([f"{value:.6g}" for value in values])
 
 

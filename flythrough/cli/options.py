@@ -15,10 +15,10 @@ AddressOption = Annotated[
     str | None, typer.Option("--ray-address", help="Ray cluster; by default one is started here.")
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Local processes; by default what cores and memory bear.")
+    int | None, typer.Option("--workers", min=1, help="Local processes; by default as cores and memory allow.")
 ]
-RetryOption = Annotated[bool, typer.Option("--retry-errors", help="Also try again what is in error.")]
-NewOption = Annotated[bool, typer.Option("--new", help="Make the workspace if there is none yet.")]
+RetryOption = Annotated[bool, typer.Option("--retry-errors", help="Also run again the tasks in error.")]
+NewOption = Annotated[bool, typer.Option("--new", help="Create the workspace if it does not exist.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 InputOption = Annotated[
     list[str],

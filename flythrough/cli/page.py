@@ -1,4 +1,4 @@
-"""Self-contained HTML pages with one look: reports, views, the leaderboard."""
+"""Self-contained HTML pages in one style: reports, views, the leaderboard."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def _environment() -> Environment:
 
 
 def page(title: str, body: str, *, subtitle: str = "") -> str:
-    """A whole HTML document; ``body`` is HTML and is taken as it is, the title is escaped."""
+    """A complete HTML document. ``body`` is inserted as HTML; the titles are escaped."""
     template = _environment().get_template("page.html")
     return str(template.render(title=title, subtitle=subtitle, body=Markup(body)))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, css: str = "") -> str:
-    """An HTML table; cells are escaped unless they are ``Markup``; numbers are set flush right."""
+    """An HTML table. Cells are escaped unless they are ``Markup``; numbers are aligned right."""
     head = "".join(f"<th>{escape(h)}</th>" for h in headers)
     body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
     whole = f'<table class="{escape(css)}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -46,12 +46,12 @@ def _cell(value: object) -> str:
 
 
 def png_uri(image: UInt8[np.ndarray, "h w 3"]) -> str:
-    """An RGB (or gray) image as a PNG data URI."""
+    """An RGB image as a PNG data URI."""
     return _image_uri(image, ".png", [])
 
 
 def jpeg_uri(image: UInt8[np.ndarray, "h w 3"], quality: int = 85) -> str:
-    """An RGB (or gray) image as a JPEG data URI."""
+    """An RGB image as a JPEG data URI; ``quality`` 0 to 100."""
     import cv2
 
     return _image_uri(image, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -60,8 +60,7 @@ def jpeg_uri(image: UInt8[np.ndarray, "h w 3"], quality: int = 85) -> str:
 def _image_uri(image: np.ndarray, extension: str, options: list[int]) -> str:
     import cv2
 
-    ordered = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
-    written, data = cv2.imencode(extension, ordered, options)
+    written, data = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     assert written
     return data_uri(data.tobytes(), "image/png" if extension == ".png" else "image/jpeg")
 
@@ -72,7 +71,7 @@ def file_uri(path: Path, mime: str) -> str:
 
 
 def svg(figure: Figure) -> str:
-    """A matplotlib figure as inline SVG, text as text; the figure is closed."""
+    """A matplotlib figure as inline SVG whose text can be selected; the figure is closed."""
     import matplotlib.pyplot as plt
 
     buffer = io.StringIO()
@@ -84,5 +83,5 @@ def svg(figure: Figure) -> str:
 
 
 def data_uri(data: bytes, mime: str) -> str:
-    """Bytes of a media type as a data URI."""
+    """Bytes as a data URI; ``mime`` is their media type."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"

@@ -1,4 +1,4 @@
-"""Dots over a logarithmic axis as SVG, such as quality against speed."""
+"""Scatter plots with a logarithmic x axis as inline SVG, such as quality against speed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_NAMED = 12  # dots that the text alternative names
 
 @dataclass(frozen=True)
 class Dot:
-    """One method: where it is, and whether its name stands beside it."""
+    """One method: its place, and whether its name is written beside it."""
 
     name: str
     x: float
@@ -25,7 +25,7 @@ class Dot:
 
 
 def scatter_plot(dots: Sequence[Dot], x_label: str, y_label: str) -> Markup:
-    """Dots, ``x`` over a logarithmic axis.
+    """Plot dots over a logarithmic x axis.
 
     Args:
         dots: at least one; ``x`` above 0.

@@ -1,4 +1,4 @@
-"""Commands that look at things or prepare them: status, show, config, sample, weights, doctor."""
+"""Commands that inspect or prepare: init, status, show, config, sample, weights, doctor."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ app = typer.Typer()
 
 @app.command()
 def init(workspace: Annotated[Path, typer.Argument(metavar="DIR", help="The workspace's folder.")]) -> None:
-    """Make an empty workspace, with a flythrough.toml to fill in."""
+    """Create an empty workspace with a flythrough.toml to fill in."""
     from ..workspace.catalog import Workspace
     from ..workspace.config import TEMPLATE
     from ..workspace.files import write_text
 
     made = Workspace(workspace)
     if made.exists():
-        raise InputError(f"{workspace} is a workspace already", remedy="Go on with: flythrough run --workspace DIR")
+        raise InputError(f"{workspace} is already a workspace", remedy="Continue with: flythrough run --workspace DIR")
     write_text(made.config_file, TEMPLATE)
     print(made.config_file)
 
@@ -35,7 +35,7 @@ def init(workspace: Annotated[Path, typer.Argument(metavar="DIR", help="The work
 @app.command()
 def status(
     workspace: WorkspaceOption = Path("workspace"),
-    plan: Annotated[bool, typer.Option(help="Name the tasks that a run would do, with --config and --set.")] = False,
+    plan: Annotated[bool, typer.Option(help="List the tasks that a run would do, given --config and --set.")] = False,
     config: ConfigOption = None,
     set_: SettingOption = [],  # noqa: B006
     json_: JsonOption = False,
@@ -115,7 +115,7 @@ def sample(
     videos: Annotated[int, typer.Option(min=1, help="How many videos.")] = 3,
     seconds: Annotated[float, typer.Option(min=1, help="Length of each.")] = 8,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "640x360",
-    seed: Annotated[int, typer.Option(help="Another seed is another coast.")] = 0,
+    seed: Annotated[int, typer.Option(help="Each seed gives another coast.")] = 0,
 ) -> None:
     """Film a synthetic coast: real H.264 videos with cuts and flaws, and the ground truth beside them."""
     from ..sample.videos import make_sample
@@ -169,7 +169,7 @@ def weights_fetch(
 
 
 @weights_app.command("verify")
-def weights_verify(name: Annotated[str | None, typer.Argument(help="By default all that are here.")] = None) -> None:
+def weights_verify(name: Annotated[str | None, typer.Argument(help="By default, all that are here.")] = None) -> None:
     """Check files against their hashes."""
     from ..networks import weights
 
@@ -192,7 +192,11 @@ def doctor() -> None:
 
 
 def existing(root: Path) -> Workspace:
-    """The workspace, which must be there."""
+    """The workspace at ``root``.
+
+    Raises:
+        InputError: there is none.
+    """
     from ..workspace.catalog import Workspace
 
     workspace = Workspace(root)

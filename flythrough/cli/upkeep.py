@@ -38,10 +38,10 @@ def verify(
             rows = f" ({', '.join(finding.rows)})" if finding.rows else ""
             print(f"{finding.path} {finding.problem}{rows}")
         if check.unknown:
-            print(f"{len(check.unknown)} tasks are of an earlier version, which recorded no hashes: not checked")
+            print(f"{len(check.unknown)} tasks were not checked: the version that wrote them recorded no hashes")
         print(
             f"{check.tasks} tasks, {check.files} files, {check.bytes / 1e9:.3g} GB: "
-            + (f"{len(check.findings)} broken or missing" if check.findings else "all as they were written")
+            + (f"{len(check.findings)} broken or missing" if check.findings else "all intact")
         )
         for path in removed:
             print(f"removed {path}")
@@ -60,7 +60,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Remove outputs of earlier settings and remains of killed attempts; nothing current."""
+    """Remove outputs of earlier settings and leftovers of killed attempts; current outputs stay."""
     from ..workspace.upkeep.collect import garbage, remove
 
     held = existing(workspace)
@@ -76,5 +76,5 @@ def gc(
     for each in found:
         print(f"{each.bytes:>14,}  {each.path}  ({each.why})")
     if unknown:
-        print(f"Kept whole, as their last run was by an earlier version: {', '.join(unknown)}")
+        print(f"Nothing removed of stages last run by an earlier version: {', '.join(unknown)}")
     print(f"{'Would remove' if dry_run else 'Removed'} {len(found)} folders, {total / 1e6:,.1f} MB")

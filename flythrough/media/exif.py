@@ -13,7 +13,14 @@ _UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0}
 
 
 def focal_in_longer_sides(exif: Mapping[int, Any]) -> float | None:
-    """From the sensor's resolution or else the 35 mm equivalent (as COLMAP reads it); None if it has neither."""
+    """Focal length as a multiple of the picture's longer side, as COLMAP computes it.
+
+    Args:
+        exif: values by tag.
+
+    Returns:
+        From the focal plane's resolution, else from the 35 mm equivalent; None if it has neither.
+    """
     focal_mm, density, across, equivalent = (
         float(value) if isinstance(value := exif.get(tag), Real) else 0.0
         for tag in (_FOCAL_MM, _PIXELS_PER_UNIT, _PIXELS_ACROSS, _FOCAL_35MM)

@@ -51,13 +51,13 @@ def grid(
 def sheet(
     folder: Path, width: int, across: int = COLUMNS, most: int = 60
 ) -> tuple[list[int], UInt8[np.ndarray, "h w 3"]]:
-    """The frames of one flight in rows, all of one size, the last row filled up.
+    """The frames of one flight in rows, resized to one width; the last row is padded.
 
     Args:
-        folder: with a PNG a step; at least one.
+        folder: of PNG frames, one per step, at least one.
         width: pixels of a frame.
         across: frames in a row.
-        most: frames; of a longer flight so many are taken, evenly from the first to the last.
+        most: frames shown; a longer flight is sampled evenly from its first frame to its last.
 
     Returns:
         The steps shown (the first frame is step 1), and the sheet.
@@ -71,9 +71,9 @@ def sheet(
 
 
 def side_by_side(flights: Mapping[str, Path], start: str, width: int) -> bytes:
-    """All flights from a start as one H.264 video in MP4, ``FPS`` steps a second, each method's name above its frames.
+    """All flights from a start as one H.264 video in MP4, ``FPS`` steps per second, method names above the frames.
 
-    A method that stopped early stays at its last frame.
+    A method that stopped early holds its last frame. Arguments are those of :func:`grid`.
     """
     from .video_writer import VideoWriter
 
@@ -125,4 +125,4 @@ def _tile(method: str, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "
     text = method.encode("ascii", "replace").decode()
     cv2.putText(label, text, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (235, 235, 235), 1, cv2.LINE_AA)
     tile = np.vstack([label, image])
-    return np.pad(tile, ((0, tile.shape[0] % 2), (0, tile.shape[1] % 2), (0, 0)), mode="edge")  # H.264 wants even sides
+    return np.pad(tile, ((0, tile.shape[0] % 2), (0, tile.shape[1] % 2), (0, 0)), mode="edge")  # H.264 needs even sides

@@ -20,7 +20,7 @@ def write_image(path: Path, image: UInt8[np.ndarray, "h w 3"], options: Sequence
         options: OpenCV's ``IMWRITE_*`` flags and their values.
 
     Raises:
-        DiskError: the disk is full, or not ours to write to.
+        DiskError: the disk is full, or not writable.
     """
     import cv2
 

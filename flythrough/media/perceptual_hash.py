@@ -13,7 +13,7 @@ BITS = 64  # of one picture's hash
 
 
 def picture_hash(image: UInt8[np.ndarray, "h w 3"]) -> int:
-    """64 bits of an RGB picture: the signs of the lowest frequencies of its luma, against their median."""
+    """The 64-bit hash of an RGB picture: which of the lowest frequencies of its luma are above their median."""
     import cv2
 
     gray = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
@@ -23,7 +23,7 @@ def picture_hash(image: UInt8[np.ndarray, "h w 3"]) -> int:
 
 
 def distance_bits(a: int, b: int) -> int:
-    """In how many bits two hashes differ."""
+    """Number of bits in which two hashes differ."""
     return (a ^ b).bit_count()
 
 
@@ -33,11 +33,14 @@ def to_hex(hash: int) -> str:
 
 
 def mean_distance_bits(a: str, b: str) -> float:
-    """Mean distance of the pictures of two videos, 0 to 64.
+    """Mean distance between the pictures of two videos, 0 to 64 bits.
 
     Args:
-        a: hashes of the first one's pictures as :func:`to_hex` writes them, one after the other.
-        b: of as many pictures of the second.
+        a: hashes of the first one's pictures as :func:`to_hex` writes them, joined.
+        b: hashes of as many pictures of the second.
+
+    Raises:
+        ValueError: their lengths differ.
     """
     if len(a) != len(b):
         raise ValueError(f"{len(a)} digits against {len(b)}")

@@ -1,8 +1,8 @@
 """Sky detection in one picture, for three uses that err on different sides.
 
-:func:`sky_mask` for those who hold points and poses against it, :func:`skyline` for a lone photo, and
-:func:`sky_and_water` for sorting shots. On 120 frames of the sample world they agree with the true sky by 0.92, 0.38
-and 0.29 (intersection over union); on footage of sunsets at sea and of fog the order of the first two is reversed.
+:func:`sky_mask` is for callers that check it against points and poses, :func:`skyline` for a single photo, and
+:func:`sky_and_water` for sorting shots. On 120 frames of the sample world their intersection over union with the true
+sky is 0.92, 0.38 and 0.29; on footage of sunsets at sea and of fog the order of the first two is reversed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-_MASK_ROWS = 96  # height at which a mask is found
-_SHARE_SIZE = (64, 36)  # width and height at which shares are counted
+_MASK_ROWS = 96  # height at which a mask is computed
+_SHARE_SIZE = (64, 36)  # width and height at which shares are computed
 
 
 def sky_mask(image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
     """Where sky may be: regions connected to the top edge by smooth colour, and not darker than the rest.
 
-    Finds nearly all sky and takes smooth water, fog or a lawn for it too: only for those who check it against geometry.
+    Finds nearly all sky, but mistakes smooth water, fog or a lawn for it: check it against geometry.
     """
     height, width = image.shape[:2]
     small = cv2.resize(image, (round(width * _MASK_ROWS / height), _MASK_ROWS), interpolation=cv2.INTER_AREA)
@@ -37,11 +37,11 @@ def sky_mask(image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
 
 
 def skyline(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "w"]:
-    """First row below the sky, a column; all zero if there is no sky.
+    """First row below the sky, for each column; all zero if there is no sky.
 
-    Less apt to take water or fog for sky than :func:`sky_mask`, and to find sky behind clouds; 30 times slower.
-    For each gradient threshold the sky is what lies above the first strong edge of every column; the threshold is
-    taken whose sky and ground each have the most uniform colours (Shen and Wang 2013).
+    Compared with :func:`sky_mask`, it mistakes water or fog for sky less often, misses sky behind clouds more often,
+    and is 30 times slower. For each gradient threshold, the sky is what lies above the first strong edge of each
+    column; the threshold whose sky and ground have the most uniform colours wins (Shen and Wang 2013).
     """
     gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.0)
     gradient = np.hypot(cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1))
@@ -56,15 +56,14 @@ def skyline(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "w"]:
         return np.zeros(image.shape[1])
     wide = np.pad(border, 20, mode="edge")
     around = np.median(np.lib.stride_tricks.sliding_window_view(wide, 41), -1)
-    return np.minimum(border, around + 0.01 * len(image))  # the sky does not drip
+    return np.minimum(border, around + 0.01 * len(image))  # no narrow spikes downwards
 
 
 def sky_and_water(image: UInt8[np.ndarray, "h w 3"]) -> tuple[float, float]:
     """Shares of sky and of water in an RGB picture, 0..1 each.
 
-    Errs on the side of no sky, because shots are dropped for it. Sky is what is smooth, not dark, and not warmer than
-    grey, from the upper edge down to the first pixel that is not. Water is what is smooth and blue or green, and is
-    no sky.
+    Rather misses sky than invents it, because shots are dropped for it. Sky is smooth, not dark and not warmer than
+    grey, from the upper edge down to the first pixel that is not so. Water is smooth, blue or green, and not sky.
     """
     small = cv2.resize(image, _SHARE_SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
     red, green, blue = small[..., 0], small[..., 1], small[..., 2]
@@ -78,7 +77,7 @@ def sky_and_water(image: UInt8[np.ndarray, "h w 3"]) -> tuple[float, float]:
 
 
 def _separation(image: np.ndarray, border: np.ndarray) -> float:
-    """How uniform the colours above and below a border are; 0 if either side is nearly nothing."""
+    """How uniform the colours above and below a border are; 0 if either side is nearly empty."""
     sky = np.arange(len(image))[:, None] < border[None]
     if not 0.04 < sky.mean() < 0.98:
         return 0.0
@@ -90,7 +89,7 @@ def _separation(image: np.ndarray, border: np.ndarray) -> float:
 
 
 def _looks_like_sky(image: np.ndarray, border: np.ndarray) -> bool:
-    """Sky is smoother than what lies below it, and no darker by much."""
+    """Whether what lies above the border is smoother than what lies below, and not much darker."""
     sky = np.arange(len(image))[:, None] < border[None]
     if not 0.04 < sky.mean() < 0.98:
         return False

@@ -29,10 +29,10 @@ def corners(
     Args:
         gray: the picture.
         count: how many at most.
-        spacing_px: least distance between two.
-        quality: least strength, as a share of the strongest one's.
-        block: pixels a side of what is looked at around a pixel.
-        mask: corners lie only where it is not 0.
+        spacing_px: minimum distance between two.
+        quality: minimum strength, relative to the strongest corner's.
+        block: side of the window around a pixel that its strength is computed from, pixels.
+        mask: corners are found only where it is not 0.
     """
     found = cv2.goodFeaturesToTrack(gray, count, quality, spacing_px, mask=mask, blockSize=block)
     return np.zeros((0, 2), np.float32) if found is None else found[:, 0]
@@ -43,10 +43,10 @@ class LucasKanade:
     """Follows points from one picture to another.
 
     Attributes:
-        window: pixels a side of what is compared around a point.
+        window: side of the window that is compared around a point, pixels.
         levels: how often the picture is halved; each level doubles the reach.
-        rounds: at most, a level.
-        least_step_px: a level ends when a round moves the point by less.
+        rounds: maximum number of iterations per level.
+        least_step_px: a level ends when an iteration moves the point by less.
     """
 
     window: int
@@ -57,13 +57,16 @@ class LucasKanade:
     def follow(
         self, before: Gray, after: Gray, points: Float[np.ndarray, "n 2"], guess: Float[np.ndarray, "n 2"] | None = None
     ) -> tuple[Points, Bool[np.ndarray, "n"]]:
-        """Where at least one point of ``before`` is in ``after``, and which were found at all.
+        """Find points of one picture in another.
 
         Args:
             before: the picture that ``points`` are in.
-            after: the one to find them in.
-            points: places in ``before``.
+            after: the picture to find them in.
+            points: places in ``before``, at least one.
             guess: where in ``after`` to begin; by default at the same places.
+
+        Returns:
+            The places in ``after``, and which points were found.
         """
         start = np.array(points, np.float32, order="C").reshape(-1, 1, 2)
         seed = np.array(points if guess is None else guess, np.float32, order="C").reshape(-1, 1, 2)
@@ -84,17 +87,17 @@ class LucasKanade:
         *,
         back_from_start: bool,
     ) -> tuple[Points, Bool[np.ndarray, "n"], Float32[np.ndarray, "n"]]:
-        """As :meth:`follow`, and back again: a point that was tracked well returns to its origin.
+        """Track forward and backward: a point that was tracked well returns to its origin.
 
         Args:
             before: the picture that ``points`` are in.
-            after: the one to find them in.
+            after: the picture to find them in.
             points: places in ``before``.
             guess: where in ``after`` to begin.
             back_from_start: whether the way back begins at ``points``, else at the places that were found.
 
         Returns:
-            The places in ``after``, which points were found both ways, and how far from home each came back, pixels.
+            The places in ``after``, which points were found both ways, and each one's distance from its origin, pixels.
         """
         there, forth = self.follow(before, after, points, guess)
         home, back = self.follow(after, before, there, points if back_from_start else None)

@@ -1,7 +1,7 @@
 """Reading video files: metadata, and frames with exact times.
 
-PyAV reads them (libav in this process, rational timestamps). Only local files are opened, with the containers and
-protocols below: a playlist in disguise reads nothing.
+PyAV reads them (libav in this process, rational timestamps). Only local files in the containers below are opened, so
+a playlist disguised as a video cannot make it read other files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,y4m,yuv4mpegpipe,gif,wav,mp3"
-MAX_CORRUPT_FRACTION = 0.001  # of a video's frames that may be damaged; acquire and curate hold it to the same
+MAX_CORRUPT_FRACTION = 0.001  # of a video's frames that may be damaged, in acquire and in curate
 _BACK_US = (0, 2_000_000, 10_000_000, 60_000_000)  # MPEG-TS seeks to a time, not to the key frame before it
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}  # for libav and for ffmpeg alike
 
@@ -37,8 +37,8 @@ class VideoInfo:
     width: int
     height: int
     fps: Fraction  # average; 0 where the container does not say
-    time_base: Fraction  # seconds a timestamp tick
-    duration_us: int  # the container's word; 0 where it says nothing
+    time_base: Fraction  # seconds per timestamp tick
+    duration_us: int  # as the container states it; 0 where it does not
     rotation: int  # degrees clockwise to turn stored frames for display: 0, 90, 180, 270
     pixel_format: str
     color_transfer: str | None
@@ -94,7 +94,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def probe(path: Path) -> VideoInfo:
-    """Read a video's container; decodes one frame to know its rotation.
+    """Read a video's metadata; decodes one frame to learn its rotation.
 
     Raises:
         InputError: as :func:`open_video`, or nothing decodes.
@@ -141,7 +141,7 @@ def frames(
         width: size of the frames yielded, as displayed; by default the video's own. Both or neither.
         height: as ``width``.
         start_us: yield frames from this presentation time on. A late piece of a long file costs no more than an early
-            one, unless seeking in the file goes wrong: then it is decoded from its beginning.
+            one, unless seeking fails: then the file is decoded from its beginning.
         end_us: exclusive.
 
     Raises:
@@ -164,19 +164,22 @@ def timed(
     whole: bool = False,
     coded_bytes: dict[int, int] | None = None,
 ) -> Iterator[tuple[int, int, VideoFrame]]:
-    """Decode an open video from where it stands: presentation time in ticks and in microseconds, and libav's frame.
+    """Decode an open video from its current position.
 
-    Packets that do not decode are left out, up to ``MAX_CORRUPT_FRACTION`` of the frames.
+    Packets that do not decode are skipped, up to ``MAX_CORRUPT_FRACTION`` of the frames.
 
     Args:
         path: for messages.
-        container: libav's.
-        stream: libav's.
-        whole: it stands at the beginning, and frames that the decoder painted over count as damaged too.
-        coded_bytes: takes the length of every packet read so far, by presentation time in ticks.
+        container: as :func:`open_video` yields it.
+        stream: as :func:`open_video` yields it.
+        whole: the position is the beginning; frames in which the decoder concealed errors also count as damaged.
+        coded_bytes: is filled with the length of every packet read so far, by presentation time in ticks.
+
+    Yields:
+        Presentation time in ticks and in microseconds, and libav's frame.
 
     Raises:
-        InputError: more is damaged than that; of a whole video at its end.
+        InputError: more is damaged; with ``whole``, raised at the end.
     """
     import av
 
@@ -201,10 +204,10 @@ def timed(
 
 
 def check_damage(path: Path | str, damaged: int, frames: int) -> None:
-    """Apply the limit on damaged frames.
+    """Check the number of damaged frames.
 
     Raises:
-        InputError: more than ``MAX_CORRUPT_FRACTION`` of its frames are.
+        InputError: more than ``MAX_CORRUPT_FRACTION`` of the frames are damaged.
     """
     if damaged > MAX_CORRUPT_FRACTION * frames:
         raise InputError(f"{path}: {damaged} of {frames} frames are damaged", remedy="Download or copy it again")
@@ -217,7 +220,7 @@ def microseconds(ticks: int, base: Fraction) -> int:
 
 
 def _from(stack: ExitStack, path: Path, time_us: int | None) -> Iterator[tuple[int, int, VideoFrame]]:
-    """As :func:`timed`, from a key frame at or before a time on; from the beginning where no seek leads to one."""
+    """As :func:`timed`, from a key frame at or before a time; from the beginning if no seek leads to one."""
     import av
 
     container, stream = stack.enter_context(open_video(path))
@@ -228,7 +231,7 @@ def _from(stack: ExitStack, path: Path, time_us: int | None) -> Iterator[tuple[i
         try:
             wanted = Fraction(time_us - back_us, 10**6) / time_base(stream)
             container.seek(int(wanted), stream=stream, backward=True)
-            # Frames before the first key frame lack what they refer to; some decoders make them up.
+            # Frames before the first key frame lack their reference frames; some decoders invent them.
             first = next((found for found in decoded if found[2].key_frame), None)
         except (av.FFmpegError, InputError):
             continue
@@ -299,10 +302,10 @@ def seek_frame(path: Path, time_us: int, *, width: int, height: int) -> UInt8[np
 
 
 class Upright:
-    """Turns libav's frames into arrays as displayed, always of one kind.
+    """Converts libav's frames to arrays as displayed, in one pixel format.
 
-    libav's scaler is kept from frame to frame, since its tables cost more than a small picture, and works in this
-    thread alone, since decoding and whoever takes the frames want the other cores.
+    libav's scaler is reused, since its tables cost more than scaling a small picture, and runs in this thread alone,
+    since decoding and the caller need the other cores.
     """
 
     def __init__(self, kind: str = "rgb24") -> None:
@@ -322,7 +325,7 @@ class Upright:
 
 
 def time_base(stream: VideoStream) -> Fraction:
-    """Seconds a tick of the stream's timestamps; FFmpeg counts in microseconds where a file says nothing."""
+    """Seconds per tick of the stream's timestamps; a microsecond if the file does not say, as in FFmpeg."""
     return Fraction(stream.time_base or Fraction(1, 10**6))
 
 

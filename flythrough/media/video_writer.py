@@ -41,7 +41,7 @@ def ffmpeg_path() -> str:
 
 
 class VideoWriter:
-    """Write RGB frames as H.264 in MP4, playable in browsers, and playable up to the last frame after a kill.
+    """Write RGB frames as H.264 in MP4 for browsers; if the process is killed, the fragments written still play.
 
     Use as a context manager; ``write(image)`` takes ``[h, w, 3]`` uint8. Odd sizes are padded by one pixel.
 
@@ -67,7 +67,12 @@ class VideoWriter:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
     def write(self, image: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Append a frame."""
+        """Append a frame.
+
+        Raises:
+            FlythroughError: ffmpeg failed (kind "disk").
+            ValueError: another size or type.
+        """
         if image.shape != (self.height, self.width, 3) or image.dtype != np.uint8:
             raise ValueError(f"frame is {image.dtype} {image.shape}, not uint8 {(self.height, self.width, 3)}")
         assert self._process.stdin is not None
@@ -85,7 +90,7 @@ class VideoWriter:
         if self._process.wait() != 0:
             raise FlythroughError(
                 f"Could not write {self.path}: {message.splitlines()[-1] if message else 'ffmpeg failed'}",
-                remedy="Check the folder's free space and rights",
+                remedy="Check the folder's free space and permissions",
                 kind="disk",
             )
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with its ImageNet weights, which the package index carries: works with no network.
+"""EfficientNet-Lite0 with its ImageNet weights, which are installed as a package: works offline.
 
 Features for a distance between image sets (evaluate/, named ``fd_lite0``, never "FID"), and feature maps for a
 perceptual loss (train/). Class probabilities, which need no torch, are :mod:`.lite0_onnx`'s.
@@ -26,17 +26,17 @@ RESIZE = "bilinear, antialiased, to 224 x 224, in float"
 
 @lru_cache(maxsize=2)
 def load(device: str = "cpu") -> Any:
-    """The network in evaluation mode, parameters frozen; one copy a process and device."""
+    """The network in evaluation mode, parameters frozen; one copy per process and device."""
     from efficientnet_lite_pytorch import EfficientNet
 
-    # The package prints, and draws weights that are then replaced: random numbers must not depend on who loads first.
+    # The package prints, and draws random weights that are then replaced: the caller's random state must not change.
     with contextlib.redirect_stdout(io.StringIO()), torch.random.fork_rng(devices=[]):
         model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights_file()))
     return model.eval().requires_grad_(False).to(device)
 
 
 def prepare(images: Float[Tensor, "b 3 h w"], size: int | None = SIZE) -> Float[Tensor, "b 3 tall wide"]:
-    """Images in 0..255, any size, as the network wants them: (x - 127) / 128, resized unless size is None."""
+    """The network's input from images in 0..255 of any size: (x - 127) / 128, resized unless size is None."""
     if size is not None and images.shape[-2:] != (size, size):
         images = interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
     return (images - 127) / 128

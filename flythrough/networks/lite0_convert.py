@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0's weight file as ``lite0.onnx``; normalisation and padding are folded into it.
+"""Convert EfficientNet-Lite0's weight file to ``lite0.onnx``, with batch normalisation and padding folded in.
 
 To make it again, with the extras ``export`` and ``evaluate``: ``python -m flythrough.networks.lite0_convert``.
 
-Architecture: Tan and Le, "EfficientNet" (2019), as its authors' Lite variant has it: no squeeze and excitation, ReLU6.
+Architecture: Tan and Le, "EfficientNet" (2019), in its authors' Lite variant: no squeeze and excitation, ReLU6.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def read_pth(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of a state dict; nothing but tensors is built, so a file from a stranger runs no code.
+    """Arrays of a state dict, by name. Only tensors are loaded, so an untrusted file cannot run code.
 
     Raises:
-        pickle.UnpicklingError: it holds something else.
+        pickle.UnpicklingError: it holds anything else.
     """
     import torch
 
@@ -42,7 +42,7 @@ class _Network:
         scale, shift, mean, variance = (self._weights[f"{norm}.{name}"] for name in _NORM)
         gain = scale / np.sqrt(variance + EPSILON)
         size = kernel.shape[-1]
-        before = (size - stride) // 2  # of an even side, as TensorFlow's "same"
+        before = (size - stride) // 2  # TensorFlow's padding "same" for an even side
         x = self.graph.node(
             "Conv",
             x,
@@ -58,7 +58,7 @@ class _Network:
         return self.graph.node("Clip", x, *bounds)
 
     def classify(self, x: str) -> str:
-        """Class probabilities of a picture that is normalised already."""
+        """Class probabilities of a normalised picture."""
         x = self.convolve(x, "_conv_stem", "_bn0", stride=2)
         for number in range(BLOCKS):
             block, start = f"_blocks.{number}", x
@@ -67,14 +67,14 @@ class _Network:
             stride = 2 if number in STRIDED else 1
             x = self.convolve(x, f"{block}._depthwise_conv", f"{block}._bn1", stride=stride)
             x = self.convolve(x, f"{block}._project_conv", f"{block}._bn2", active=False)
-            if self._goes_on(number) and stride == 1:
+            if self._keeps_channels(number) and stride == 1:
                 x = self.graph.node("Add", x, start)
         node = self.graph.node
         x = node("GlobalAveragePool", self.convolve(x, "_conv_head", "_bn1"))
         weight, bias = (self.graph.weights(self._weights[f"_fc.{k}"]) for k in ("weight", "bias"))
         return node("Softmax", node("Gemm", node("Flatten", x), weight, bias, transB=1), axis=-1)
 
-    def _goes_on(self, number: int) -> bool:
+    def _keeps_channels(self, number: int) -> bool:
         """Whether a block returns as many channels as it takes."""
         expand = self._weights.get(f"_blocks.{number}._expand_conv.weight")
         return expand is not None and expand.shape[1] == len(self._weights[f"_blocks.{number}._project_conv.weight"])
@@ -84,7 +84,7 @@ def onnx_bytes(pth: Path, *, half: bool = True) -> bytes:
     """The network of a weight file: float32 ``images [2, 3, 224, 224]`` in, class probabilities ``[2, 1000]`` out.
 
     Args:
-        pth: a state dict as :func:`read_pth` takes it.
+        pth: file that :func:`read_pth` reads.
         half: store the weights as float16.
     """
     network = _Network(read_pth(pth), Graph(half=half))

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0's class probabilities without torch: ``lite0.onnx``, which OpenCV runs.
+"""EfficientNet-Lite0's class probabilities without torch: OpenCV runs ``lite0.onnx``.
 
-Loading torch takes seconds and half a gigabyte, in every worker. A stage that only classifies pictures spares both; on
-one core OpenCV is also twice as fast. Its weights are stored as float16: probabilities agree with torch to 0.005.
+Loading torch takes seconds and half a gigabyte in every worker; a stage that only classifies pictures needs neither. On
+one core OpenCV is also twice as fast. The weights are stored as float16: probabilities agree with torch to 0.005.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from jaxtyping import Float, UInt8
 from ..errors import missing_extra
 
 FILE = Path(__file__).with_name("lite0.onnx")
-BATCH, SIZE = 2, 224  # the file's input: OpenCV wants it fixed
+BATCH, SIZE = 2, 224  # the file's input: OpenCV needs a fixed size
 
 
 def probabilities(images: UInt8[np.ndarray, "2 224 224 3"]) -> Float[np.ndarray, "2 1000"]:
-    """ImageNet class probabilities of two RGB images."""
+    """ImageNet class probabilities of two RGB images.
+
+    Raises:
+        ValueError: another shape or type.
+    """
     if images.dtype != np.uint8 or images.shape != (BATCH, SIZE, SIZE, 3):
         raise ValueError(f"images must be uint8 {(BATCH, SIZE, SIZE, 3)}, not {images.dtype} {images.shape}")
     network = _network()

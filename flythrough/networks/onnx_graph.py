@@ -13,16 +13,16 @@ from ..errors import missing_extra
 if TYPE_CHECKING:
     import onnx
 
-OPSET, FORMAT = 13, 8  # the oldest that holds all that is used: what reads them is in every OpenCV since 4.10
+OPSET, FORMAT = 13, 8  # the oldest with every operator used here; every OpenCV since 4.10 reads them
 
 Shape = tuple[int | str, ...]
 
 
 class Graph:
-    """A graph that grows at its end; every step returns the name of what it made.
+    """A graph that is built node by node; every method returns the name of its output.
 
     Args:
-        half: store weights as float16, half the bytes, widened to float32 when the file is loaded.
+        half: store weights as float16 (half the bytes), converted to float32 when the file is loaded.
     """
 
     def __init__(self, *, half: bool = False) -> None:
@@ -35,13 +35,13 @@ class Graph:
         self._constants: list[onnx.TensorProto] = []
 
     def node(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Append an operator of ONNX; returns the name of its output, which may be given."""
+        """Append an ONNX operator; returns the name of its output, by default a new one."""
         name = output or f"{kind}{len(self._nodes)}"
         self._nodes.append(self._onnx.helper.make_node(kind, inputs, [name], **attributes))
         return name
 
     def constant(self, array: ArrayLike) -> str:
-        """A constant as it is: shapes and bounds."""
+        """A constant in its own type, such as a shape or a bound."""
         name = f"c{len(self._constants)}"
         self._constants.append(
             self._onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(np.shape(array)), name)
@@ -49,7 +49,7 @@ class Graph:
         return name
 
     def weights(self, array: ArrayLike) -> str:
-        """Weights, float32 where they are used."""
+        """Weights, used as float32 however they are stored."""
         if not self._half:
             return self.constant(np.asarray(array, np.float32))
         return self.node("Cast", self.constant(np.asarray(array, np.float16)), to=self._onnx.TensorProto.FLOAT)
@@ -61,7 +61,7 @@ class Graph:
         outputs: Mapping[str, Shape],
         metadata: Mapping[str, str] | None = None,
     ) -> bytes:
-        """The bytes of a model with float32 inputs and outputs, by name. A side given as a name is of any length."""
+        """The serialised model, with float32 inputs and outputs by name. A side given as a name may have any length."""
         helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
         taken = [helper.make_tensor_value_info(each, kind, size) for each, size in inputs.items()]
         given = [helper.make_tensor_value_info(each, kind, size) for each, size in outputs.items()]

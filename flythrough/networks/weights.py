@@ -27,10 +27,10 @@ class File:
 
     Attributes:
         url: where it is published.
-        name: what it is called here, below the weight's folder.
+        name: file name below the weight's folder.
         size: bytes, where known.
-        sha256: hex, or the leading part of it that the publisher states; empty where nobody does. What
-            was fetched first is then written down, and ``verify`` holds later reads to it.
+        sha256: hex, or the leading part that the publisher states; empty if none is stated: then the hash of the first
+            download is recorded, and ``verify`` compares later reads with it.
     """
 
     url: str
@@ -41,7 +41,7 @@ class File:
 
 @dataclass(frozen=True)
 class Weight:
-    """A named set of files; ``path`` is what :func:`locate` returns below its folder ("" = the folder)."""
+    """A named set of files; :func:`locate` returns ``path`` below its folder ("" = the folder)."""
 
     name: str
     use: str
@@ -103,14 +103,18 @@ WEIGHTS: dict[str, Weight] = {
 
 
 def folder() -> Path:
-    """Where weights are kept on this machine."""
+    """The folder of weights on this machine."""
     if chosen := os.environ.get("FLYTHROUGH_WEIGHTS"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flythrough" / "weights"
 
 
 def known(name: str) -> Weight:
-    """The entry called ``name``."""
+    """The entry called ``name``.
+
+    Raises:
+        InputError: there is none.
+    """
     if name not in WEIGHTS:
         raise InputError(f"There are no weights called {name!r}", remedy=f"Use one of: {', '.join(WEIGHTS)}")
     return WEIGHTS[name]
@@ -122,9 +126,9 @@ def missing_files(name: str) -> list[Path]:
 
 
 def locate(name: str) -> Path:
-    """Path of a weight file (or folder, for models of several files).
+    """Path of a weight file (or folder, for models of several files), after checking its hash.
 
-    Its hash is checked, once per process and state of the files.
+    It is checked once per process, and again if the files change.
 
     Raises:
         MissingWeights: it is not on this machine; the remedy is the command that fetches it.
@@ -146,7 +150,7 @@ def verify(name: str) -> str:
     """Check an entry's files against the known or first-seen hashes; returns "verified" or "recorded".
 
     Raises:
-        MissingWeights: not here.
+        MissingWeights: a file is not on this machine.
         FlythroughError: a file does not match its hash.
     """
     if missing := missing_files(name):

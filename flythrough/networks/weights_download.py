@@ -1,4 +1,4 @@
-"""Downloading one weight file: resumed after an interruption, never mixed from two versions."""
+"""Downloading one weight file: resumable, and never mixed from two versions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def download(url: str, path: Path) -> Stated:
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
         stated = _receive(url, path.name, partial, version)
-        if stated is None:  # the partial file is of no version that the server has
+        if stated is None:  # the server no longer has the partial file's version
             partial.unlink()
             version.unlink(missing_ok=True)
             stated = _receive(url, path.name, partial, version)
@@ -93,7 +93,7 @@ def _receive(url: str, name: str, partial: Path, version: Path) -> Stated | None
 
 
 def _stated(response: httpx.Response) -> Stated:
-    """From the hub's headers; a download that is redirected to a store has them on the answer before."""
+    """From the hub's headers; after a redirect to a store, they are on the response before it."""
     said = {name.lower(): value for each in (*response.history, response) for name, value in each.headers.items()}
     revision, digest = said.get("x-repo-commit", ""), said.get("x-linked-etag", "").strip('"')
     return Stated(

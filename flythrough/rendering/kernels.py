@@ -12,7 +12,7 @@ from numba import njit
 
 from .projection import MAX_DISPARITY, MIN_DISPARITY
 
-NARROW = 8  # columns from which it pays to ask the edge functions where a row begins and ends
+NARROW = 8  # width of a triangle's box, in pixels, from which solving for the ends of each row is faster
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -109,7 +109,7 @@ def _corners(triangle: int, width: int) -> tuple[int, int, int]:
 
 @compiled
 def _box(a: float, b: float, c: float, size: int) -> tuple[int, int]:
-    """First and last-but-one pixel that three places (in pixels) span; NaN spans nothing."""
+    """Half-open range of pixels that three coordinates (in pixels) span; empty for NaN."""
     low, high = math.floor(min(a, b, c)), math.ceil(max(a, b, c))
     first = int(low) if 0 < low < size else (0 if low <= 0 else size)
     last = int(high) if 0 < high < size else (size if high >= size else 0)
@@ -120,7 +120,7 @@ def _box(a: float, b: float, c: float, size: int) -> tuple[int, int]:
 def _narrow(
     a: float, b: float, c: float, py: float, tolerance: float, first: int, last: int, width: int
 ) -> tuple[int, int]:
-    """Columns of a row where an edge function may be positive: never too few, at times some too many."""
+    """Half-open range of columns of a row that holds all where an edge function is positive, and sometimes more."""
     slope = np.float64(a)
     slack = tolerance * (abs(slope) + abs(np.float64(b)) + abs(np.float64(c)))
     rest = np.float64(b) * np.float64(py) + np.float64(c) + slack
@@ -201,7 +201,7 @@ def _beyond(a0: float, a1: float, a2: float, w0: float, w1: float, w2: float) ->
 
 @compiled
 def _hidden(clip: np.ndarray, later: int, earlier: int, px: float, py: float, width: int) -> bool:
-    """Whether, of two triangles of equal rounded depth, the later is really the farther one, by over an epsilon."""
+    """Whether, of two triangles of equal rounded depth, double precision has the later farther by over an epsilon."""
     if earlier < 0:
         return False
     beyond = _depth(clip, later, px, py, width) - _depth(clip, earlier, px, py, width)
@@ -297,7 +297,7 @@ def shade_backward(
     end: int,
     grad: np.ndarray,
 ) -> None:
-    """Add to ``grad [hw, 6]`` what rows ``start`` to ``end`` say of each vertex: r g b, and x y w in clip space."""
+    """Add the gradients of rows ``start`` to ``end`` to ``grad [hw, 6]``: a vertex's r g b, and x y w in clip space."""
     width = winner.shape[1]
     flat = image.reshape(4, -1)
     real = clip.dtype.type
@@ -347,7 +347,7 @@ def _weights_backward(
     x0: float, x1: float, x2: float, y0: float, y1: float, y2: float, w0: float, w1: float, w2: float,
     px: float, py: float, to_t0: float, to_t1: float, to_t2: float,
 ) -> tuple[float, float, float, float, float, float]:  # fmt: skip
-    """The gradient of :func:`_weights`: (x, y, w), of which each corner gets its share; and the shares.
+    """The gradient of :func:`_weights`: (x, y, w), and the share of it that each corner gets.
 
     With M = [x; y; w], weights t = u / sum(u), u = adj(M) (px, py, 1), and h = d loss / d t, the gradient of
     corner i's (x, y, w) is -t_i inv(M)^T (h - h.t). Written in differences of corners, which keep precision.
@@ -361,7 +361,7 @@ def _weights_backward(
     u2 = x1 * t2_x + y1 * t2_y + w1 * t2_w
     total = u0 + u1 + u2
     square = total * total
-    if square == 0:  # seen edge on: its place in the picture has no derivative
+    if square == 0:  # seen edge-on: its position in the picture has no derivative
         return square, square, square, square, square, square
     to_x = to_t0 * t0_x + to_t1 * t1_x + to_t2 * t2_x
     to_y = to_t0 * t0_y + to_t1 * t1_y + to_t2 * t2_y

@@ -1,7 +1,7 @@
 """The mesh renderer compiled for CPU: the same picture as :mod:`.torch_mesh`, with hand-written gradients.
 
-Work is cut into parts by the batch size alone, so results do not depend on the number of threads. The kernels
-release the GIL and run in threads of this module, as many as torch uses.
+Work is divided by the batch size alone, so results do not depend on the number of threads. The kernels release the
+GIL and run in this module's threads, as many as torch uses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 
 from . import kernels
 
-PARTS = 4  # at least so many, all images together
+PARTS = 4  # least number of pieces that a batch is divided into
 
 
 def render_mesh(
@@ -117,5 +117,5 @@ def _run(work: Callable[[int, int, int, int], None], bands: Iterator[tuple[int, 
 
 @cache
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of this process; a fork has none of its parent's."""
+    """This process's threads; a forked process needs its own."""
     return ThreadPoolExecutor(threads, thread_name_prefix="render")

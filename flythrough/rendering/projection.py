@@ -12,7 +12,7 @@ MAX_SOBEL = 0.1203972804325936  # -log(0.3) / 10: where exp(-10 m) falls to 0.3,
 
 
 def max_sobel_at(height: int) -> float:
-    """The release's limit on the Sobel gradient, for a picture of another height: slopes a pixel scale with it."""
+    """The release's limit on the Sobel gradient for a picture of another height: slopes per pixel scale with it."""
     return MAX_SOBEL * 160 / height
 
 

@@ -2,9 +2,9 @@
 
 Every pixel becomes a vertex of a mesh; the mesh is rasterised in the target view with perspective-correct
 interpolation; stretched parts are masked out (arXiv 2012.09855, section 4.1, and the authors' release). The order
-of the floating-point operations is the release's, because its depth buffer (near 1e-5, far 1e4, float32)
-resolves so little that rounding decides which of two surfaces is seen. Of equal depths the later triangle wins, as
-there; unless double precision says that it is farther by over an epsilon, which is rounding gone too far.
+of the floating-point operations is the release's, because its depth buffer (near 1e-5, far 1e4, float32) is so coarse
+that rounding decides which of two surfaces is seen. Of equal depths the later triangle wins, as in the release, unless
+double precision shows it to be farther by over an epsilon.
 
 Two paths give the same picture: :mod:`.numba_mesh`, compiled for CPU, and :mod:`.torch_mesh`, any device.
 """
@@ -34,21 +34,21 @@ def render(
     path: Path = "auto",
     max_sobel: float = MAX_SOBEL,
 ) -> tuple[Float[Tensor, "batch 4 height width"], Float[Tensor, "batch 1 height width"]]:
-    """What a camera at ``target_pose`` sees of ``rgbd``, and how far that can be trusted.
+    """What a camera at ``target_pose`` sees of ``rgbd``, and how reliable each pixel is.
 
     Args:
-        rgbd: RGB in [0, 1] and disparity (1 / depth in scene units, used as if in [0.01, 1]); float32 or float64.
+        rgbd: RGB in [0, 1] and disparity (1 / depth in scene units, clamped to [0.01, 1]); float32 or float64.
         source_pose: cam_from_world ``[batch, 3, 4]`` of ``rgbd``; likewise ``target_pose``.
         source_intrinsics: fx fy cx cy ``[batch, 4]``, normalised; likewise ``target_intrinsics``.
         path: which implementation; ``auto`` is numba on CPU and torch elsewhere.
-        max_sobel: Sobel gradient of disparity, a pixel, from which a surface counts as stretched. The release's was
-            made for 160 rows: in a smaller picture all near ground would be too steep (see
+        max_sobel: Sobel gradient of disparity, per pixel, from which a surface counts as stretched. The release's value
+            is for 160 rows; in a smaller picture all near ground would exceed it (see
             :func:`.projection.max_sobel_at`).
 
     Returns:
         The image, multiplied by the coverage, and the squared coverage in [0, 1]: 0 where nothing or only a
-        stretched surface is seen. Gradients flow to RGB, and through the vertices to disparity, from both; what is
-        in front of what is not differentiated.
+        stretched surface is seen. Gradients flow from both to RGB and, through the vertices, to disparity; visibility
+        is not differentiated.
 
     Raises:
         InputError: wrong shapes or types, or a camera that is not finite.

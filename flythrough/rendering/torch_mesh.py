@@ -65,7 +65,7 @@ def _pixel_centers(height: int, width: int, like: Tensor) -> tuple[Tensor, Tenso
 
 
 def _camera_points(disparity: Float[Tensor, "b h w"], intrinsics: Float[Tensor, "b 4"]) -> Float[Tensor, "b hw 4"]:
-    """Homogeneous vertices, one a pixel centre."""
+    """Homogeneous vertices, one per pixel centre."""
     _, height, width = disparity.shape
     fx, fy, cx, cy = intrinsics[:, :, None, None].unbind(1)
     depth = 1 / disparity.clamp(MIN_DISPARITY, MAX_DISPARITY)
@@ -103,7 +103,7 @@ def _edges(cofactors: list[tuple[Tensor, ...]], px: Tensor, py: Tensor) -> list[
 
 
 class _Weights(torch.autograd.Function):
-    """How much each corner ``[n, 3]`` counts at a pixel: perspective-correct barycentric coordinates.
+    """Weight of each corner ``[n, 3]`` at a pixel: perspective-correct barycentric coordinates.
 
     With M = [x; y; w], weights t = u / sum(u), u = adj(M) (px, py, 1), and h = d loss / d t, the gradient of
     corner i's (x, y, w) is -t_i inv(M)^T (h - h.t). It is written in differences of corners, which keep
@@ -129,14 +129,14 @@ class _Weights(torch.autograd.Function):
         other = torch.tensor([2, 2, 1], device=x.device)
         u = x[:, other] * by_x + y[:, other] * by_y + w[:, other] * by_w
         square = (u[:, 0] + u[:, 1] + u[:, 2])[:, None] ** 2
-        share = torch.where(square == 0, 0, u / square)  # 0: seen edge on, its place has no derivative
+        share = torch.where(square == 0, 0, u / square)  # 0: seen edge-on, its position has no derivative
         return *(share * (to_weight * by).sum(1, keepdim=True) for by in (by_x, by_y, by_w)), None, None
 
 
 def _visible_triangles(vertices: Float[Tensor, "b hw 4"], height: int, width: int) -> Int[Tensor, "bhw"]:
     """The nearest triangle at every pixel, -1 where there is none.
 
-    Of equal rounded depths the later is seen, unless it is really farther by over an epsilon.
+    Of equal rounded depths the later is seen, unless it is farther in double precision by over an epsilon.
     """
     grid = vertices.unflatten(1, (height, width))
     tl, tr, bl, br = grid[:, :-1, :-1], grid[:, :-1, 1:], grid[:, 1:, :-1], grid[:, 1:, 1:]
@@ -185,7 +185,7 @@ def _visible_triangles(vertices: Float[Tensor, "b hw 4"], height: int, width: in
 
 
 def _lower(buffer: Tensor, pixel: Tensor, value: Tensor, *below: tuple[Tensor, float]) -> None:
-    """Keep the least value a pixel; where it fell, start the buffers ``below`` afresh."""
+    """Keep the least value of each pixel; where it decreased, reset the buffers ``below`` to their start values."""
     before = buffer.clone()
     buffer.scatter_reduce_(0, pixel, value, "amin")
     for other, start in below:
@@ -193,7 +193,7 @@ def _lower(buffer: Tensor, pixel: Tensor, value: Tensor, *below: tuple[Tensor, f
 
 
 def _exact_depth(x: Tensor, y: Tensor, z: Tensor, w: Tensor, px: Tensor, py: Tensor) -> Tensor:
-    """How deep pixels lie in triangles ``[n, 3]``, in double precision; decides between equal depths."""
+    """Depth of triangles ``[n, 3]`` at pixels, in double precision; decides between equal depths."""
     x, y, z, w, px, py = (v.double() for v in (x, y, z, w, px, py))
     u0, u1, u2 = _edges(_cofactors(x, y, w), px, py)
     total = u0 + u1 + u2
@@ -224,7 +224,7 @@ def _in_view(x: Tensor, y: Tensor, w: Tensor) -> Bool[Tensor, "n"]:
 def _spans(
     edges: list[tuple[Tensor, ...]], py: Tensor, left: Tensor, right: Tensor, width: int
 ) -> tuple[Int[Tensor, "n"], Int[Tensor, "n"]]:
-    """Columns of a row where all edge functions may be positive: never too few, at times some too many."""
+    """Half-open range of columns of a row that holds all where every edge function is positive, and sometimes more."""
     tolerance = 8 * torch.finfo(py.dtype).eps
     for edge in edges:
         a, b, c = (v.double() for v in edge)
@@ -239,7 +239,7 @@ def _spans(
 def _test(
     edges: list[tuple[Tensor, ...]], z: Tensor, w: Tensor, px: Tensor, py: Tensor
 ) -> tuple[Bool[Tensor, "n"], Tensor]:
-    """Whether pixels lie in triangles (edges included), and how deep there."""
+    """Whether pixels lie in triangles (edges included), and the triangles' depth there."""
     u0, u1, u2 = _edges(edges, px, py)
     inside = (u0 >= 0) & (u1 >= 0) & (u2 >= 0) & ((u0 > 0) | (u1 > 0) | (u2 > 0))
     total = u0 + u1 + u2
@@ -249,7 +249,7 @@ def _test(
 
 
 def _expand(counts: Int[Tensor, "n"]) -> Iterator[tuple[Int[Tensor, "m"], Int[Tensor, "m"]]]:
-    """Each owner's number repeated ``counts`` times, and the count within; in parts of bounded size."""
+    """Each owner's index repeated ``counts`` times, and the position within; in parts of bounded size."""
     ends = counts.cumsum(0)
     total = int(ends[-1]) if len(ends) else 0
     for start in range(0, total, CANDIDATES):

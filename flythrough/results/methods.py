@@ -1,4 +1,4 @@
-"""What a view-generation method is, for its author and for scoring.
+"""The interface of a view-generation method, for its author and for scoring.
 
 Methods are found through the entry point group ``flythrough.methods``; a plain class needs no import of this module.
 """
@@ -42,7 +42,7 @@ class Method(Protocol):
         flight: Flight,
         seed: int,
     ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """Yield one frame per step, ``setting.steps`` of them, the start frame not among them.
+        """Yield ``setting.steps`` frames, one per step, without the start frame.
 
         ``flight.pose`` is the start pose; ``flight.next_pose(disparity)`` tells where the camera goes next,
         given the disparity ``[h, w]`` at the pose it has now. RGB and disparity are in [0, 1].

@@ -13,8 +13,8 @@ from typing import Literal
 Direction = Literal["lower", "higher", "one"]  # which values are better; "one": the nearer to 1
 Family = Literal["distance", "style", "steadiness", "drift", "revisit", "following", "published", "view synthesis"]
 
-# Most that a ranked method may deviate, in path lengths: half of the 0.29 that a camera has which does not go that way
-# at all (evaluate/following/figures.py). Recorded frames have 0.001.
+# Largest deviation of a ranked method, in path lengths: half of the 0.29 of a camera that goes another way altogether
+# (evaluate/following/figures.py). Recorded frames have 0.001.
 MAX_DEVIATION = 0.15
 
 FAMILIES: dict[Family, str] = {
@@ -35,7 +35,7 @@ class Metric:
 
     Attributes:
         name: as in ``results.parquet``.
-        meaning: in a few words, for a column's head.
+        meaning: in a few words, for a column's heading.
         direction: which values are better.
         family: what it compares.
         unit: of its values; empty for a plain number.
@@ -60,7 +60,7 @@ class Metric:
 
     @property
     def qualifies(self) -> bool:
-        """Whether it says if a flight counts, and never ranks: to optimise it, stand still or fly through nothing."""
+        """Whether it only qualifies flights: standing still or flying through nothing would win a ranking by it."""
         return self.family in ("following", "published", "steadiness", "drift", "revisit")
 
     @property
@@ -155,7 +155,7 @@ def needs_following(name: str) -> bool:
 
 
 def wanders(deviation: float | None) -> str | None:
-    """Why a method that moves as told, yet ends up on another path, is not ranked; None if it may be.
+    """Why a method that follows its camera but ends up on another path is not ranked; None if it may be.
 
     Args:
         deviation: its ``follow_sfm_deviation``, in path lengths; None where it was not measured.

@@ -2,7 +2,7 @@
 
 All methods fly the same starts, so a hard start is hard for each of them and drops out of the difference. Bootstrap
 replicate i draws the same starts for every method; the difference of two methods' replicates is therefore a replicate
-of their difference, also for a distance between sets, which has no value a flight. Its interval is
+of their difference, also for a distance between sets, which has no value per flight. Its interval is
 
     difference ± t * sqrt(n / (n - 1)) * (standard deviation of the replicates' difference)
 
@@ -30,7 +30,7 @@ Key = tuple[str, str, str, int | None]  # protocol hash, method, metric, step
 
 @dataclass(frozen=True)
 class Score:
-    """What one method has on one metric.
+    """One method's score on one metric.
 
     Attributes:
         value: its score.
@@ -90,10 +90,10 @@ def half_width(spread: float, starts: int, level: float = LEVEL) -> float:
 
 @lru_cache(maxsize=1024)
 def quantile(share: float, starts: int) -> float:
-    """Student's t of ``starts - 1`` degrees of freedom that ``share`` of all values lie below; nan below 2 starts.
+    """Quantile ``share`` of Student's t with ``starts - 1`` degrees of freedom; nan for fewer than 2 starts.
 
     Newton's method on the distribution's closed form for whole degrees of freedom (Abramowitz and Stegun 1964,
-    26.7.3 and 26.7.4), over the angle atan(t / sqrt(degrees)). scipy has it too, but the leaderboard would need that
+    26.7.3 and 26.7.4), over the angle atan(t / sqrt(degrees)). scipy has it too, but the leaderboard would need scipy
     for nothing else, and it takes 140 MB.
     """
     degrees, wanted = starts - 1, abs(2 * share - 1)
@@ -101,11 +101,11 @@ def quantile(share: float, starts: int) -> float:
         return math.nan
     log_peak = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2) + math.log(2 / math.sqrt(math.pi))
     angle = 0.0
-    for _ in range(200):  # the share within rises ever more slowly with the angle, so no step leads too far
+    for _ in range(200):  # the share is concave in the angle, so no step overshoots
         slope = math.exp(log_peak + (degrees - 1) * math.log(math.cos(angle)))
         step = (wanted - _share_within(angle, degrees)) / slope
         angle += step
-        if abs(step) <= 1e-12 * angle:  # the error is of this step's square
+        if abs(step) <= 1e-12 * angle:
             break
     return math.copysign(math.sqrt(degrees) * math.tan(angle), 2 * share - 1)
 
@@ -122,11 +122,11 @@ def _share_within(angle: float, degrees: int) -> float:
 
 
 def below(scores: Sequence[Score]) -> Bool[np.ndarray, "m m"]:
-    """Entry i, j: score i lies surely below score j.
+    """Entry i, j: whether score i is below score j beyond the intervals.
 
     Scores with replicates of the same draws are compared by their paired difference; others, such as a result of an
-    earlier version, only by whether their own intervals overlap, which tells fewer apart. One without an interval is
-    told apart from none.
+    earlier version, only by whether their own intervals overlap, which distinguishes fewer. A score without an interval
+    is distinguished from none.
     """
     values = np.array([score.value for score in scores])
     half = paired_half_widths(scores)
@@ -158,10 +158,10 @@ def _half_widths(known: Sequence[Replicates]) -> Float[np.ndarray, "m m"]:
 
 
 def pairing_note(scores: Mapping[str, Score]) -> str | None:
-    """Which methods could be compared by their intervals only; None where all are compared in pairs."""
+    """A note on the methods that could be compared by their intervals only; None if all were compared in pairs."""
     drawn = [score.replicates.drawn for score in scores.values() if score.replicates is not None]
     common = max(set(drawn), key=drawn.count, default=None)
     lone = [n for n, s in scores.items() if s.replicates is None or s.replicates.drawn != common]
     if len(scores) < 2 or not lone:
         return None
-    return f"Compared by their intervals only, for want of paired replicates: {', '.join(lone)}"
+    return f"Compared by their intervals only, because they have no paired replicates: {', '.join(lone)}"

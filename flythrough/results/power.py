@@ -1,13 +1,13 @@
 """How many starts tell two methods apart: the power of the paired comparison in :mod:`.paired`.
 
-A paired bootstrap over n starts gives the spread of a difference; times sqrt(n) it is the spread that one start brings
-in. For another number of starts the comparison is then a t test of that spread:
+A paired bootstrap over n starts gives the spread of a difference; times sqrt(n) it is the spread that one start
+contributes. For another number of starts the comparison is then a t test with that spread:
 
-    power = P(|T| > t), T noncentral t, n - 1 degrees of freedom, noncentrality difference * sqrt(n) / spread a start
+    power = P(|T| > t), T noncentral t, n - 1 degrees of freedom, noncentrality difference * sqrt(n) / spread per start
 
-The spread belongs to the pair. A distance between sets is not linear in the flights: the further a method lies from the
-real side, the more a start weighs in its distance, so two like methods have less spread than two that differ. The power
-for a difference is therefore taken from a pair that differs by at least as much (:func:`pair_for`).
+The spread belongs to the pair. A distance between sets is not linear in the flights: the farther a method is from real
+frames, the more each start weighs in its distance, so two similar methods have less spread than two that differ. The
+power for a difference is therefore taken from a pair that differs by at least as much (:func:`pair_for`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from .paired import LEVEL, Score, difference_spread, quantile
 
-POWER = 0.8  # that a number of starts is given for
+POWER = 0.8  # for which numbers of starts are stated
 MOST = 100_000  # starts; nobody flies more
 FEW = 8  # starts below which no power is stated: see docs/evaluate.md, "Power"
 _SURE = 30.0  # largest noncentrality asked of scipy, which has NaN beyond; with any starts the power there is > 0.98
@@ -32,8 +32,8 @@ class Spread:
     """Contribution of one start to the difference of two methods.
 
     Attributes:
-        each: standard deviation a start, in the metric's unit.
-        starts: how many it was taken from.
+        each: standard deviation per start, in the metric's unit.
+        starts: number of starts that it was estimated from.
     """
 
     each: float
@@ -50,7 +50,7 @@ class Spread:
         return cls(apart * starts / np.sqrt(starts - 1), starts)
 
     def power(self, difference: float, starts: int, level: float = LEVEL) -> float:
-        """Chance, 0 to 1, that methods which differ by this are told apart on so many starts."""
+        """Probability that methods which differ by ``difference`` are told apart on ``starts`` starts."""
         from scipy.special import nctdtr
 
         if starts < 2:
@@ -63,7 +63,7 @@ class Spread:
         return float(1 - nctdtr(starts - 1, shift, limit) + wrong)
 
     def starts_for(self, difference: float, power: float = POWER, level: float = LEVEL) -> int | None:
-        """Fewest starts that tell such a difference apart with this power; None where ``MOST`` are not enough."""
+        """Fewest starts that show such a difference with this power; None if ``MOST`` are not enough."""
         low, high = 1, 2
         while self.power(difference, high, level) < power:
             low, high = high, 2 * high
@@ -75,7 +75,7 @@ class Spread:
         return high
 
     def smallest(self, starts: int, power: float = POWER, level: float = LEVEL) -> float:
-        """Smallest difference that so many starts tell apart with this power."""
+        """Smallest difference that ``starts`` starts show with this power."""
         low, high = 0.0, max(self.each, 1e-12)
         while self.power(high, starts, level) < power:
             low, high = high, 2 * high
@@ -101,7 +101,7 @@ class Pair:
     Attributes:
         methods: their names.
         difference: of their scores, at least 0, in the metric's unit.
-        spread: their own.
+        spread: of that difference.
     """
 
     methods: tuple[str, str]
@@ -110,7 +110,7 @@ class Pair:
 
 
 def pairs_of(scores: Mapping[str, Score]) -> list[Pair]:
-    """All pairs that were drawn with the same starts, those that differ least first."""
+    """All pairs that were drawn with the same starts, by increasing difference."""
     known = [
         Pair((a, b), abs(scores[a].value - scores[b].value), Spread.of(scores[a], scores[b]))
         for a, b in combinations(scores, 2)
@@ -123,17 +123,17 @@ Between = TypeVar("Between", bound=Differing)
 
 
 def pair_for(pairs: Sequence[Between], difference: float) -> Between:
-    """The pair whose spread stands for a difference: that which differs by as much or next more, else the last.
+    """The pair whose spread is used for a difference: the first that differs by at least as much, else the last.
 
     Args:
-        pairs: at least one, those that differ least first.
+        pairs: at least one, by increasing difference.
         difference: asked for; where every pair differs by less, the power stated for it is an upper bound.
     """
     return next((pair for pair in pairs if pair.difference >= difference), pairs[-1])
 
 
 def smallest_difference(pairs: Sequence[Pair], starts: int, power: float = POWER) -> float:
-    """Smallest difference that so many starts tell apart with this power, each judged by :func:`pair_for`."""
+    """Smallest difference that ``starts`` starts show with this power, with the spread of :func:`pair_for`."""
     below = 0.0
     for pair in pairs[:-1]:
         if (needed := pair.spread.smallest(starts, power)) <= pair.difference:

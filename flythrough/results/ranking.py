@@ -19,7 +19,7 @@ FLOOR_METHOD = "real"  # recorded frames against recorded frames: a floor, not a
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table, with what it rests on."""
+    """One number of a table, with its interval, count and floor."""
 
     value: float | None
     low: float | None
@@ -38,7 +38,7 @@ class Entry:
         method: its name.
         source: who measured it: ``measured``, or a tier of the leaderboard.
         cells: by metric.
-        rank: best and worst place that the comparisons allow; None where it is not ranked.
+        rank: best and worst place that the comparisons allow; None if it is not ranked.
         tied: the methods that it is not distinguishable from.
         reason: why it is not ranked.
     """
@@ -52,7 +52,7 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Its rank in words, the same in every table: ``1``, or ``1–2 tied``; empty where it is not ranked."""
+        """Its rank as text, the same in every table: ``1``, or ``1–2 tied``; empty if it is not ranked."""
         if self.rank is None:
             return ""
         best, worst = self.rank
@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Board:
-    """One table: a question, the metric that ranks, and those shown beside it."""
+    """One table: a question, the metric that ranks, and the metrics shown beside it."""
 
     title: str
     primary: str
@@ -89,9 +89,9 @@ class ProtocolBoards:
 
 
 def build_boards(rows: Iterable[Row], replicates: Mapping[Key, Replicates] | None = None) -> list[ProtocolBoards]:
-    """Sort measured and submitted rows into boards, one list per protocol (name and hash), in order of first sight.
+    """Sort measured and submitted rows into boards, one list per protocol (name and hash), in order of appearance.
 
-    Rows reported by papers must not be among them: those are never ranked with measured ones.
+    Rows reported by papers must not be among them: they are never ranked with measured ones.
 
     Args:
         rows: of ``results``.
@@ -105,7 +105,7 @@ def build_boards(rows: Iterable[Row], replicates: Mapping[Key, Replicates] | Non
 
 
 def _boards(rows: list[Row], replicates: Mapping[Key, Replicates]) -> list[Board]:
-    ruling = [row for row in rows if row["source"] != "submitted"] or rows  # what is handed in makes no board
+    ruling = [row for row in rows if row["source"] != "submitted"] or rows  # submitted numbers add no board to others
     measured = {row["metric"] for row in ruling if row["value"] is not None} or {row["metric"] for row in ruling}
     whole = [row for row in rows if row["step"] is None]
     beside = [*names("style"), *names("steadiness"), *names("drift"), *names("revisit"), *names("following")]
@@ -124,7 +124,7 @@ def _boards(rows: list[Row], replicates: Mapping[Key, Replicates]) -> list[Board
 
 
 def primary(rows: Iterable[Row]) -> str:
-    """The metric that ranks: the first primary one that every method with a score has, else the last that any has."""
+    """The metric that ranks: the first primary one that every scored method has, else the last that any has."""
     having: dict[str, set[str]] = {}
     for row in rows:
         if row["value"] is not None and row["method"] != FLOOR_METHOD:
@@ -147,12 +147,12 @@ def board(
     Args:
         title: its question.
         primary: the metric that ranks.
-        metrics: columns, in order; those that no method has a value of are left out.
+        metrics: columns, in order; a metric without any value is left out.
         rows: of one protocol, and of one step or of all.
         replicates: of the measured results, for paired comparisons.
     """
     scores: dict[tuple[str, str], Score] = {}  # of what may be ranked
-    entries: dict[tuple[str, str], Entry] = {}  # one name measured and handed in are two lines
+    entries: dict[tuple[str, str], Entry] = {}  # a method both measured and submitted has two lines
     for row in rows:
         key = row["method"], row["source"]
         entry = entries.setdefault(key, Entry(*key, {}))
@@ -179,9 +179,9 @@ def _unranked_order(entry: Entry, primary: str) -> tuple[float, str]:
 
 
 def _wandering(entries: Mapping[tuple[str, str], Entry], floor: Entry | None) -> dict[tuple[str, str], str]:
-    """Which methods do not keep to their path, and why: they deviate too much, or no flight of theirs can be posed.
+    """Which methods do not keep to their path, and why: they deviate too much, or none of their flights can be posed.
 
-    The second counts only where recorded frames can be posed: else the frames are too few or too small for anyone.
+    The second counts only if recorded frames can be posed; else the frames are too few or too small for any method.
     """
     posable = floor is not None and _deviation(floor) is not None
     found = {}
@@ -210,7 +210,7 @@ def _reason(entry: Entry, primary: str, away: str | None) -> str:
 
 
 def rank(entries: Iterable[tuple[Entry, Score]], higher_is_better: bool) -> list[Entry]:
-    """Best first. Two that are not told apart are tied: each may hold either place (:func:`.paired.below`)."""
+    """Rank entries, best first. Two that are not told apart (:func:`.paired.below`) are tied."""
     sign = -1.0 if higher_is_better else 1.0
     ordered = sorted(entries, key=lambda pair: (sign * pair[1].value, pair[0].method))
     under = below([score for _, score in ordered])

@@ -1,4 +1,4 @@
-"""What a score is made of and what it rests on: the schema of ``results.json``."""
+"""The schema of ``results.json``: scores, and all that they were computed from."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Value(Section):
 
 
 class Replicates(Section):
-    """Bootstrap replicates of one value: what a paired comparison with another method needs of it.
+    """Bootstrap replicates of one value, for paired comparisons with other methods.
 
-    Two results with one ``drawn`` have drawn the same starts in replicate i, for every i.
+    Two results with the same ``drawn`` have drawn the same starts in every replicate.
     """
 
     drawn: str = Field(description="hash over the starts in order, the seed and the number of replicates")
@@ -62,7 +62,7 @@ class Replicates(Section):
 
 
 class _Record(BaseModel):
-    """Named parts are checked, others are kept as they are."""
+    """Declared fields are checked; others are kept as they are."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
@@ -82,7 +82,7 @@ class ProtocolRecord(_Record):
 
 
 class MethodRecord(_Record):
-    """Whose frames they are: the method's spec."""
+    """The method whose frames were scored: its spec."""
 
     name: Name = Field(description="of the method")
 
@@ -91,7 +91,7 @@ class Result(Section):
     """Everything about one method on one protocol."""
 
     schema_version: Literal[1] = Field(default=1, description="of this file")
-    status: Literal["scored", "failed"] = Field(description="failed: the method made no full set of frames")
+    status: Literal["scored", "failed"] = Field(description="failed: the method did not make all its frames")
     failure: str | None = Field(default=None, description="what happened")
     protocol: ProtocolRecord = Field(description="what was flown")
     method: MethodRecord = Field(description="its spec")
@@ -121,7 +121,7 @@ def write_result(result: Result, path: Path) -> None:
 
 
 def read_result(path: Path) -> Result:
-    """A ``results.json``, checked. Types are not converted: a number in quotes is refused.
+    """Read and check a ``results.json``. Types are not converted: a number in quotes is refused.
 
     Raises:
         InputError: missing, of another version, malformed, or against a limit of :mod:`.strict_json`.
@@ -130,10 +130,10 @@ def read_result(path: Path) -> Result:
 
 
 def result_from(content: bytes, name: str) -> Result:
-    """As :func:`read_result`, of bytes that came from ``name`` (a file in an archive).
+    """As :func:`read_result`, from the bytes of a file called ``name``, such as one in an archive.
 
     Raises:
-        InputError: as there.
+        InputError: as :func:`read_result`.
     """
     return _result(strict_json(content, name)[0], name)
 
@@ -151,7 +151,7 @@ def _result(text: str, name: str) -> Result:
 
 
 def results_behind(workspace: Workspace, rows: Iterable[Row]) -> list[Result]:
-    """The results files that rows of ``results`` come from; those that are gone are left out."""
+    """The results files that rows of ``results`` come from; missing files are left out."""
     files = dict.fromkeys(row["results_file"] for row in rows if row["results_file"])
     return [read_result(workspace / file) for file in files if (workspace / file).is_file()]
 
@@ -184,7 +184,7 @@ def _code() -> JsonObject:
         return found.stdout.strip() if found.returncode == 0 else None
 
     if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
-        return {"version": __version__, "commit": None, "dirty": None}  # a repository around it is not its own
+        return {"version": __version__, "commit": None, "dirty": None}  # installed inside somebody else's repository
     changed = git("status", "--porcelain", "--untracked-files=no")
     return {
         "version": __version__,

@@ -1,4 +1,4 @@
-"""JSON that others wrote, read with limits: size, nesting, repeated keys, and numbers too large to be measured."""
+"""Untrusted JSON, read with limits: size, nesting, repeated keys, and numbers too large to be measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Json = Any  # null, a boolean, a number, a string, a list or an object
 
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _ANYTHING = TypeAdapter(Any)
-LONG = 8  # numbers that are looked at as one
+LONG = 8  # numbers from which a list of them is checked as a whole
 _REMEDY = "Send the file as the program wrote it, unedited"
 
 
@@ -28,7 +28,7 @@ class Limits:
 
     Attributes:
         bytes: its size.
-        depth: how many arrays and objects may lie within one another.
+        depth: how deep arrays and objects may be nested.
         magnitude: largest absolute value of a number. Sums and squares of such numbers stay finite.
     """
 
@@ -38,7 +38,7 @@ class Limits:
 
 
 class _Refused(ValueError):
-    """Why a text is not accepted; its message is a reason in one line."""
+    """A text is not accepted; the message is a reason in one line."""
 
 
 def read_strict_json(path: Path, limits: Limits = Limits()) -> tuple[str, Json]:
@@ -60,12 +60,12 @@ def read_strict_json(path: Path, limits: Limits = Limits()) -> tuple[str, Json]:
 
 
 def strict_json(content: bytes, name: str, limits: Limits = Limits()) -> tuple[str, Json]:
-    """The text that bytes are, and its JSON value.
+    """Decode bytes and parse them as JSON; returns the text and its value.
 
     Args:
-        content: as others wrote it.
-        name: where it came from, for the message.
-        limits: see there.
+        content: the file's bytes.
+        name: where they came from, for the message.
+        limits: what the file may hold.
 
     Raises:
         InputError: not UTF-8, not JSON, or against a limit; the reason is one line.
@@ -87,10 +87,10 @@ def _text(content: bytes, limits: Limits) -> str:
 
 
 def _plainly_sound(text: str, limits: Limits) -> tuple[str, Json] | None:
-    """What :func:`_checked` returns, in a tenth of its time; None where that may refuse, and has to say why.
+    """What :func:`_checked` returns, in a tenth of its time; None where that has to decide, and to say why.
 
-    Without escapes, every colon of the text follows a key or stands in a string. If the value has as many keys, and
-    colons in its strings, as the text has colons, then no key was there twice: the parser keeps one of two.
+    Without escapes, every colon of the text follows a key or is in a string. If the value has as many keys and colons
+    in strings as the text has colons, no key was repeated: of two equal keys the parser keeps one.
     """
     if "\\" in text:
         return None
@@ -112,7 +112,7 @@ def _plainly_sound(text: str, limits: Limits) -> tuple[str, Json] | None:
 
 
 def _within(level: list[Json], magnitude: float) -> tuple[list[Json], int] | None:
-    """The arrays and objects right within those of one level, and the colons of these; None: a number is too large."""
+    """The arrays and objects directly inside those of one level, and their colons; None: a number is too large."""
     found, colons = [], 0
     for each in level:
         if type(each) is dict:
@@ -155,11 +155,11 @@ def _checked(text: str, limits: Limits) -> tuple[str, Json]:
             parse_float=number(float),
             parse_int=number(int),
         )
-        json.dumps(value, ensure_ascii=False).encode()  # half a character, written as an escape
+        json.dumps(value, ensure_ascii=False).encode()  # refuses lone surrogates, which escapes can spell
     except _Refused:
         raise
     except UnicodeEncodeError as error:
-        raise _Refused("a string has half a character (a lone surrogate)") from error
+        raise _Refused("a string has a lone surrogate (half a character)") from error
     except ValueError as error:
         raise _Refused(f"it is not JSON: {one_line(str(error))}") from error
     return text, value

@@ -1,7 +1,7 @@
 """One rule system for acquire, curate and sfm.
 
 A rule is one class: its docstring says what it drops, its fields are its settings with their defaults, and ``reject``
-gives the reason to drop an item, or None. All else follows from the class: the keys in ``flythrough.toml``, the order
+gives the reason to drop an item, or None. The rest follows from the class: the keys in ``flythrough.toml``, the order
 in which rules are asked, the report's histograms, and the table in the docs (``python -m flythrough.rules STAGE``).
 
     class Dusty(ShotRule):

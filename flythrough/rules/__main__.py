@@ -1,4 +1,4 @@
-"""``python -m flythrough.rules STAGE``: the table of its rules, as it stands in docs/STAGE.md."""
+"""``python -m flythrough.rules STAGE`` prints the table of its rules in docs/STAGE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a measure's figures lie about a threshold, as SVG."""
+"""Histograms of a measure with its threshold, as SVG."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ svg text { fill: var(--soft); font: 11px system-ui, "Liberation Sans", sans-seri
 svg .kept { fill: var(--accent); } svg .dropped { fill: #d08770; } svg .limit { stroke: #b23a2e; stroke-width: 1.5; }
 """
 NOTE = (
-    "Blue: kept; orange: dropped, for whatever reason; red line: threshold, and the side that is dropped. "
+    "Blue: kept; orange: dropped, for any reason; red line: threshold, with the side that is dropped. "
     "A measure is missing where an earlier rule dropped the item before it was measured."
 )
 
 
 def histograms(rules: RuleSection, items: Sequence[tuple[Measures, bool]], what: str) -> str:
-    """A plot for every threshold, in the order of the rules.
+    """One plot per threshold, in the order of the rules, as HTML.
 
     Args:
         rules: the settings.
-        items: what was measured of each item, and whether it was kept.
-        what: the items, in the plural.
+        items: each item's measures, and whether it was kept.
+        what: what the items are called, in the plural.
     """
     plots = "".join(_histogram(limit, rules, items, what) for limit in rules.limits())
     return f'<div class="plots">{plots}</div>'

@@ -29,7 +29,7 @@ def number(measures: Measures, name: str) -> float:
     """A measured figure.
 
     Raises:
-        MissingMeasure: it is not there.
+        MissingMeasure: it was not measured.
     """
     value = measures.get(name)
     if not isinstance(value, SupportsFloat):
@@ -47,10 +47,10 @@ class Limit:
         rule: name of the rule.
         setting: the rule's field; its default is ``default``.
         measure: what is compared with it, in ``unit`` (empty for a plain number).
-        least: True: smaller is dropped; False: larger is.
+        least: True: smaller values are dropped; False: larger ones.
         meaning: the measure, in words.
         why: where the default comes from.
-        reason: what an item beyond it is dropped for.
+        reason: the reason that a dropped item is given.
     """
 
     rule: str
@@ -64,7 +64,11 @@ class Limit:
     reason: str
 
     def exceeded(self, measures: Measures, threshold: float) -> bool:
-        """Whether the figure lies on the side that is dropped."""
+        """Whether the figure lies on the side that is dropped.
+
+        Raises:
+            MissingMeasure: it was not measured.
+        """
         value = number(measures, self.measure)
         return value < threshold if self.least else value > threshold
 
@@ -72,7 +76,7 @@ class Limit:
 def at_least(
     default: float, measure: str, unit: str, meaning: str, *, why: str, reason: str = "", **bounds: float
 ) -> Any:
-    """A field of a rule: the least value of a measure; what is smaller is dropped.
+    """Declare a field of a rule: the least value of a measure that is kept.
 
     Args:
         default: the threshold.
@@ -80,8 +84,8 @@ def at_least(
         unit: of the figure; empty for a plain number.
         meaning: the figure, in words.
         why: where the default comes from.
-        reason: what such an item is dropped for; by default the rule's name.
-        bounds: of the setting, as ``pydantic.Field`` takes them (``ge``, ``le``, ...).
+        reason: the reason that a dropped item is given; by default the rule's name.
+        bounds: limits of the setting, as ``pydantic.Field`` takes them (``ge``, ``le``, ...).
     """
     return _limit(default, measure, unit, meaning, True, why, reason, bounds)
 
@@ -89,7 +93,7 @@ def at_least(
 def at_most(
     default: float, measure: str, unit: str, meaning: str, *, why: str, reason: str = "", **bounds: float
 ) -> Any:
-    """As :func:`at_least`, for the greatest value; what is larger is dropped."""
+    """As :func:`at_least`, for the greatest value that is kept."""
     return _limit(default, measure, unit, meaning, False, why, reason, bounds)
 
 
@@ -115,7 +119,7 @@ def mode(default: Mode) -> Any:
 
 
 class Rule(Section):
-    """Base of every rule. A subclass declares its settings as fields, and ``reject`` where limits do not say it all."""
+    """Base of every rule. A subclass declares its settings as fields, and ``reject`` where limits are not enough."""
 
     mode: Mode = mode("enforce")
 
@@ -135,14 +139,14 @@ class Rule(Section):
         return tuple(found)
 
     def keyed(self) -> JsonObject:
-        """The settings of a rule that is off change nothing."""
+        """As :meth:`Section.keyed`; of a rule that is off, only that: its other settings change nothing."""
         return {"mode": "off"} if self.mode == "off" else super().keyed()
 
     def reject(self, measures: Measures) -> str | None:
         """Reason to drop an item, or None to keep it; by default that of the first limit exceeded.
 
         Raises:
-            MissingMeasure: a figure it needs is not there.
+            MissingMeasure: a figure that it needs was not measured.
         """
         for limit in self.limits():
             if limit.exceeded(measures, getattr(self, limit.setting)):

@@ -1,4 +1,4 @@
-"""A stage's rules as a section of its config, and what they say of an item."""
+"""A stage's rules as a section of its config, and their verdict on an item."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ R = TypeVar("R", bound=Rule)
 
 
 class Verdict(NamedTuple):
-    """What the rules say of an item: why it is dropped (None: kept), and why rules that only score would drop it."""
+    """The rules' verdict on an item: why it is dropped (None: kept), and why rules that only score would drop it."""
 
     reason: str | None
     scored: list[str]
@@ -81,14 +81,14 @@ class RuleSection(Section):
         return self.model_copy(update={kind.name(): self[kind].model_copy(update={"mode": "off"}) for kind in others})
 
     def judge(self, measures: Measures, *, partial: bool = False) -> Verdict:
-        """Ask every rule of one item; the first enforced one that objects gives the reason.
+        """Apply every rule to one item; the first enforced rule that rejects it gives the reason.
 
         Args:
-            measures: what was measured of it.
-            partial: not all is measured (yet): a rule whose figures are not there says nothing.
+            measures: the item's figures.
+            partial: some figures are not measured (yet): a rule that lacks one is skipped.
 
         Raises:
-            MissingMeasure: an enforced rule needs a figure that is not there, though all should be.
+            MissingMeasure: not ``partial``, and an enforced rule lacks a figure.
         """
         scored: list[str] = []
         for kind in self.kinds():

@@ -1,4 +1,4 @@
-"""The docs' table of a stage's rules."""
+"""The table of a stage's rules for the docs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sections(stage: str) -> list[type[RuleSection]]:
 
 
 def markdown_table(rules: type[RuleSection]) -> str:
-    """A line for each setting of each rule, in the order they are asked."""
+    """One line per setting of each rule, in the order in which rules are asked."""
     lines = ["| rule | drops | measure | kept where | why | mode |", "|---|---|---|---|---|---|"]
     lines += [f"| {' | '.join(cells)} |" for kind in rules.kinds() for cells in _cells(kind)]
     return "\n".join(lines)
@@ -47,7 +47,7 @@ def _cells(kind: type[Rule]) -> list[list[str]]:
 
 
 def _shown(value: object) -> str:
-    """A default, as a reader would write it; long lists by their length."""
+    """A default as a reader would write it; a list as its length."""
     if isinstance(value, tuple):
         return f"{len(value)} words"
     return "not set" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

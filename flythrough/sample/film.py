@@ -1,4 +1,4 @@
-"""Single takes of the sample world, with the truth about them: what tests and benchmarks film."""
+"""Single takes of the sample world with their ground truth, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Film:
         poses: cam_from_world, ``[n, 3, 4]``.
         intrinsics: fx fy cx cy normalised, ``[n, 4]``.
         disparity: 1 / depth in the poses' units, 0 in the sky, ``[n, h, w]``.
-        surface: ``sample_render.SKY``, ``LAND`` or ``WATER`` a pixel, ``[n, h, w]``.
+        surface: ``SKY``, ``LAND`` or ``WATER`` of :mod:`.raycast` for each pixel, ``[n, h, w]``.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Film:
 
 
 def frame_times_us(count: int, fps: Fraction | float, start_frame: int = 0) -> np.ndarray:
-    """Presentation times of frames at a constant rate, microseconds, rounded to the nearest."""
+    """Presentation times ``[count]`` of frames at a constant rate, microseconds, rounded to the nearest."""
     rate = Fraction(fps).limit_denominator(1001)
     return np.array([round(frame * 10**6 / rate) for frame in range(start_frame, start_frame + count)], dtype=np.int64)
 
@@ -85,11 +85,14 @@ def film(
         width: pixels.
         height: pixels.
         fps: frames a second.
-        take: another number, another place on the island.
-        water: where water fills more than half of the picture.
+        take: each number gives another place on the island.
+        water: film where water fills more than half of the picture.
         speed: units a second; the near ground is about one unit away.
         focal: fx, over the width.
         shake_deg: jitter of the view from frame to frame, standard deviation.
+
+    Raises:
+        InputError: no such kind.
     """
     world = make_world(world_seed)
     plan = plan_flight(

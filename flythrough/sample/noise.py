@@ -1,7 +1,7 @@
 """Noise for the sample world: hashed lattices, so it never repeats and needs no table.
 
-Everything here is compiled by numba and called from the kernels of ``sample_world`` and ``sample_render``.
-Integer hashes and IEEE arithmetic without fast-math make the same numbers on every run.
+All of it is compiled by numba and called from the kernels of :mod:`.world` and :mod:`.raycast`. Integer hashes and IEEE
+arithmetic without fast-math give the same numbers on every run.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def value_noise(x: float, y: float, seed: int) -> float:
 
 @numba.njit(error_model="numpy")
 def solid_noise(x: float, y: float, z: float, seed: int) -> float:
-    """Value noise in three dimensions, so that it stretches on no slope; [-1, 1]."""
+    """Value noise in three dimensions, which does not stretch on slopes; [-1, 1]."""
     fx, fy, fz = math.floor(x), math.floor(y), math.floor(z)
     i, j, k = int(fx), int(fy), int(fz)
     u, v, w = x - fx, y - fy, z - fz

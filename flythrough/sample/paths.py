@@ -1,7 +1,7 @@
 """Where the sample world's camera flies: along the coast, round a headland, sideways; or not at all.
 
-A flight is drawn several times at random; each draw is looked at in a few tiny renders, and the one whose pictures
-are most like footage (some sky, near ground, enough land, nothing in the way) is flown.
+A flight is drawn several times at random; each draw is judged by a few tiny renders, and the one whose pictures are
+most like footage (some sky, near ground, enough land, nothing in the way) is flown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PITCH = math.radians(8.5)  # puts the horizon about 0.3 from the top
 
 @dataclass(frozen=True)
 class FlightPlan:
-    """A camera a frame.
+    """One camera per frame.
 
     Attributes:
         poses: cam_from_world, ``[n, 3, 4]``.
@@ -82,7 +82,7 @@ def plan_flight(
         frame_count: length.
         fps: frames a second.
         aspect: width over height.
-        take: another number, another place.
+        take: each number gives another place.
         water: choose a place where water fills more than half of the picture.
         speed: units a second.
         focal: fx, over the width.

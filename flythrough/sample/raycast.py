@@ -20,7 +20,7 @@ SKY, LAND, WATER = 0, 1, 2  # values of a surface map
 _FAR = 1e5  # depth of the horizon
 _LAND_END = 120.0  # depth beyond which there is no land
 _TILE = 8  # pixels
-_HAZE = 1.0 / 55.0  # a unit
+_HAZE = 1.0 / 55.0  # per unit of distance
 _CLOUDS = 40.0  # height of the clouds, units
 
 
@@ -107,7 +107,7 @@ def _ray(camera, v, u):  # type: ignore[no-untyped-def]
 
 @numba.njit(error_model="numpy")
 def _clear_until(peaks, offsets, camera, rows, columns, top, bottom, left, right):  # type: ignore[no-untyped-def]
-    """Depth up to which no ray of a tile meets land: the bundle is walked with the pyramid, in growing steps."""
+    """Depth up to which no ray of a tile meets land: the bundle of rays goes through the pyramid in growing steps."""
     n = len(offsets)
     t = 1e-3
     while t < _LAND_END:

@@ -1,4 +1,4 @@
-"""What a sample video is cut from: good takes, and the things a real channel puts between them."""
+"""The script of a sample video: good takes, and what a real channel puts between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAIN_S = 4.4  # least length of a video's good take, where the video is that lon
 MIX_S = 0.5  # length of a dissolve or of a fade
 BAR = 0.125  # share of the height that each letterbox bar covers
 
-# What is wrong with a piece of this kind, for a dataset of moving aerial shots. Bars and logos can be cut off.
+# Why a piece of each kind is of no use for a dataset of moving aerial shots. Bars and logos can be cropped.
 PROBLEMS = {
     "title": ("title_card",),
     "static": ("static",),
@@ -28,7 +28,7 @@ class Piece:
     """One shot of a video.
 
     Attributes:
-        kind: one of ``sample_flight.KINDS``, or ``title``.
+        kind: one of :data:`.paths.KINDS`, or ``title``.
         frames: frames that show this piece alone.
         extras: ``letterbox``, ``logo``, ``shaky``.
         ends: how the next piece begins: ``cut``, ``dissolve`` or ``fade`` (through black).
@@ -52,7 +52,7 @@ class Piece:
         return set(self.problems) <= CURABLE
 
 
-# (kind, extras, how it ends); "main" is the good take, whose kind goes round.
+# (kind, extras, how it ends); "main" is the good take, whose kind rotates through _MAINS.
 _PATTERNS: tuple[tuple[tuple[str, tuple[str, ...], str], ...], ...] = (
     (("title", (), "cut"), ("main", (), "dissolve"), ("static", (), "cut")),
     (("main", (), "cut"), ("forward", ("letterbox",), "cut"), ("rotation", (), "cut")),
@@ -111,7 +111,7 @@ def title_card(text: str, frames: int, width: int, height: int) -> Iterator[UInt
 
 
 def blend(a: np.ndarray, b: np.ndarray, share: float) -> UInt8[np.ndarray, "h w 3"]:
-    """``share`` of image b in image a, rounded."""
+    """Mix ``share`` (0 to 1) of image b into image a, rounded."""
     return np.rint(a + share * (b.astype(np.float32) - a)).astype(np.uint8)
 
 

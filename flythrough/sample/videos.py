@@ -1,4 +1,4 @@
-"""Sample videos: a made-up coast, filmed and edited as a drone channel would, with the truth beside each."""
+"""Sample videos: a synthetic coast, filmed and edited as a drone channel would, with the ground truth beside each."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_sample(
     ``cameras/coast_000_01.txt`` (RealEstate10K text). docs/sample.md describes them.
 
     Args:
-        folder: where to; made if need be.
+        folder: for the videos; created if missing.
         videos: how many; each is another island.
         seconds: length of each.
         width: pixels, even.
@@ -53,7 +53,7 @@ def make_sample(
         The video files, in order.
 
     Raises:
-        InputError: a size or a length that cannot be.
+        InputError: an impossible size or length.
         DiskError: the folder cannot be written to.
     """
     _check(videos, seconds, width, height, fps)
@@ -82,7 +82,7 @@ def _check(videos: int, seconds: float, width: int, height: int, fps: float) -> 
 
 @dataclass(frozen=True)
 class _Shoot:
-    """One video before it is filmed: its world, pieces, and a flight plan for each piece but titles."""
+    """One video before it is filmed: its world, its pieces, and a flight plan for each piece except titles."""
 
     name: str
     seed: int
@@ -126,7 +126,7 @@ class _Shown:
 
 
 def _take(shoot: _Shoot, number: int, before: int) -> Iterator[_Shown]:
-    """The frames of a piece, those of the transitions at both its ends among them."""
+    """The frames of a piece, with those of the transitions at both its ends."""
     piece, plan = shoot.pieces[number], shoot.plans[number]
     if plan is None:
         text = f"COAST {shoot.name[-3:]}"
@@ -194,13 +194,13 @@ def _halved(disparity: np.ndarray) -> np.ndarray:
 
 
 def _add(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
-    """Append an array to an .npz that is being written, so that memory stays constant."""
+    """Append an array to an .npz file, so that memory stays constant."""
     with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
         np.lib.format.write_array(file, np.ascontiguousarray(array))
 
 
 def _remux(draft: Path, path: Path) -> None:
-    """From the fragments that the writer makes to the plain MP4 that a site hands out."""
+    """Turn the writer's fragmented MP4 into a plain one, as video sites serve."""
     import ffmpeg
 
     from ..errors import FlythroughError

@@ -37,10 +37,13 @@ class Autopilot:
     Args:
         intrinsics: fx fy cx cy, normalised.
         pose: where the flight starts, cam_from_world ``[3, 4]``; ``None`` is the identity.
-        speed: distance a step, in scene units; negative flies backwards.
+        speed: distance per step, in scene units; negative flies backwards.
         horizon: the share of the picture that should be sky.
         near_fraction: the share of the picture that should be near ground (disparity above 0.55 or so).
-        smoothing: how much of the new direction is taken a step, in (0, 1].
+        smoothing: share of the new direction taken per step, in (0, 1].
+
+    Raises:
+        InputError: an argument is not finite, of another shape, or out of range.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Autopilot:
 
     @property
     def course(self) -> Float[np.ndarray, "3 3"]:
-        """Position, view direction and heading, in the world's axes: set on another pilot, it goes on from there."""
+        """Position, view direction and heading, in world axes; another autopilot given it continues from there."""
         return np.stack([self._position, self._look, self._move])
 
     @course.setter
@@ -78,8 +81,11 @@ class Autopilot:
         """Fly one step.
 
         Args:
-            disparity: ``[h, w]``, numpy or torch, what is seen at ``pose``.
-            steer: added to the point of the picture that is looked at, in widths and heights.
+            disparity: ``[h, w]``, numpy or torch, seen at ``pose``.
+            steer: added to the point of the picture to look at, in picture widths and heights.
+
+        Raises:
+            InputError: either is not finite, or disparity is not one image.
         """
         if not (math.isfinite(steer[0]) and math.isfinite(steer[1])):
             raise InputError(f"steer is {steer}", remedy="Give two finite numbers, in picture widths and heights")
@@ -93,7 +99,7 @@ class Autopilot:
         return self.pose
 
     def balance(self, disparity: object) -> tuple[float, float, float]:
-        """Where to look (x, y) and how high to head, as points of the picture, from disparity ``[h, w]``."""
+        """Where to look (x, y) and how high to head (y), in picture widths and heights, from disparity ``[h, w]``."""
         seen = _disparity(disparity)
         sky = np.clip(20 * (0.1 - seen), 0, 1)
         middle = seen.shape[1] // 2
@@ -114,7 +120,7 @@ class Autopilot:
 
 
 class FixedFlight:
-    """A plan made beforehand: the poses are flown in turn, whatever is seen.
+    """A plan made beforehand: its poses are flown in turn, regardless of what is seen.
 
     Args:
         poses: cam_from_world ``[n, 3, 4]``, or an endless iterable of ``[3, 4]``; the first is the start.
@@ -126,7 +132,7 @@ class FixedFlight:
         self.pose = self._take()
 
     def next_pose(self, disparity: object = None, steer: Steer = (0.0, 0.0)) -> Pose:
-        """The next pose of the plan; ``disparity`` and ``steer`` are not looked at.
+        """The next pose of the plan; ``disparity`` and ``steer`` are ignored.
 
         Raises:
             InputError: the plan has no more poses.
@@ -173,7 +179,11 @@ def orbit(
 
 
 def from_file(path: Path, pose: Pose | None = None) -> FixedFlight:
-    """Fly the poses of a RealEstate10K camera file, moved so that its first pose is ``pose`` if that is given."""
+    """Fly the poses of a RealEstate10K camera file, moved so that its first pose is ``pose`` if that is given.
+
+    Raises:
+        InputError: the file is malformed or has no poses.
+    """
     poses = read_cameras(Path(path)).poses
     if not len(poses):
         raise InputError(f"{path} has no poses", remedy="Give a camera file with at least one line of numbers")
@@ -184,7 +194,10 @@ def from_file(path: Path, pose: Pose | None = None) -> FixedFlight:
 
 
 def look_along(position: np.ndarray, look: np.ndarray, down: np.ndarray) -> Pose:
-    """The pose of a camera at ``position`` that looks along ``look``, its y axis as near ``down`` as can be."""
+    """The pose of a camera at ``position`` that looks along ``look``, its y axis as near ``down`` as possible.
+
+    All three are ``[3]``, in world axes; ``look`` and ``down`` may have any length but must not be parallel.
+    """
     z = _unit(look)
     x = _unit(np.cross(down, z))
     rotation = np.stack([x, np.cross(z, x), z])

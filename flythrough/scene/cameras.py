@@ -21,8 +21,8 @@ class Cameras:
     Attributes:
         url: where the video is; a local video's path or id where there is no URL.
         timestamps_us: presentation time of each frame, microseconds, strictly increasing.
-        intrinsics: fx fy cx cy a frame, normalised.
-        poses: cam_from_world a frame.
+        intrinsics: fx fy cx cy of each frame, normalised.
+        poses: cam_from_world of each frame.
     """
 
     url: str
@@ -52,17 +52,15 @@ def read_cameras(path: Path) -> Cameras:
     """Read a camera file that this package wrote, or any well-formed one.
 
     Raises:
-        InputError: the file is malformed; the message names the line. (acquire/ reads damaged
-            files line by line instead.)
+        InputError: the file is malformed; the message names the line. (``acquire`` has a reader of its own, which
+            recovers the sound lines of damaged files.)
     """
     data = Path(path).read_bytes()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path}, line {line}: it is not UTF-8 text", remedy="Copy or download the file again"
-        ) from error
+        raise InputError(f"{path}:{line} is not UTF-8 text", remedy="Copy or download the file again") from error
     return parse_cameras(text, str(path))
 
 

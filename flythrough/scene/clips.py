@@ -56,7 +56,11 @@ class Clip:
         return len(self.cameras)
 
     def frame(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
-        """Frame ``index``, RGB."""
+        """Frame ``index``, RGB.
+
+        Raises:
+            InputError: its file is missing or broken.
+        """
         import cv2
 
         path = self.folder / FRAMES / frame_name(index)
@@ -66,7 +70,11 @@ class Clip:
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def disparity(self, index: int) -> Float[np.ndarray, "h w"]:
-        """Disparity of frame ``index``, float32."""
+        """Disparity of frame ``index``, float32, in 1 / scene units; 0 is infinitely far.
+
+        Raises:
+            InputError: it is missing or broken.
+        """
         path = self.folder / DISPARITY
         try:
             with np.load(path) as archive:
@@ -75,7 +83,11 @@ class Clip:
             raise InputError(f"{path}: frame {index}: {error}", remedy="Run flythrough sfm again") from error
 
     def rgbd(self, index: int, height: int, width: int) -> Float[np.ndarray, "4 height width"]:
-        """RGB and disparity of a frame in [0, 1], resized by area; float32."""
+        """RGB in [0, 1] and disparity clipped to [0, 1] of a frame, resized by area; float32.
+
+        Raises:
+            InputError: as :meth:`frame` and :meth:`disparity`.
+        """
         import cv2
 
         size = (width, height)

@@ -1,4 +1,4 @@
-"""Cameras: poses, intrinsics and what can be done with them.
+"""Camera geometry: poses, intrinsics, projection.
 
 Conventions (the whole package): a pose is ``cam_from_world`` ``[3, 4]``, axes +x right, +y down,
 +z forward (OpenCV). Intrinsics are ``fx fy cx cy`` normalised by the image size: x over the width,
@@ -25,7 +25,7 @@ Points = Float[Array, "*view n 3"]
 
 
 def _namespace(array: object) -> Any:
-    torch = sys.modules.get("torch")  # never imported for a numpy user's sake
+    torch = sys.modules.get("torch")  # not imported here: numpy callers do not need it
     return torch if torch is not None and isinstance(array, torch.Tensor) else np
 
 
@@ -114,5 +114,5 @@ def rotation_angle_deg(a: Pose, b: Pose) -> Float[np.ndarray, "*view"]:
 
 
 def default_intrinsics(height: int, width: int) -> Float[np.ndarray, 4]:
-    """What the release assumes of a bare photo: 64 degrees across, square pixels."""
+    """What the release assumes of a photo without camera data: 64 degrees across, square pixels; fx fy cx cy."""
     return np.array([0.8, 0.8 * width / height, 0.5, 0.5])

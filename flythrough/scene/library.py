@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Opened:
-    """A workspace to look at: a data frame a table, each read when it is first asked for.
+    """A workspace for reading: one data frame per table, each read at first use.
 
     Args:
         workspace: an existing one.
@@ -47,7 +47,7 @@ class Opened:
 
     @cached_property
     def results(self) -> pd.DataFrame:
-        """One row per method, metric and set."""
+        """One row per protocol, method, metric and step."""
         return self.workspace.read("results")
 
     @cached_property
@@ -87,7 +87,7 @@ def open_workspace(path: Path | str) -> Opened:
 
 
 def load_clip(folder: Path | str) -> Clip:
-    """A clip by its folder alone, at the speed of one frame per step; see :class:`.clips.Clip` for its layout.
+    """A clip by its folder alone, flown at one frame per step; see :class:`.clips.Clip` for its layout.
 
     Raises:
         InputError: the folder is not a clip.

@@ -1,4 +1,4 @@
-"""What a checkpoint was trained on, recorded beside its weights: so that nothing it has seen is used to score it."""
+"""What a checkpoint was trained on, recorded beside its weights, so that it is never scored on training material."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TrainedOn:
 
 
 def read_trained_on(folder: Path) -> TrainedOn | None:
-    """What a checkpoint's folder says; None where it says nothing, as those of earlier versions.
+    """The record in a checkpoint's folder; None if it has none, as from earlier versions.
 
     Raises:
         InputError: the record is damaged.

@@ -1,4 +1,4 @@
-"""Rotation and zoom: the motion of a picture whose camera stays where it is, whatever the scene's depth."""
+"""Rotation and zoom: how a picture moves if its camera does not change place, whatever the scene's depth."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 _ROUNDS = 8
-_NEAREST = 0.05  # a ray turned further from the axis than this runs away
+_NEAREST = 0.05  # least z of a rotated ray; below it the fit has diverged
 
 Points = Float[np.ndarray, "n 2"]  # centred, in widths of the picture
 
 
 class Turn(NamedTuple):
-    """A rotation and a zoom, and how far each point lies from where they carry it, widths."""
+    """A rotation and a zoom, and the distance of each point from where they predict it, widths."""
 
     rotation: Float[np.ndarray, "3 3"]
     zoom: float  # natural logarithm
@@ -22,11 +22,11 @@ class Turn(NamedTuple):
 
 
 def fit_turn(a: Points, b: Points, focal: float, tolerance: float) -> Turn | None:
-    """The best rotation and zoom from ``a`` to ``b`` by robust Gauss-Newton, None if it runs away.
+    """The best rotation and zoom from ``a`` to ``b`` by robust Gauss-Newton; None if it diverges.
 
     Args:
         a: points in one picture.
-        b: the same in the other.
+        b: the same points in the other.
         focal: focal length of the first, widths.
         tolerance: errors below it count in full, widths.
     """

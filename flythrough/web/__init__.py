@@ -1,1 +1,1 @@
-"""Pages served on this machine only: who may ask, what comes back, and the server itself."""
+"""Pages served on this machine only: access control and the server."""

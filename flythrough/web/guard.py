@@ -1,4 +1,4 @@
-"""The guard of a local page: it answers on this machine's own names only, to its own pages, with the token."""
+"""Access control for a local page: requests need a local host name, the page's own origin, and the token."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _REFUSED = 1008  # WebSocket's code for a broken rule; before the handshake it b
 
 
 class Guard:
-    """Lets a request or WebSocket through only from this machine's own page, with the token.
+    """ASGI middleware that refuses requests and WebSockets from anywhere but the page itself.
 
     Args:
         app: what is guarded.
-        token: in the header ``x-token``, or ``token`` in the query.
+        token: expected in the header ``x-token``, or as ``token`` in the query.
         port: of the server.
-        command: what printed the address with the token; named in the refusal.
-        public: paths below these need no token: the page's own code, which modules import by plain addresses.
+        command: command that printed the address with the token; named in the refusal.
+        public: paths below these need no token: the page's own scripts, which import each other by plain addresses.
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int, command: str, public: Iterable[str] = ()) -> None:
@@ -65,9 +65,9 @@ class Guard:
         await answer(scope, receive, send_with_headers)
 
     def _refusal(self, asked: HTTPConnection, changes: bool) -> str | None:
-        """Why not, or None; what ``changes`` something must say its origin, as browsers do."""
+        """Why the request is refused, or None. One that ``changes`` something must state its origin, as browsers do."""
         if asked.headers.get("host", "").lower() not in self.hosts:
-            return "Wrong host"  # a foreign name that was made to point here
+            return "Wrong host"  # DNS rebinding: a foreign name that was made to point here
         origin = asked.headers.get("origin")
         if origin is not None and origin.lower() not in self.origins:
             return "Wrong origin"
@@ -85,7 +85,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     """A request's body.
 
     Raises:
-        ValueError: it is over ``limit`` bytes; no more than that is kept.
+        ValueError: it is over ``limit`` bytes; reading stops there.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -96,7 +96,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def filled(text: str, token: str) -> Response:
-    """An HTML page, each TOKEN in it replaced."""
+    """An HTML page with each ``TOKEN`` in it replaced by the token, escaped."""
     from markupsafe import escape
 
     return Response(text.replace("TOKEN", str(escape(token))), media_type="text/html; charset=utf-8")

@@ -18,8 +18,11 @@ def serve(make_app: Callable[[str, int], ASGIApp], port: int, announce: Callable
 
     Args:
         make_app: makes the page from its token and port.
-        port: 0 takes a free one; another keeps its token, so that an open page goes on after a restart.
+        port: 0 takes a free one; any other keeps its token, so that an open page still works after a restart.
         announce: called with the address, token included, once the port is open.
+
+    Raises:
+        OSError: the port is taken.
     """
     import uvicorn
 
@@ -30,7 +33,7 @@ def serve(make_app: Callable[[str, int], ASGIApp], port: int, announce: Callable
         port = listener.getsockname()[1]
         settings = uvicorn.Config(make_app(token, port), log_level="warning", access_log=False, lifespan="off")
         settings.ws_max_size = 1 << 20  # bytes; commands are short, and pictures do not come this way
-        settings.timeout_graceful_shutdown = 2  # Ctrl-C waits for no half-sent request
+        settings.timeout_graceful_shutdown = 2  # seconds that Ctrl-C waits for open requests
         listener.listen()
         announce(f"http://127.0.0.1:{port}/?token={token}")
         uvicorn.Server(settings).run(sockets=[listener])

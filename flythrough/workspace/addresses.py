@@ -1,7 +1,7 @@
-"""Web addresses without their secrets: what of a URL may be stored, shown and logged.
+"""Web addresses without their secrets: which parts of a URL may be stored, shown and logged.
 
-Queries and user info often hold access tokens. They stay in memory; on disk a keyed digest stands for them, so that a
-rerun recognises the address without being able to give it away.
+Queries and user info often hold access tokens. They stay in memory; on disk a keyed digest replaces them, from which a
+rerun recognises the address but nobody can recover it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TAIL = ".,;:)]}"
 
 
 def public_url(url: str) -> str:
-    """The URL without user info, query and fragment; of YouTube's query the ids stay."""
+    """The URL without user info, query and fragment; of YouTube's query the ids are kept."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -38,7 +38,7 @@ def public_url(url: str) -> str:
 
 
 def has_secret(url: str) -> bool:
-    """Whether the URL has user info, or a query other than one of YouTube's, and so more than may be stored."""
+    """Whether the URL has parts that must not be stored: user info, or a query (other than YouTube's)."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -48,7 +48,7 @@ def has_secret(url: str) -> bool:
 
 
 def redact(text: str) -> str:
-    """The text with every URL in it as :func:`public_url` gives it, and other queries cut."""
+    """The text with every URL in it reduced by :func:`public_url`, and queries of partly quoted URLs removed."""
 
     def cut(match: re.Match[str]) -> str:
         found = match[0].rstrip(_TAIL)
@@ -62,17 +62,17 @@ def redact(text: str) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """A log formatter that lets no query and no user info of a URL through, tracebacks included."""
+    """A log formatter that removes queries and user info of URLs, also from tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
 
 class AddressKeys:
-    """The workspace's secret, made when the first URL needs it, and the digests that it keys.
+    """Digests of URLs, keyed with the workspace's secret, which is made when the first URL needs it.
 
     Args:
-        workspace: root of the workspace. The secret lies in ``.address-key`` there, readable by its owner only.
+        workspace: root of the workspace. The secret is in ``.address-key`` there, readable by its owner only.
     """
 
     def __init__(self, workspace: Path) -> None:
@@ -90,7 +90,7 @@ class AddressKeys:
         return hmac.new(self._key, whole.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
     def storable(self, url: str) -> str:
-        """What may be written of the URL: its public part, with the digest as a fragment if that is not enough."""
+        """The URL as it may be stored: its public part, with the digest as a fragment if that is not enough."""
         mark = self.mark(url)
         return public_url(url) if mark is None else f"{public_url(url)}#{_KEPT}{mark}"
 

@@ -1,6 +1,6 @@
 """The workspace and its tables: every schema in one place, checked on read and on write.
 
-Arrow is loaded with the first table, for workers that run tasks read none: 0.1 s and 30 MB each.
+Arrow is imported with the first table: workers that only run tasks read none, and save 0.1 s and 30 MB each.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ TABLES: dict[str, dict[str, Column]] = {
         "height": Column(INT, "pixels, as displayed (after rotation)"),
         "fps_num": Column(INT, "average frame rate, numerator"),
         "fps_den": Column(INT, "average frame rate, denominator"),
-        "time_base_num": Column(INT, "seconds a timestamp tick, numerator"),
-        "time_base_den": Column(INT, "seconds a timestamp tick, denominator"),
+        "time_base_num": Column(INT, "seconds per timestamp tick, numerator"),
+        "time_base_den": Column(INT, "seconds per timestamp tick, denominator"),
         "frame_count": Column(INT, "frames that decode"),
         "duration_us": Column(INT, "from the first frame's start to the last frame's end"),
         "rotation": Column(INT, "degrees clockwise to turn stored frames for display"),
@@ -164,9 +164,13 @@ def to_json(values: JsonObject) -> str:
 
 
 def plain(value: object) -> object:
-    """What JSON writes of a value that is none of its own: numpy's scalars, and nothing else."""
+    """The ``default`` of ``json.dumps`` for rows: converts numpy scalars.
+
+    Raises:
+        TypeError: any other value.
+    """
     if hasattr(value, "item"):
-        return value.item()  # numpy scalars
+        return value.item()
     raise TypeError(f"a row holds a {type(value).__name__}, which is not a JSON value")
 
 
@@ -197,7 +201,7 @@ class Workspace:
         return self.table_file(table).exists()
 
     def require(self, *tables: str) -> None:
-        """Require the tables of the stages before; an empty table counts.
+        """Check that tables of earlier stages were written; an empty table counts.
 
         Raises:
             InputError: a table is not there.
@@ -227,11 +231,11 @@ class Workspace:
         return list(self.scan(table))
 
     def scan(self, table: str, columns: Sequence[str] | None = None) -> Iterator[Row]:
-        """The rows of a table one after the other, in little memory.
+        """Iterate over the rows of a table in constant memory.
 
         Args:
             table: its name.
-            columns: names of those wanted; all by default.
+            columns: names of the columns to read; by default all.
 
         Raises:
             InputError: the file is not this table.
@@ -254,7 +258,11 @@ class Workspace:
             raise InputError(f"{path} is not a Parquet table: {error}", remedy=_rerun(table)) from error
 
     def write(self, table: str, rows: Iterable[Row]) -> None:
-        """Publish a table, in pieces. Columns left out are null; a wrong type or an unknown column is refused."""
+        """Publish a table, in pieces. Columns left out are null.
+
+        Raises:
+            AssertionError: an unknown column, or a null where the column allows none.
+        """
         import pyarrow.parquet as pq
 
         schema, left = schema_of(table), iter(rows)
@@ -271,7 +279,11 @@ class Workspace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the workspace for writing; a second run on it is refused."""
+        """Hold the workspace for writing.
+
+        Raises:
+            FlythroughError: another run holds it (kind "locked").
+        """
         message = f"Another run is working in {self.root}"
         with locked_file(self.root / ".lock", message, "Wait for it to end, or use another --workspace", wait_s=0):
             yield
@@ -281,11 +293,11 @@ _KINDS: dict[str, tuple[type, ...]] = {TEXT: (str,), INT: (int,), FLOAT: (int, f
 
 
 def check_values(table: str, row: Row) -> None:
-    """Refuse a row that has what its table cannot hold; a row may still lack values, which ``finish`` may add.
+    """Check that a row's values fit its table. Values may still be missing, as ``finish`` may add them.
 
     Args:
         table: its name.
-        row: as JSON gives it.
+        row: as read from JSON.
 
     Raises:
         AssertionError: an unknown column, or a value of another type; the message names it.
@@ -312,7 +324,7 @@ def _known_columns(table: str, row: Row) -> dict[str, Column]:
 
 
 def _arrow(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    """Rows as an Arrow table, by way of JSON: to convert Python objects, even none, Arrow loads pandas (0.2 s)."""
+    """Rows as an Arrow table, by way of JSON: to convert Python objects, Arrow would import pandas (0.2 s)."""
     import pyarrow as pa
     from pyarrow.json import ParseOptions, ReadOptions, read_json
 

@@ -1,4 +1,4 @@
-"""Settings: one TOML file, a typed section a stage, and ``--set section.key=value`` on top."""
+"""Settings: one TOML file, a typed section per stage, and ``--set section.key=value`` on top."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Values = JsonObject
 
-# What a new workspace's flythrough.toml says: nothing yet, so that defaults hold, but where to look.
+# A new workspace's flythrough.toml: empty sections, so that defaults hold, and where to look up the keys.
 TEMPLATE = """\
 # Settings of this workspace. `flythrough config -w WORKSPACE` prints every key with its help and its value;
 # logs/config.toml has those of the last run.
@@ -36,7 +36,8 @@ def load_config(file: Path | None = None, settings: Iterable[str] = ()) -> dict[
         A frozen section for every stage, by stage name.
 
     Raises:
-        ConfigError: an unknown key, a wrong type, an impossible value; names the file, the key, what is allowed.
+        ConfigError: an unknown key, a wrong type or an impossible value; the message names the file and the key, the
+            remedy what is allowed.
     """
     values = _read(file) if file is not None and file.exists() else {}
     origins = {_key(path): str(file) for path in _leaves(values)}
@@ -53,7 +54,7 @@ def load_config(file: Path | None = None, settings: Iterable[str] = ()) -> dict[
 
 
 def setting_of(key: str, value: object) -> str:
-    """``section.key=value`` as ``--set`` takes it. JSON is TOML but for characters that it writes as two escapes."""
+    """``section.key=value`` as ``--set`` takes it. JSON is TOML, except characters escaped as surrogate pairs."""
     return f"{key}={json.dumps(value, ensure_ascii=False)}".replace("\x7f", r"\u007f")
 
 
@@ -107,7 +108,7 @@ def _read(file: Path) -> Values:
     try:
         with disk_errors(file):
             return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of 5,000 digits, 1,000 brackets
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of 5,000 digits, 1,000 brackets
         raise ConfigError(f"{file} is not TOML: {error}", remedy="Fix the line it names") from error
 
 
@@ -177,7 +178,7 @@ def _allowed(annotation: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """A setting as TOML knows it: paths and the like as text."""
+    """A setting as a TOML value: paths and the like as text."""
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if isinstance(value, dict):

@@ -47,10 +47,10 @@ class LocalExecutor:
 
     def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
         self.workers = workers
-        self.threads = threads  # a worker; by default the cores are shared out
+        self.threads = threads  # per worker; by default the cores are divided among workers
 
     def count(self, resources: Resources) -> int:
-        """Workers that the cores and the free memory bear, at least one."""
+        """Number of workers that the cores and the free memory allow, at least one."""
         if self.workers is not None:
             return self.workers
         by_cores = int(usable_cores() / resources.cpus)
@@ -89,10 +89,10 @@ class LocalExecutor:
 
 
 def _visible_gpus(resources: Resources) -> list[str]:
-    """Names of the GPUs that workers share out, as in ``CUDA_VISIBLE_DEVICES``; none where no task wants one.
+    """Names of the GPUs to divide among workers, as in ``CUDA_VISIBLE_DEVICES``; none if no task needs one.
 
     Raises:
-        InputError: tasks want one and there is none.
+        InputError: a task needs more than there are.
     """
     if not resources.gpus:
         return []
@@ -105,7 +105,7 @@ def _visible_gpus(resources: Resources) -> list[str]:
     if len(found) < resources.gpus:
         raise InputError(
             f"A task needs {resources.gpus:g} GPU, this machine shows {len(found)}",
-            remedy="Set the stage's device to cpu, or processes to the GPUs there are",
+            remedy="Set the stage's device to cpu, or its processes to the number of GPUs",
         )
     return found
 
@@ -141,12 +141,12 @@ class RayExecutor:
                 for reference in done:
                     yield pending.pop(reference), _ray_failure(reference)
         finally:
-            for reference in pending:  # after Ctrl-C, say
+            for reference in pending:  # after Ctrl-C, for example
                 ray.cancel(reference, force=True)
 
 
 def _refuse_infeasible(cluster: dict[str, float], resources: Resources) -> None:
-    """Ray itself would wait in silence for such a node to join."""
+    """Refuse a task that no node can run: Ray itself would wait silently for such a node to join."""
     wanted = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory_gb * 2**30}
     for name, amount in wanted.items():
         if amount > cluster.get(name, 0):
@@ -157,7 +157,7 @@ def _refuse_infeasible(cluster: dict[str, float], resources: Resources) -> None:
 
 
 def _ray_call(work: Work, call: Call, threads: int, time_limit_s: float | None) -> Failure | None:
-    """Run one call under the same roof as locally: a child process that can be timed and can die."""
+    """Run one call as the local executor does: in a child process that can be timed and may die."""
     local = LocalExecutor(workers=1, threads=threads)
     return next(iter(local.run(work, [call], Resources(time_limit_s=time_limit_s))))[1]
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: atomic publishing, hashing, content keys."""
+"""Files that are either complete or absent: atomic publishing, hashing, content keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from ..errors import DamagedFile, DiskError, FlythroughError, InputError
 
-JsonObject = dict[str, Any]  # what a JSON file or text of ours holds, by key
+JsonObject = dict[str, Any]  # a JSON object of ours, by key
 MANIFEST = "files.json"  # in every published folder: size and SHA-256 of every other file
 _REPAIR = "Run flythrough verify --repair, then flythrough acquire again"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
@@ -39,7 +39,11 @@ _DISK_ERRNOS = {
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's disk errors about ``path`` into ones with a remedy."""
+    """Turn the operating system's errors about ``path`` into errors with a remedy.
+
+    Raises:
+        DiskError: in place of an OSError about space, names or permissions.
+    """
     try:
         yield
     except OSError as error:
@@ -51,16 +55,16 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def locked_file(path: Path, message: str, remedy: str, *, wait_s: float = math.inf) -> Iterator[None]:
-    """Hold a lock that one process has at a time; it ends with the process.
+    """Hold a lock that only one process can hold at a time; it is released if the process ends.
 
     Args:
-        path: the lock's file; made if it is not there.
+        path: the lock's file; created if missing.
         message: of the error.
         remedy: of the error.
-        wait_s: how long to wait for another to let go, seconds.
+        wait_s: how long to wait for the lock, seconds.
 
     Raises:
-        FlythroughError: of kind "locked"; another held it all that time.
+        FlythroughError: another process held it all that time (kind "locked").
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,12 +86,15 @@ def locked_file(path: Path, message: str, remedy: str, *, wait_s: float = math.i
 def publish(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a scratch path beside ``path``; on success it is fsynced and takes ``path``'s place.
 
-    A reader sees the old file or the whole new one, never a part. On an exception nothing changes.
+    A reader sees the old file or the complete new one. On an exception nothing changes.
 
     Args:
         path: the file.
-        durable: outlive a power failure too. It costs milliseconds a file, which notes that can be
-            had again (why one of 10,000 downloads failed) are not worth.
+        durable: survive a power failure too. That costs milliseconds per file, too much for records that can be
+            regenerated, such as why one of 10,000 downloads failed.
+
+    Raises:
+        DiskError: it cannot be written.
     """
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -105,11 +112,11 @@ def publish(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def publish_folder(scratch: Path, path: Path) -> None:
-    """Move a finished folder into place; what stood at ``path`` is removed afterwards. Both on one file system.
+    """Move a finished folder into place and remove what was at ``path``. Both must be on one file system.
 
-    A reader, or whoever comes after a kill, finds the whole old folder or the whole new one at ``path``. Where the
-    system cannot exchange two folders in one call, a kill may leave the old one beside it, as ``.NAME.old``; it is put
-    back by :func:`recover_folder`.
+    Readers find the complete old folder or the complete new one at ``path``, also after a kill. On systems that cannot
+    exchange two folders in one call, a kill may leave the old one beside it, as ``.NAME.old``; :func:`recover_folder`
+    puts it back.
     """
     with disk_errors(path):
         for file in scratch.rglob("*"):
@@ -129,7 +136,7 @@ def publish_folder(scratch: Path, path: Path) -> None:
 
 
 def recover_folder(path: Path) -> None:
-    """Put back what a killed :func:`publish_folder` had moved out of the way, or remove it if it had been replaced."""
+    """Put back the folder that a killed :func:`publish_folder` had moved away, or remove it if it was replaced."""
     if (old := _aside(path)).exists():
         if path.exists():
             shutil.rmtree(old)
@@ -142,7 +149,7 @@ def _aside(path: Path) -> Path:
 
 
 def _exchange(a: Path, b: Path) -> bool:
-    """Swap two paths in one system call (Linux's renameat2); False where that is not to be had."""
+    """Swap two paths in one system call (Linux's renameat2); False where there is none."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError, TypeError):
@@ -170,7 +177,8 @@ def read_json(path: Path) -> Any:
     """The JSON value in a file.
 
     Raises:
-        DamagedFile: it holds none.
+        DamagedFile: it is not JSON, or not UTF-8.
+        OSError: it cannot be read.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -186,14 +194,16 @@ def sha256_of(path: Path) -> str:
 
 
 def unchanged(path: Path, sha256: str) -> Path:
-    """The path, if the file still is what a table says it is; hashed once a process, and again when it was touched.
+    """The path, after checking that the file still has the hash in its table.
+
+    It is hashed once per process, and again if it was modified.
 
     Args:
-        path: of a file that the workspace took in; a linked one may have been edited in place.
-        sha256: what the table holds, hex.
+        path: of a file that was linked into the workspace, and so may have been edited in place.
+        sha256: as in the table, hex.
 
     Raises:
-        InputError: its content is another, or it is gone.
+        InputError: its content has changed, or it is missing.
     """
     try:
         stat = path.stat()
@@ -233,7 +243,7 @@ def check_manifest(folder: Path) -> tuple[dict[str, str], int, int]:
     """Compare a folder with its :data:`MANIFEST`.
 
     Returns:
-        What is wrong, by the file's name; how many files were looked at, and their bytes as recorded.
+        What is wrong, by file name; the number of files checked; their total size as recorded, bytes.
     """
     record = read_json(folder / MANIFEST)
     wrong = {}
@@ -262,7 +272,7 @@ def key_text(part: object) -> str:
 
 
 def _key_encoder() -> Callable[[object], str]:
-    """:func:`key_text` with its encoder made once, where Python's has a compiled one: a quarter faster."""
+    """:func:`key_text` with its encoder made once, if Python has the compiled one: a quarter faster."""
     made = getattr(json.encoder, "c_make_encoder", None)
     if made is None:
         return key_text
@@ -274,8 +284,8 @@ def _key_encoder() -> Callable[[object], str]:
 class KeyTexts:
     """:func:`key_text` of many objects in turn.
 
-    A dict inside that is the very one of the object before is not written again: a video's figures stand in the tasks
-    of all its shots. Nobody may change it in between.
+    A nested dict that is the same object as last time is not encoded again, since all tasks of a video share its
+    figures. It must not be changed in between.
     """
 
     def __init__(self) -> None:

@@ -18,27 +18,31 @@ _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:")
 
 
 def known_inputs(workspace: Workspace) -> list[str]:
-    """What the workspace's ``inputs.txt`` holds."""
+    """The inputs in the workspace's ``inputs.txt``.
+
+    Raises:
+        DamagedFile: it cannot be parsed.
+    """
     file = workspace / "inputs.txt"
     try:
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         return [str(json.loads(line)) if line.startswith('"') else line for line in text.split("\n") if line]
     except ValueError as error:
-        remedy = "Mend the line, or delete the file and give --input again"
+        remedy = "Fix the line, or delete the file and give --input again"
         raise DamagedFile(f"{file} is damaged: {error}", remedy=remedy) from error
 
 
 def as_setting(inputs: list[str]) -> list[str]:
-    """The setting that hands inputs to acquire; none where there are none."""
+    """The setting that passes inputs to acquire; an empty list if there are none."""
     return [setting_of("acquire.inputs", inputs)] if inputs else []
 
 
 def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
-    """Add inputs to the workspace's ``inputs.txt``; returns all that it holds, for this run.
+    """Add inputs to the workspace's ``inputs.txt``; returns all inputs in it, for this run.
 
-    Paths are made absolute, their folders free of ``..`` and links, so that each file has one spelling. Of a URL only
-    what may be stored is written (:meth:`AddressKeys.storable`); those given just now are returned whole. What begins
-    like ``scheme:`` (a URL, ``ytsearch5:coast``) is not a path, unless such a file is there.
+    Paths are made absolute, their folders free of ``..`` and links, so that each file has one spelling. URLs are
+    written as they may be stored (:meth:`AddressKeys.storable`), but those just given are returned complete. An input
+    that begins like ``scheme:`` (a URL, ``ytsearch5:coast``) is not a path, unless such a file exists.
 
     Raises:
         InputError: a name is not UTF-8.
@@ -68,5 +72,5 @@ def _storable(entry: str, keys: AddressKeys) -> str:
 
 
 def _line(entry: str) -> str:
-    """The entry, quoted as JSON where it would not be one line."""
+    """The entry as one line: quoted as JSON if it has line breaks or begins with a quote."""
     return entry if len(entry.splitlines()) == 1 and not entry.startswith('"') else json.dumps(entry)

@@ -1,4 +1,4 @@
-"""Looking at a workspace: the funnel through the stages, and one item's history."""
+"""Inspecting a workspace: the funnel through the stages, what a run would do, and one item's history."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from .stage import STAGES, Section, load_stage
 
 
 def funnel(workspace: Workspace) -> dict[str, list[JsonObject]]:
-    """Counts a stage (tasks = done + failed; items = rows + dropped + errors), drops by reason, errors by kind.
+    """Counts per stage (tasks = done + failed; items = rows + dropped + errors), drops by reason, errors by kind.
 
-    ``seconds`` is what the finished tasks took, added up, and ``cpu_seconds`` what they kept processors busy: the
-    figure to plan a larger run by.
+    ``seconds`` is the total time of the finished tasks, and ``cpu_seconds`` their total processor time: the figure for
+    planning a larger run.
+
+    Raises:
+        DamagedFile: a stage's summary is damaged.
     """
     stages = []
     for name in STAGES:
@@ -42,15 +45,15 @@ def _listed(counts: Counter[tuple[str, str]]) -> list[JsonObject]:
 
 
 def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] = STAGES) -> list[JsonObject]:
-    """What a run with these settings would do, stage by stage, and that without doing it.
+    """What a run with these settings would do, stage by stage.
 
     Verdicts (curate's and acquire's rules, splits, standings) are recomputed from finished tasks on every run, which
-    costs seconds; they are not among the tasks.
+    takes seconds; they are not among the tasks.
 
     Returns:
-        For each stage: ``tasks``, how many there are; ``would_run``, the ids of those with no result under these
-        settings; ``in_error``, the ids that only ``--retry-errors`` runs again; ``after``, the stages upstream that
-        would run first, and may then change what is listed here; ``waits_for``, why its tasks cannot be told yet.
+        For each stage: ``tasks``, their number; ``would_run``, the ids of tasks without a result under these settings;
+        ``in_error``, the ids that only ``--retry-errors`` runs again; ``after``, the stages upstream that would run
+        first and may change this list; ``waits_for``, why its tasks are not known yet.
     """
     stages: list[JsonObject] = []
     upstream: list[str] = []
@@ -74,7 +77,7 @@ def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] =
 
 
 def history(workspace: Workspace, id: str) -> list[JsonObject]:
-    """Every row that is the item, comes from it, or says what became of it; upstream first.
+    """Every row that is the item, comes from it, or records its outcome; upstream first.
 
     Raises:
         InputError: nothing in the workspace has that id.
@@ -88,7 +91,7 @@ def history(workspace: Workspace, id: str) -> list[JsonObject]:
     for log in sorted((workspace / "logs").glob(f"*/{id}.log")):
         found.append({"table": "log", "row": {"path": str(log)}})
     if not found:
-        raise InputError(f"Nothing here has the id {id!r}", remedy="Ids stand in the tables, e.g. clips.parquet")
+        raise InputError(f"Nothing here has the id {id!r}", remedy="Ids are in the tables, e.g. clips.parquet")
     return found
 
 

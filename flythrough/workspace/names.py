@@ -34,14 +34,14 @@ def problem_with(name: str) -> str | None:
 
 
 def check_name(name: str, what: str) -> str:
-    """The name, if it may be part of a path.
+    """The name, if it can be part of a path.
 
     Args:
         name: to be checked.
-        what: whose name, for the message: "protocol", "method".
+        what: what it is the name of, for the message: "protocol", "method".
 
     Raises:
-        InputError: it may not.
+        InputError: it cannot.
     """
     if reason := problem_with(name):
         raise InputError(f"{name!r} cannot be the name of a {what}: {reason}", remedy="Use letters, digits, - and _")

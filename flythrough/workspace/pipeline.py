@@ -1,4 +1,4 @@
-"""Running a stage: which tasks are left, doing them, and publishing the tables that follow from what is done."""
+"""Running a stage: find the tasks left to do, run them, and publish the tables that follow from all results."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ _OUTCOME_PARTS = {part.name for part in fields(Outcome)}
 
 @dataclass
 class Report:
-    """What a stage's run came to: ``tasks`` = ``done`` + ``failed``, always."""
+    """The outcome of a stage's run; ``tasks`` is always ``done`` + ``failed``."""
 
     stage: str
     tasks: int = 0
-    ran: int = 0  # tasks run just now; the others were finished before
+    ran: int = 0  # tasks run now; the others were finished before
     done: int = 0
     failed: int = 0
     rows: int = 0
     dropped: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)  # of the drops, the commonest first
+    reasons: dict[str, int] = field(default_factory=dict)  # of the drops, the most frequent first
     errors: list[Row] = field(default_factory=list)
-    seconds: float = 0.0  # that the finished tasks took, added up
-    cpu_seconds: float = 0.0  # of all their threads and child processes: what a larger run can be planned by
+    seconds: float = 0.0  # total of the finished tasks
+    cpu_seconds: float = 0.0  # total of all their threads and child processes, for planning a larger run
 
 
 def run_stage(
@@ -65,11 +65,10 @@ def run_stage(
 
     Args:
         stage: what to run.
-        workspace: where; must be held with ``Workspace.locked``.
+        workspace: must be held with ``Workspace.locked``.
         config: the stage's section.
-        executor: runs the tasks; stages that use the whole machine run in this process all the same,
-            unless it is Ray.
-        retry_errors: of the tasks tried before, run those in error again. Without it they stay in error.
+        executor: runs the tasks. Stages that use the whole machine run in this process, unless it is Ray.
+        retry_errors: also run the tasks in error again; otherwise they stay in error.
 
     Raises:
         MissingDependency: the stage's extra is not installed.
@@ -125,7 +124,7 @@ class _Calls(Sequence[Call]):
 
 
 def run_task(stage_name: str, root: str, config_json: str, task_dict: JsonObject, key: str, attempt: int) -> None:
-    """Run one task and publish its folder; what every executor calls, in whatever process."""
+    """Run one task and publish its folder; every executor calls this, in some process."""
     stage = load_stage(stage_name)
     config = stage.config.model_validate_json(config_json)
     task = Task(**task_dict)
@@ -155,7 +154,7 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: JsonObject
 
 
 def encodable(value: Any) -> Any:
-    """The value with lone surrogates, which no table can hold, replaced in all its strings."""
+    """The value with lone surrogates, which tables cannot hold, replaced in all its strings."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, dict):
@@ -164,12 +163,12 @@ def encodable(value: Any) -> Any:
 
 
 def _cpu_seconds() -> float:
-    """User and system time of this process so far, its ended children among it."""
+    """User and system time of this process so far, with its ended children."""
     return sum(os.times()[:4])
 
 
 def published_folder(stage_name: str, task_id: str, key: str) -> str:
-    """Where a task's folder stands, relative to the workspace."""
+    """The path of a task's folder, relative to the workspace."""
     return f"{stage_name}/{_folder_name(task_id, key)}"
 
 
@@ -206,7 +205,7 @@ def run_stages(
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Without the collector of cycles, which goes through a million rows again and again and finds none."""
+    """Pause Python's cycle collector, which would scan a million rows again and again and find no cycle."""
     running = gc.isenabled()
     gc.disable()
     try:
@@ -218,7 +217,7 @@ def no_collection() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class TaskState:
-    """``name`` is new, done or error; ``attempts`` counts the tries under this key."""
+    """``name`` is new, done or error; ``attempts`` counts the attempts under this key."""
 
     name: str
     attempts: int = 0
@@ -229,14 +228,14 @@ _NEW = TaskState("new")
 
 @dataclass(frozen=True)
 class Listing:
-    """Names in a stage's folder and in that of its errors: a look at each of a million tasks costs more."""
+    """File names in a stage's folder and its folder of errors, listed once: a million look-ups would cost more."""
 
     names: frozenset[str]
     errors: frozenset[str]
 
     @classmethod
     def of(cls, workspace: Workspace, stage: str) -> Listing:
-        """The names as they are now, after what a killed run had put aside is back in its place."""
+        """The names as they are now, after putting back the folders that a killed run had moved away."""
         folder = workspace / stage
         for aside in folder.glob(".*.old"):
             recover_folder(folder / aside.name.removeprefix(".").removesuffix(".old"))
@@ -245,7 +244,7 @@ class Listing:
 
 
 def task_state(workspace: Workspace, stage: Stage[C], config: C, id: str, key: str, there: Listing) -> TaskState:
-    """What became of a task under a key."""
+    """The state of a task under a key."""
     name = _folder_name(id, key)
     record = _settled(workspace / stage.name / name, stage, config) if name in there.names else None
     if record is not None:
@@ -259,7 +258,7 @@ def task_state(workspace: Workspace, stage: Stage[C], config: C, id: str, key: s
 
 
 def _settled(folder: Path, stage: Stage[C], config: C) -> JsonObject | None:
-    """The record of a task that is finished as far as these settings ask."""
+    """The record of a finished task; None if there is none, or if these settings ask for more than it did."""
     record = finished(folder, stage.name)
     if record is None or stage.again is None or not stage.again(folder, Outcome(**record["outcome"]), config):
         return record
@@ -267,11 +266,11 @@ def _settled(folder: Path, stage: Stage[C], config: C) -> JsonObject | None:
 
 
 def finished(folder: Path, stage: str) -> JsonObject | None:
-    """The record of a finished task; None where there is none, or none that is whole: the task then runs again.
+    """The record of a finished task; None if it is missing or damaged: the task then runs again.
 
     Args:
         folder: that the task published.
-        stage: whose task it is.
+        stage: name of its stage.
     """
     recover_folder(folder)
     try:
@@ -283,7 +282,11 @@ def finished(folder: Path, stage: str) -> JsonObject | None:
 
 
 def _check_outcome(outcome: JsonObject, table: str | None) -> None:
-    """Refuse what could not be published: one task's trouble must not become the stage's."""
+    """Refuse an outcome that cannot be published: one faulty task must not fail its whole stage.
+
+    Raises:
+        AssertionError: a part, a column or a value that its table does not have.
+    """
     if set(outcome) != _OUTCOME_PARTS:
         raise AssertionError(f"an outcome has {', '.join(sorted(_OUTCOME_PARTS))}, not {', '.join(sorted(outcome))}")
     tables = {table: outcome["rows"]} if table else {}
@@ -298,7 +301,7 @@ def _error_file(root: Path, stage: str, id: str) -> Path:
 
 
 def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, str]) -> Report:
-    """Tables are a function of the finished tasks alone, so a killed run and its rerun end in the same tables."""
+    """Write the stage's tables from its finished tasks alone, so that a killed run and its rerun end in the same."""
     report = Report(stage.name, tasks=len(keys))
     outcome = Outcome()
     errors: list[Row] = []
@@ -306,7 +309,7 @@ def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, s
         folder = workspace / published_folder(stage.name, task_id, key)
         record = _settled(folder, stage, config)
         if record is None and not _error_file(workspace.root, stage.name, task_id).exists():
-            record = finished(folder, stage.name)  # it has just run; running it once more would change nothing
+            record = finished(folder, stage.name)  # it has just run; running it again would change nothing
         if record is not None:
             found = Outcome(**record["outcome"])
             report.done += 1
@@ -324,7 +327,7 @@ def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, s
             errors.append({"id": task_id, **record})
     assert report.done + report.failed == report.tasks
     if stage.finish is not None:
-        outcome.errors = list(errors)  # finish sees all failures, also crashes, and may add what they entail
+        outcome.errors = list(errors)  # finish sees all failures, also crashes, and may add errors that follow
         known = {id(row) for row in errors}
         outcome = stage.finish(outcome, workspace, config)
         errors += [{"exception": "", "attempts": 1, **row} for row in outcome.errors if id(row) not in known]
@@ -346,7 +349,7 @@ def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, s
 
 
 def _note_tasks(workspace: Workspace, stage: str, what: str, keys: dict[str, str]) -> None:
-    """Note the folders of a run's tasks, for :func:`known_tasks`: what ``flythrough gc`` must keep."""
+    """Record the folders of a run's tasks, which ``flythrough gc`` must keep; see :func:`known_tasks`."""
     names = "".join(f"{Path(published_folder(stage, id, key)).name}\n" for id, key in keys.items())
     write_text(workspace / stage / _TASKS / f"{what}.txt", names, durable=False)
 
@@ -360,7 +363,7 @@ def known_tasks(workspace: Workspace, stage: str) -> set[str] | None:
 
 
 def _write_rows(workspace: Workspace, table: str, stage: str, rows: Iterable[Row]) -> None:
-    """Write a stage's rows. Where stages share a table, a later stage's row of the same id supersedes."""
+    """Write a stage's rows. If stages share the table, a later stage's row replaces an earlier one of the same id."""
     if "stage" not in TABLES[table]:
         workspace.write(table, list(rows))
         return
@@ -376,7 +379,7 @@ def _write_rows(workspace: Workspace, table: str, stage: str, rows: Iterable[Row
 
 class _TaskLog(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Nothing: that the disk is full is the task's error to name."""
+        """Ignore it: a full disk is reported by the task itself."""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the be
 
 
 def csv_cell(text: str) -> str:
-    """The text, safe as a cell of a CSV file that a spreadsheet opens: an apostrophe goes before what would be run."""
+    """The text as a CSV cell that a spreadsheet does not run as a formula: an apostrophe is put before one."""
     return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
 
 
@@ -29,7 +29,7 @@ def print_table(headers: list[str], rows: Iterable[Iterable[object]]) -> None:
 
 
 def table_lines(headers: list[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """A table's lines, its columns padded to one width each."""
+    """A table's lines, with each column padded to one width."""
     text = [headers, *([("" if cell is None else str(cell)) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in text) for i in range(len(headers))]
     for row in text:

@@ -22,8 +22,8 @@ STAGES = ("acquire", "curate", "sfm", "train", "evaluate", "leaderboard")  # in 
 class Section(BaseModel):
     """Base of every config section: frozen, typed, unknown keys refused. Give each field a description.
 
-    ``unkeyed`` names the fields that say what to work on or how fast, not what comes out (inputs, rate
-    limits, worker counts): changing one does not make finished tasks run again.
+    ``unkeyed`` names the fields that results do not depend on (inputs, rate limits, worker counts): changing one does
+    not make finished tasks run again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,10 +55,9 @@ class Task:
 
     Attributes:
         id: deterministic, unique within the stage, safe as a file name; usually the upstream item's id.
-        inputs: JSON-able, all that the result depends on besides the config, upstream content as
-            hashes. Paths are relative to the workspace. Part of the task's key. Tasks may share a dict
-            inside; nobody changes it.
-        hints: JSON-able, for what must not make the task run again (a progress label, say).
+        inputs: all that the result depends on besides the config, JSON-able, upstream content as hashes, paths relative
+            to the workspace. Part of the task's key. Tasks may share nested dicts, which must not be changed.
+        hints: what must not make the task run again, such as a progress label; JSON-able.
     """
 
     id: str
@@ -68,12 +67,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """A task as ``Stage.run`` gets it, with where to write.
+    """A task as ``Stage.run`` gets it, and where to write.
 
     Attributes:
-        folder: write output here, and only here. It is published atomically when ``run`` returns. It
-            starts empty, unless the stage is ``resumable``: then a killed attempt's files are still there.
-        published: where ``folder`` will stand, relative to the workspace; for paths in rows.
+        task: the task.
+        folder: write output only here. It is published atomically when ``run`` returns. It starts empty, unless the
+            stage is ``resumable``: then a killed attempt's files are still there.
+        published: the later path of ``folder``, relative to the workspace; for paths in rows.
         workspace: the workspace's root; read upstream files from it, write nothing to it.
     """
 
@@ -89,7 +89,7 @@ class Job:
 
 @dataclass
 class Outcome:
-    """What one task found. Candidates in = rows kept + drops; a failure is raised, never returned.
+    """The result of one task. Every candidate becomes a row or a drop; a failure is raised, never returned.
 
     Attributes:
         rows: rows of the stage's table.
@@ -110,16 +110,16 @@ class Stage(Generic[C]):
 
     Attributes:
         name: folder and config section.
-        version: raise it when the same input should give another result; every task then runs again.
-        table: the table its rows go to.
+        version: increase it when the same input should give another result; every task then runs again.
+        table: the table that its rows go to.
         config: its :class:`Section`.
         tasks: ``(workspace, config) -> tasks``; reads upstream tables.
-        run: ``(job, config) -> outcome``; one task, in whatever process the executor chose.
+        run: ``(job, config) -> outcome``; one task, in the process that the executor chose.
         finish: ``(outcome of all tasks, workspace, config) -> outcome``; verdicts, and rules that look across
             items (duplicates, splits). Pure: it runs again on every run.
         again: ``(a finished task's folder, its outcome, config) -> bool``; whether settings outside the key ask for
-            more than the task did (a rule that stopped it early no longer objects): it then runs again under the same
-            key, and may take from its published folder what it did before.
+            more than the task did (a rule that stopped it early no longer rejects it): it then runs again under the
+            same key, and may reuse what its published folder holds.
         resources: ``config -> Resources`` of one task.
         resumable: keep a killed attempt's files for the next attempt.
         in_process: run in the calling process (stages that use the whole machine themselves).
@@ -138,11 +138,11 @@ class Stage(Generic[C]):
     in_process: bool = False
 
     def key(self, task: Task, config: Section) -> str:
-        """What the task's result depends on, as one hash; equal keys are never computed twice."""
+        """The hash of all that the task's result depends on; tasks with equal keys run once."""
         return self.key_maker(config)(task)
 
     def key_maker(self, config: Section) -> Callable[[Task], str]:
-        """:meth:`key` of many tasks; what their keys have in common is written out, and hashed, once."""
+        """:meth:`key` for many tasks; the part that their keys share is encoded and hashed once."""
         common = hashlib.sha256(f"[{','.join(map(key_text, (self.name, self.version, config.keyed())))},".encode())
         texts = KeyTexts()
 
@@ -155,7 +155,7 @@ class Stage(Generic[C]):
 
 
 def load_stage(name: str) -> Stage[Any]:
-    """The stage called ``name``. Stages are found by name so that the ground floor imports none of them."""
+    """The stage called ``name``, imported by name so that the ground floor depends on no stage."""
     stage = importlib.import_module(f"flythrough.{name}.stage").STAGE
     assert isinstance(stage, Stage)
     assert stage.name == name

@@ -1,7 +1,7 @@
 """A worker process: one call at a time, over a pipe of its own, so that its death harms no other worker.
 
-The pools of the standard library, of pebble and of loky share one queue, whose lock dies with the worker that
-holds it; here a worker killed at any moment costs the call that it was given, and nothing else.
+The pools of the standard library, of pebble and of loky share one queue, whose lock is lost with the worker that holds
+it; here a worker killed at any moment costs only the call that it was given.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .failure import Failure
 Work = Callable[..., None]
 Call = tuple[object, ...]  # its arguments
 
-WALL_CLOCK_FACTOR = 10  # a call may take this many times its limit by the clock: other work may share the machine
+WALL_CLOCK_FACTOR = 10  # a call may take this many times its limit by the clock: other programs share the machine
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_BEGAN = "began"  # what a worker sends before it runs a call; the call's failure, or None, is what it sends after
+_BEGAN = "began"  # what a worker sends before it runs a call; after it, it sends the call's failure or None
 
 
 class Worker:
@@ -46,17 +46,17 @@ class Worker:
         self._clock_start = self._processor_start = 0.0
 
     def give(self, index: int, work: Work, call: Call) -> None:
-        """Have it run ``work(*call)``."""
+        """Start ``work(*call)`` in the process."""
         if self._process is None or not self._process.is_alive():
             self._start()
         assert self._pipe is not None
         self.index = index
         self._clock_start, self._processor_start = time.monotonic(), math.inf
-        with suppress(OSError):  # it died meanwhile: outcome() tells
+        with suppress(OSError):  # it has died: outcome() reports that
             self._pipe.send((work, call))
 
     def handles(self) -> list[Connection | int]:
-        """What to wait on (``multiprocessing.connection.wait``) for news of its call."""
+        """What to pass to ``multiprocessing.connection.wait`` to wait for its call."""
         assert self._process is not None
         assert self._pipe is not None
         return [self._pipe, self._process.sentinel]
@@ -65,8 +65,7 @@ class Worker:
         """Whether its call has ended, and how; ends a call that is over its limit.
 
         Args:
-            limit_s: seconds of processor time, its child processes' included; on a busy machine the same work
-                takes any time by the clock.
+            limit_s: seconds of processor time, with its child processes'; clock time depends on the machine's load.
         """
         assert self._process is not None
         assert self._pipe is not None
@@ -110,14 +109,14 @@ class Worker:
         theirs.close()  # so that its death closes the pipe
 
     def finish(self) -> None:
-        """Let an idle worker leave."""
+        """Let an idle process exit."""
         if self._process is not None and self._pipe is not None:
             self._pipe.close()
             self._process.join(10)
         self.end()
 
     def end(self) -> None:
-        """End the process and all its descendants at once."""
+        """Kill the process and all its descendants."""
         self.index = None
         if self._process is not None and self._process.pid is not None:
             end_with_descendants(self._process.pid)
@@ -154,7 +153,7 @@ def _failure(work: Work, call: Call) -> Failure | None:
 
 
 def end_with(parent: int) -> None:
-    """End this process when the one that started it has ended, however that was: nobody is left to publish for."""
+    """End this process once its parent has ended, for whatever reason: nobody is left to publish its result."""
     ask_for_signal(signal.SIGKILL)  # also while a native library holds Python's lock
     while os.getppid() == parent:
         time.sleep(0.5)
@@ -162,14 +161,14 @@ def end_with(parent: int) -> None:
 
 
 def ask_for_signal(number: int) -> None:
-    """Have Linux send this process the signal ``number`` when the one that started it has ended."""
+    """Have Linux send this process the signal ``number`` when its parent has ended."""
     if sys.platform == "linux":
         with suppress(OSError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def end_with_descendants(pid: int) -> None:
-    """Kill a process and all that it started, at once."""
+    """Kill a process and all its descendants."""
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         for each in (*process.children(recursive=True), process):
@@ -178,7 +177,7 @@ def end_with_descendants(pid: int) -> None:
 
 
 def processor_seconds(process: psutil.Process) -> float:
-    """Seconds of processor time of a process, its running children and its ended ones."""
+    """Seconds of processor time of a process and of its children, running and ended."""
     times = process.cpu_times()
     total = times.user + times.system + times.children_user + times.children_system
     for child in process.children(recursive=True):
@@ -189,7 +188,7 @@ def processor_seconds(process: psutil.Process) -> float:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: its affinity and its control group's quota count, where there are any."""
+    """Number of cores that this process may use, by its affinity and its control group's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with suppress(OSError, ValueError):
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
@@ -199,6 +198,6 @@ def usable_cores() -> int:
 
 
 def limit_threads(threads: int) -> None:
-    """Cap the thread pools of the numeric libraries that this process has yet to load."""
+    """Limit the thread pools of numeric libraries that this process has not loaded yet."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(threads)

@@ -1,1 +1,1 @@
-"""Upkeep of a workspace: checking what lies there against its records, and removing what nothing refers to."""
+"""Upkeep of a workspace: verifying its files against their records, and removing those that nothing refers to."""

@@ -1,4 +1,4 @@
-"""Removing what nothing refers to any more: outputs of earlier settings, and what dead attempts left."""
+"""Garbage collection: outputs of earlier settings, and leftovers of killed attempts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NAMED = re.compile(rf"\b((?:{'|'.join(STAGES)})/[^/\"]+\.[0-9a-f]{{8}})(?=[/\"]
 
 @dataclass(frozen=True)
 class Garbage:
-    """A folder that can go.
+    """A folder that can be removed.
 
     Attributes:
         path: relative to the workspace.
-        bytes: what its removal frees: files that have no other name (hard link).
+        bytes: what its removal frees: the size of files without another hard link.
         why: what it was.
     """
 
@@ -32,17 +32,15 @@ class Garbage:
 
 
 def garbage(workspace: Workspace) -> tuple[list[Garbage], list[str]]:
-    """What can go.
+    """Find what can be removed.
 
-    Kept is every folder that a row of a table names, and every folder of a task that the stage's last run had, whether
-    or not it came to its end.
+    Kept are all folders that a row of a table names, and all folders of tasks in the stage's last run, finished or not.
 
     Args:
         workspace: held with ``Workspace.locked``.
 
     Returns:
-        The garbage, and the stages of which nothing is known, as their last run was by an earlier version: all of
-        theirs is kept.
+        The garbage, and the stages last run by a version that did not record their tasks: all of theirs is kept.
     """
     named = {name for table in TABLES for name in _named(workspace, table)}
     current = {stage: known_tasks(workspace, stage) for stage in STAGES}
@@ -62,7 +60,7 @@ def garbage(workspace: Workspace) -> tuple[list[Garbage], list[str]]:
 
 
 def remove(workspace: Workspace, found: list[Garbage]) -> None:
-    """Remove garbage. A published folder is renamed first, so that a kill leaves no half of it."""
+    """Remove garbage. A published folder is renamed first, so that a kill cannot leave part of it in place."""
     for each in found:
         place = workspace / each.path
         aside = workspace / Path(each.path).parts[0] / PARTIAL / f"{place.name}.garbage"

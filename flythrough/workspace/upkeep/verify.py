@@ -23,14 +23,14 @@ _PATHS = ("path", "folder", "camera_file", "camera_folder", "overlay_file", "res
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it was published.
+    """A file that differs from what was published.
 
     Attributes:
-        stage: whose output it is; the table's name where a table is concerned.
-        task: id of the task that made it; empty for tables.
+        stage: the stage that wrote it; for tables, the table's name.
+        task: id of the task that wrote it; empty for tables.
         path: relative to the workspace.
         problem: what is wrong with it.
-        rows: ids of the rows it belongs to.
+        rows: ids of the rows that it belongs to.
     """
 
     stage: str
@@ -42,7 +42,7 @@ class Finding:
 
 @dataclass
 class Check:
-    """What a check came to: ``tasks`` looked at, and ``unknown`` those without a record of their files."""
+    """The result of a check: how many ``tasks`` were checked; ``unknown`` are those without a record of their files."""
 
     tasks: int = 0
     files: int = 0
@@ -62,10 +62,10 @@ def published_folders(workspace: Workspace) -> Iterator[tuple[str, str, Path]]:
 
 
 def verify(workspace: Workspace) -> Check:
-    """Read all output of finished tasks, and look for every file that a table names.
+    """Check all output of finished tasks against its hashes, and that every file named by a table exists.
 
     Args:
-        workspace: held with ``Workspace.locked``, or a run's half-published output would be taken for broken.
+        workspace: held with ``Workspace.locked``; otherwise output being published would count as broken.
     """
     check = Check()
     for stage, task, folder in track(list(published_folders(workspace)), "verify", unit="task"):
@@ -111,7 +111,7 @@ def _check_task(workspace: Workspace, stage: str, task: str, folder: Path, check
 
 
 def _rows_of(path: str, outcome: JsonObject) -> Iterator[str]:
-    """Ids of the rows that name a file, or a folder that it lies in, or whose id is part of its name."""
+    """Ids of the rows that name a file or a folder above it, or whose id is in its name."""
     for row in [*outcome["rows"], *(row for rows in outcome["others"].values() for row in rows)]:
         named = [row[column] for column in _PATHS if row.get(column)]
         own = f"/{row['id']}." in path if "id" in row else False
@@ -124,10 +124,10 @@ def _name(row: Row) -> str:
 
 
 def repair(workspace: Workspace, findings: list[Finding]) -> list[str]:
-    """Remove what is broken, so that the next run makes it again, and only it; returns what was removed.
+    """Remove what is broken, so that the next run makes only that again; returns the removed paths.
 
-    A task's output goes as a whole, and with it what the stage keeps of the same file under another name (a download,
-    which is linked into the output), or the next run would take the broken file from there.
+    A task's output is removed as a whole, together with hard links to its broken files elsewhere in the stage's folder
+    (a download that was linked into the output), from which the next run would take the broken file again.
     """
     removed = []
     for folder in sorted({"/".join(finding.path.split("/")[:2]) for finding in findings if finding.task}):

@@ -62,7 +62,7 @@ def test_a_difference_that_goes_either_way_is_a_tie(hard: np.ndarray) -> None:
 def test_other_draws_are_compared_by_intervals_and_named(hard: np.ndarray) -> None:
     board = ranked(result("a", hard), result("c", hard + 0.5), result("b", hard + 1, "other"), result("d", hard, None))
     assert {e.method: e.tied for e in board.ranked}["b"] == ("a", "d", "c")
-    assert board.pairing == "Compared by their intervals only, for want of paired replicates: b, d"
+    assert board.pairing == "Compared by their intervals only, because they have no paired replicates: b, d"
 
 
 def test_higher_is_better_turns_the_order_round() -> None:
