@@ -23,15 +23,14 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
 
     from .store import LOG, listed_files
 
-    rows = workspace.rows("results")
-    if not rows:
+    named = {row["results_file"] for row in workspace.scan("results", ["results_file"])}
+    if not named:
         raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
-    files = sorted({row["results_file"] for row in rows if row["results_file"]})
     yield Task(
         id="page",
         inputs={
             "results": sha256_of(workspace.table_file("results")),
-            "files": files,
+            "files": sorted(named - {None}),
             "submissions": [sha256_of(file) for file in listed_files(workspace)],
             "log": sha256_of(workspace / LOG) if (workspace / LOG).is_file() else None,
             "report": (workspace / "evaluate" / "report.html").is_file(),

@@ -1,4 +1,4 @@
-"""Flights of several methods from the same start, side by side: frames in a grid, and one video.
+"""Flights of several methods from the same start: frames in a grid, one video of all, and a video of each.
 
 ``flights`` maps a method's name to a folder that holds a folder of PNG frames for each start.
 """
@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-FPS = 10  # of the video
+FPS = 10  # of the videos
 MARKS = (1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500)  # steps that a grid may show
 COLUMNS = 6  # of a grid, at most
 ACROSS = 4  # methods in a row of the video, at most
@@ -75,16 +75,33 @@ def side_by_side(flights: Mapping[str, Path], start: str, width: int) -> bytes:
 
     A method that stopped early holds its last frame. Arguments are those of :func:`grid`.
     """
+    files = {method: found for method, root in flights.items() if (found := _frame_files(root / start))}
+    return _video(_sheet(files, step, width) for step in range(max(map(len, files.values()))))
+
+
+def film(folder: Path, width: int) -> bytes:
+    """One flight as an H.264 video in MP4, ``FPS`` steps a second.
+
+    Args:
+        folder: with a PNG a step; at least one.
+        width: pixels of a frame.
+
+    Raises:
+        MissingDependency: the extra ``video`` is not installed.
+    """
+    return _video(_read_frame(file, width) for file in _frame_files(folder))
+
+
+def _video(frames: Iterator[UInt8[np.ndarray, "h w 3"]]) -> bytes:
     from .video_writer import VideoWriter
 
-    files = {method: found for method, root in flights.items() if (found := _frame_files(root / start))}
+    first = next(frames)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "flights.mp4"
-        first = _sheet(files, 0, width)
-        with VideoWriter(path, width=first.shape[1], height=first.shape[0], fps=FPS, crf=26) as video:
+        with VideoWriter(path, width=first.shape[1], height=first.shape[0], fps=FPS, crf=26, b_frames=False) as video:
             video.write(first)
-            for step in range(1, max(map(len, files.values()))):
-                video.write(_sheet(files, step, width))
+            for frame in frames:
+                video.write(frame)
         return path.read_bytes()
 
 

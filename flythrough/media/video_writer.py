@@ -43,13 +43,16 @@ def ffmpeg_path() -> str:
 class VideoWriter:
     """Write RGB frames as H.264 in MP4 for browsers; if the process is killed, the fragments written still play.
 
-    Use as a context manager; ``write(image)`` takes ``[h, w, 3]`` uint8. Odd sizes are padded by one pixel.
+    Use as a context manager; ``write(image)`` takes ``[h, w, 3]`` uint8. Odd sizes are padded by one pixel. With
+    B-frames the file is smaller, and browsers show its first frame two frames late: leave them out where a page seeks.
 
     Raises:
         MissingDependency: the extra ``video`` is not installed.
     """
 
-    def __init__(self, path: Path, *, width: int, height: int, fps: Fraction | float, crf: int = 18) -> None:
+    def __init__(
+        self, path: Path, *, width: int, height: int, fps: Fraction | float, crf: int = 18, b_frames: bool = True
+    ) -> None:
         with extras_named("Writing a video"):
             import ffmpeg
 
@@ -61,6 +64,7 @@ class VideoWriter:
         stream = stream.output(
             str(self.path.absolute()), vcodec="libx264", pix_fmt="yuv420p", crf=crf, preset="veryfast", g=48,
             movflags="+frag_keyframe+empty_moov+default_base_moof", format="mp4", threads=2,
+            **({} if b_frames else {"bf": 0}),
         )  # fmt: skip
         command = stream.overwrite_output().global_args("-loglevel", "error").compile(cmd=ffmpeg_path())
         # A session of its own, so that Ctrl-C reaches us first and the file is closed in order.

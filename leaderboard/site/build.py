@@ -30,9 +30,9 @@ def site_files(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[
     """The whole site; the same results give the same bytes."""
     site = Site.of(standing, config)
     sheets: dict[tuple[str, str], dict[str, Sheet]] = {}
-    for row, start, sheet, data in draw_sheets(site):
+    for row, start, sheet, files in draw_sheets(site):
         sheets.setdefault((row.protocol.hash, row.name), {})[start] = sheet
-        yield sheet.path, data
+        yield from files.items()
     yield from draw_cards(site)
     for path, text in _texts(site, sheets):
         yield path, text.encode()

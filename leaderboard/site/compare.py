@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 
+from flythrough.media.flight_grid import FPS
 from flythrough.results.metrics import METRICS, higher_is_better, in_order
 from flythrough.results.paired import half_width
 from flythrough.results.ranking import Cell
@@ -35,7 +36,7 @@ def compare_document(site: Site) -> str:
         "Compare two methods",
         "compare.html",
         subtitle=site.config.title,
-        data=json_block({"methods": methods, "protocols": protocols, "metrics": metrics}),
+        data=json_block({"methods": methods, "protocols": protocols, "metrics": metrics, "fps": FPS}),
     )
 
 
@@ -63,7 +64,7 @@ def method_data(name: str, rows: list[Row], site: Site, sheets: Sheets) -> str:
 def _row(row: Row, sheets: Mapping[str, Sheet]) -> JsonObject:
     return {
         "tier": row.held.tier,
-        "sheets": {start: [s.path, list(s.steps), s.across, s.width, s.height] for start, s in sheets.items()},
+        "sheets": {start: [s.path, list(s.steps), s.across, s.width, s.height, s.film] for start, s in sheets.items()},
     }
 
 

@@ -76,7 +76,7 @@ def with_policy(html: str) -> str:
         if "application/json" not in attributes:
             digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
             hashes[kind].append(f"'sha256-{digest}'")
-    policy = "default-src 'none'; img-src 'self' data:; media-src data:; base-uri 'none'; form-action 'none'; "
+    policy = "default-src 'none'; img-src 'self' data:; media-src 'self' data:; base-uri 'none'; form-action 'none'; "
     policy += f"style-src {' '.join(hashes['style'])}; script-src 'self' {' '.join(hashes['script'])}"
     return html.replace(_HEAD, f'{_HEAD}\n<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
 

@@ -1,12 +1,16 @@
-"""Pictures of single flights: all frames of one on a sheet, which a page shows whole and a player frame by frame."""
+"""Pictures of single flights: frames on a sheet, which a page shows whole, and all of them as a video to compare."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+from flythrough.errors import MissingDependency
 from flythrough.media import flight_grid
 
+from ..config import LeaderboardConfig
 from ..standing.holdings import page_name
 from .document import link
 from .model import Row, Site
@@ -18,10 +22,11 @@ class Sheet:
 
     Attributes:
         path: of the JPEG, from the top of the site.
-        steps: of the frames, row by row.
+        steps: of the frames, row by row; the last one is the flight's last.
         across: frames in a row.
         width: pixels of a frame.
         height: pixels of a frame.
+        film: of the video of all steps, from the top of the site; empty: there is none.
     """
 
     path: str
@@ -29,23 +34,31 @@ class Sheet:
     across: int
     width: int
     height: int
+    film: str = ""
 
 
 Sheets = Mapping[tuple[str, str], Mapping[str, Sheet]]  # by protocol's hash and row's name, then by start
 
 
-def draw_sheets(site: Site) -> Iterator[tuple[Row, str, Sheet, bytes]]:
-    """Every sheet of the site: its method, start and content, and the JPEG."""
+def draw_sheets(site: Site) -> Iterator[tuple[Row, str, Sheet, dict[str, bytes]]]:
+    """Every sheet of the site: its method and start, where things are, and the files by their paths."""
     for row in site.rows:
         for start in site.shown_starts(row):
-            if (folder := site.flight(row, start)) is None:
-                continue
-            steps, image = flight_grid.sheet(folder, site.config.picture_width)
-            across = flight_grid.COLUMNS
-            height = image.shape[0] // -(-len(steps) // across)
-            path = link("frames", row.protocol.hash[:16], page_name(row.name), f"{page_name(start)}.jpg")
-            found = Sheet(path, tuple(steps), across, image.shape[1] // across, height)
-            yield row, start, found, _jpeg(image)
+            if (folder := site.flight(row, start)) is not None:
+                yield row, start, *_draw(row, start, folder, site.config)
+
+
+def _draw(row: Row, start: str, folder: Path, config: LeaderboardConfig) -> tuple[Sheet, dict[str, bytes]]:
+    steps, image = flight_grid.sheet(folder, config.picture_width)
+    across = flight_grid.COLUMNS
+    height = image.shape[0] // -(-len(steps) // across)
+    stem = link("frames", row.protocol.hash[:16], page_name(row.name), page_name(start))
+    files = {f"{stem}.jpg": _jpeg(image)}
+    if config.video:
+        with suppress(MissingDependency):  # a comparison then shows the sheets' frames
+            files[f"{stem}.mp4"] = flight_grid.film(folder, config.picture_width)
+    film = f"{stem}.mp4" if f"{stem}.mp4" in files else ""
+    return Sheet(f"{stem}.jpg", tuple(steps), across, image.shape[1] // across, height, film), files
 
 
 def _jpeg(image: object) -> bytes:

@@ -98,7 +98,8 @@ def _written(path: Path) -> str:
 def remember_dates(workspace: Workspace) -> None:
     """Store the dates of all results; known ones stay as they are."""
     known = _known_dates(workspace)
-    files = [*_files(workspace, measured_rows(workspace.rows("results"))), *store.listed_files(workspace)]
+    measured = measured_rows(workspace.scan("results", ["source", "results_file"]))
+    files = [*_files(workspace, measured), *store.listed_files(workspace)]
     dates = {sha256: known.get(sha256) or _written(path) for path in files for sha256 in [sha256_of(path)]}
     file = workspace / DATES
     written = read_json(file) if file.is_file() else {}

@@ -77,6 +77,7 @@ def test_pages_run_only_what_they_were_built_with(workspace: Workspace) -> None:
             assert len(policy) == 1, path
             assert "default-src 'none'" in policy[0]
             assert "unsafe" not in policy[0]
+            assert "media-src 'self' data:;" in policy[0]
             assert text.index("Content-Security-Policy") < text.index("<style>")
             assert Links(text).handlers == [], path
             assert HOSTILE not in text, path
@@ -130,8 +131,8 @@ def test_what_a_comparison_loads(workspace: Workspace) -> None:
     assert row["curves"] == {"fd_lite0_sw": [[4, 100], [8, 110]]}
     metrics, starts = row["starts"]
     assert starts[STARTS[0]][metrics.index("psnr@5")] == pytest.approx(24, abs=0.3)
-    path, steps, across, width, height = row["sheets"][STARTS[0]]
-    assert (steps, across, width, height) == (list(range(1, 9)), 6, 32, 16)
+    path, steps, across, width, height, film = row["sheets"][STARTS[0]]
+    assert (steps, across, width, height, film) == (list(range(1, 9)), 6, 32, 16, "")  # no videos were asked for
     data = dict(site_files(gather(workspace), CONFIG))[path]
     sheet = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert sheet.shape == (32, 192)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from flythrough.leaderboard.site.build import site_files
@@ -22,6 +26,7 @@ expect = sync_api.expect
 
 PAGES = ("index.html", "methods/alpha.html", f"protocols/{HASH[:16]}.html", "compare.html")
 SHOWN = "() => [...document.querySelectorAll('canvas')].map((c) => Number(c.dataset.step))"
+TIMES = "() => [...document.querySelectorAll('video')].map((v) => v.currentTime)"
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> str:
     workspace = make_workspace(tmp_path_factory.mktemp("w") / "w")
     write_site(folder, site_files(gather(workspace), CONFIG))
     return f"{folder.as_uri()}/"
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built site whose flights are videos too; the frame of step k is grey of level 20 k."""
+    pytest.importorskip("ffmpeg", reason="the extra video is not installed")
+    folder = tmp_path_factory.mktemp("films")
+    workspace = make_workspace(tmp_path_factory.mktemp("v") / "w")
+    write_site(folder, site_files(gather(workspace), CONFIG.model_copy(update={"video": True})))
+    return folder
 
 
 class Visit:
@@ -52,6 +67,30 @@ class Visit:
     def check(self) -> None:
         assert self.problems == []
         assert [url for url in self.asked if not url.startswith((self.site, "data:"))] == []
+
+
+def compare_films(browser: Any, folder: Path) -> Visit:
+    """The page of comparisons, its two flights on show."""
+    visit = Visit(browser, f"{folder.as_uri()}/")
+    page = visit.open("compare.html")
+    if not page.evaluate("document.createElement('video').canPlayType('video/mp4; codecs=avc1.42E01E')"):
+        pytest.skip("this browser plays no H.264")
+    expect(page.locator("video").last).to_have_attribute("data-step", "1")
+    return visit
+
+
+def until(page: Any, holds: str | Callable[[], bool]) -> None:
+    """Wait for a condition; playwright's own wait evaluates a string, which the pages' policy forbids."""
+    for _ in range(500):
+        if page.evaluate(holds) if isinstance(holds, str) else holds():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"never: {holds}")
+
+
+def grey(video: Any) -> float:
+    """The mean level of what a video shows."""
+    return float(cv2.imdecode(np.frombuffer(video.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE).mean())
 
 
 def names(page: Any) -> list[str]:
@@ -134,6 +173,53 @@ def test_comparing_and_its_permanent_link(browser: Any, site: str) -> None:
     expect(page.locator("#metric")).to_have_value("style_lite0")
     visit.check()
     again.check()
+
+
+def test_one_slider_over_two_videos(browser: Any, films: Path) -> None:
+    visit = compare_films(browser, films)
+    page = visit.page
+    videos = page.locator("video")
+    expect(page.locator("canvas").first).to_be_hidden()
+    page.locator("#step").focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#step-text")).to_have_text("Step 7")
+    until(page, f"({TIMES})().every((t) => Math.abs(t - 0.65) < 1e-6)")
+    assert [videos.nth(side).get_attribute("aria-label") for side in (0, 1)] == ["alpha, step 7", "beta, step 7"]
+    until(page, lambda: all(abs(grey(videos.nth(side)) - 140) < 6 for side in (0, 1)))
+    assert "step=7" in page.url
+    visit.check()
+
+
+def test_two_videos_play_together(browser: Any, films: Path) -> None:
+    visit = compare_films(browser, films)
+    page = visit.page
+    page.locator("#play").focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#play")).to_have_text("Pause")
+    expect(page.locator("#step-text")).to_have_text(re.compile("Step [3-8]"))
+    until(page, "document.querySelector('video').currentTime > 0.6")
+    until(page, "document.querySelector('video').currentTime < 0.4")  # from the beginning again
+    page.keyboard.press("Space")
+    expect(page.locator("#play")).to_have_text("Play")
+    until(page, "[...document.querySelectorAll('video')].every((v) => v.paused && !v.seeking)")
+    one, other = page.evaluate(TIMES)
+    assert one == other
+    expect(page.locator("#step-text")).to_have_text(f"Step {int(10 * one) + 1}")
+    visit.check()
+
+
+def test_a_video_that_does_not_play_is_shown_from_its_sheet(browser: Any, films: Path, tmp_path: Path) -> None:
+    shutil.copytree(films, tmp_path / "s")
+    for file in (tmp_path / "s/frames").rglob("*.mp4"):
+        if "beta" in file.parts:
+            file.write_bytes(b"no video")
+    page = Visit(browser, f"{(tmp_path / 's').as_uri()}/").open("compare.html")
+    expect(page.locator("canvas").last).to_have_attribute("data-step", "1")
+    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.locator("video").first).to_be_hidden()
+    page.locator("#step").press("ArrowRight")
+    assert page.evaluate(SHOWN) == [2, 2]
 
 
 def test_a_link_to_what_is_not_there_shows_something_else(browser: Any, site: str) -> None:

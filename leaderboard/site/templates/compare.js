@@ -1,4 +1,3 @@
-"use strict";
 const site = JSON.parse(document.getElementById("site").textContent);
 const at = (id) => document.getElementById(id);
 const loaded = new Map(); // by name: a promise of what data/NAME.js says
@@ -58,7 +57,6 @@ function fill(select, pairs, wanted) {
 const names = () => [site.methods[at("a").value][0], site.methods[at("b").value][0]];
 let shown = null; // { a, b } on the chosen protocol
 let wish = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-let timer = 0, images = [];
 
 function chooseProtocol() {
   const protocol = site.protocols.find((each) => each.key === at("protocol").value);
@@ -196,59 +194,9 @@ function plot(metric) {
   return whole;
 }
 
-async function chooseStart() {
-  const start = at("start").value;
-  images = [];
-  if (at("player").hidden) return;
-  const sheets = [shown.a.sheets[start], shown.b.sheets[start]], [nameA, nameB] = names();
-  const found = await Promise.all(sheets.map(([path]) => new Promise((resolve) => {
-    const image = new Image();
-    image.onload = image.onerror = () => resolve(image);
-    image.src = path;
-  })));
-  if (start !== at("start").value || sheets[0] !== shown.a.sheets[start] || sheets[1] !== shown.b.sheets[start]) return;
-  images = found.map((image, place) => [image, ...sheets[place].slice(1)]);
-  at("name-a").textContent = nameA;
-  at("name-b").textContent = nameB;
-  at("step").max = Math.max(...images.map(([, steps]) => steps.length)) - 1;
-  const wanted = Number(wish.step), steps = images[0][1];
-  at("step").value = wanted ? Math.max(steps.findLastIndex((step) => step <= wanted), 0) : Math.min(at("step").value, at("step").max);
-  showStep();
-}
-
-function showStep() {
-  const place = Number(at("step").value);
-  images.forEach(([image, steps, across, width, height], side) => {
-    const canvas = at(side ? "frame-b" : "frame-a"), here = Math.min(place, steps.length - 1);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    if (image.naturalWidth) canvas.getContext("2d").drawImage(image, (here % across) * width, Math.floor(here / across) * height, width, height, 0, 0, width, height);
-    canvas.setAttribute("aria-label", `${names()[side]}, step ${steps[here]}`);
-    canvas.dataset.step = steps[here];
-  });
-  const step = images[0]?.[1][Math.min(place, images[0][1].length - 1)];
-  at("step-text").textContent = step === undefined ? "" : `Step ${step}`;
-  at("step").setAttribute("aria-valuetext", `step ${step}`);
-  for (const each of at("plots").children) each.point(step);
-}
-
-function stop() {
-  clearInterval(timer);
-  timer = 0;
-  at("play").textContent = "Play";
-}
-
-function play() {
-  if (timer) return stop();
-  at("play").textContent = "Pause";
-  timer = setInterval(() => {
-    at("step").value = Number(at("step").value) < Number(at("step").max) ? Number(at("step").value) + 1 : 0;
-    showStep();
-  }, 100);
-}
-
 function remember() {
   const [a, b] = names(), known = { protocol: at("protocol").value, a, b };
-  if (!at("player").hidden) Object.assign(known, { start: at("start").value, step: images[0]?.[1][at("step").value] ?? "" });
+  if (!at("player").hidden) Object.assign(known, { start: at("start").value, step: stepAt(Number(at("step").value)) ?? "" });
   if (!at("starts").hidden) known.metric = at("metric").value;
   wish = known;
   const hash = `#${new URLSearchParams(known)}`;
@@ -272,7 +220,7 @@ at("start").addEventListener("change", () => chooseStart().then(remember));
 at("metric").addEventListener("change", () => { showStarts(); remember(); });
 at("step").addEventListener("input", () => { stop(); showStep(); });
 at("step").addEventListener("change", remember);
-at("play").addEventListener("click", () => { play(); if (!timer) remember(); });
+at("play").addEventListener("click", () => { play(); if (!playing()) remember(); });
 addEventListener("hashchange", open);
 if (site.protocols.some((each) => each.methods.length)) open();
 else at("message").textContent = "There is nothing to compare yet.";
