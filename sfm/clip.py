@@ -22,7 +22,17 @@ from .publish import TRAJECTORY, write_arrays, write_clip_cameras, write_dispari
 def publish_clip(
     job: Job, id: str, footage: Footage, scene: Scene, smoothed: Float[np.ndarray, "n 3 4"], url: str, config: SfmConfig
 ) -> Row:
-    """Write a clip's folder; returns its row (``measures`` still a dict, ids of shot and video left out)."""
+    """Write a clip's folder; returns its row (``measures`` still a dict, without the ids of shot and video).
+
+    Args:
+        job: the task.
+        id: of the clip.
+        footage: the shot's frames.
+        scene: the posed piece that becomes the clip.
+        smoothed: its smoothed poses, cam_from_world, in SfM units.
+        url: of the video, for the camera file.
+        config: settings of scale and disparity.
+    """
     posed = pose_clip(footage, scene)
     steps = training_steps(posed.poses, config.scale)
     folder = job.folder / id
@@ -82,7 +92,7 @@ def _colors(posed: PosedClip) -> np.ndarray:
 
 
 def _error_by_frame(scene: Scene) -> Float[np.ndarray, "m"]:
-    """Mean reprojection error of each frame, pixels at 640 of width."""
+    """Mean reprojection error of each frame, pixels at a width of 640."""
     count = np.bincount(scene.seen_frame, minlength=len(scene.frames))
     total = np.bincount(scene.seen_frame, weights=scene.errors_px(), minlength=len(scene.frames))
     return total / np.maximum(1, count) * 640 / scene.lens.width

@@ -15,7 +15,7 @@ from .rules import Rules
 class FramesConfig(Section):
     """Which frames of a shot are decoded, and at what size."""
 
-    max_fps: float = Field(default=30.0, gt=0, description="decode at most this many frames a second of a shot")
+    max_fps: float = Field(default=30.0, gt=0, description="decode at most this many frames per second of a shot")
     max_frames: int = Field(default=600, ge=3, description="decode at most this many frames of a shot, evenly spread")
     min_frames: int = Field(default=5, ge=3, description="drop shots and clips with fewer frames")
     rows: int = Field(
@@ -32,8 +32,8 @@ class KeyframesConfig(Section):
     motion: float = Field(default=0.04, gt=0, description="median motion of the picture between keyframes, widths")
     least: int = Field(default=16, ge=3, description="keyframes per shot at least, if it has as many frames")
     most: int = Field(default=64, ge=3, description="keyframes per shot at most, unless too little would overlap")
-    max_fps: float = Field(default=8.0, gt=0, description="keyframes a second at most (a cap)")
-    min_fps: float = Field(default=1.0, gt=0, description="keyframes a second at least (a floor)")
+    max_fps: float = Field(default=8.0, gt=0, description="keyframes per second at most")
+    min_fps: float = Field(default=1.0, gt=0, description="keyframes per second at least")
 
 
 class FeaturesConfig(Section):

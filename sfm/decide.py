@@ -11,11 +11,11 @@ from flythrough.workspace.stage import Outcome
 
 from .rules import FewFramesPosed, NoMotion, Rotation, Rules
 
-BY_RULE = "by_rule"  # among a drop's values as a task records it: a rule's doing, so other settings may undo it
+BY_RULE = "by_rule"  # in a drop's values as a task records it: a rule dropped it, so other settings may keep it
 
 
 def decide(outcome: Outcome, rules: Rules) -> Outcome:
-    """Split all that is posed into rows and drops by the rules as they are set now."""
+    """Split all posed pieces into rows and drops by the current settings of the rules."""
     drops = []
     for drop in outcome.drops:
         values = {name: value for name, value in drop["values"].items() if name != BY_RULE}
@@ -44,6 +44,6 @@ def _judged(shot: str, pieces: list[Row], rules: Rules) -> Iterator[Row]:
 
 
 def relents(outcome: Outcome, rules: Rules) -> bool:
-    """Whether the rules now accept what they had stopped or dropped."""
+    """Whether the rules now accept a shot or piece that they dropped before."""
     stopped = [drop["values"] for drop in outcome.drops if BY_RULE in drop["values"]]
     return any(rules.judge(values, partial=True).reason is None for values in stopped)

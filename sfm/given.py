@@ -1,4 +1,4 @@
-"""Shots whose cameras came with the data: poses are used as given, points are triangulated for the disparity."""
+"""Shots with given cameras: poses are used as they are, points are triangulated for the disparity."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .poses.register import track_between
 from .poses.scene import LOOSE_PX, Lens, Scene, adjust, scene_of
 from .poses.verify import verify
 
-LENS_TOLERANCE = 0.02  # of the focal length and of the picture's size: sizes are rounded to whole pixels
+LENS_TOLERANCE = 0.02  # relative to the focal length and the picture's size, which is rounded to whole pixels
 
 
 def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
@@ -62,10 +62,10 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
 
 
 def other_lens(intrinsics: Float[np.ndarray, "n 4"], width: int, height: int) -> dict[str, float] | None:
-    """Figures of a lens that a clip cannot hold: one focal length, square pixels and a centred axis are all it has.
+    """Figures of a lens that a clip cannot hold; None if it can: one focal length, square pixels, a centred axis.
 
     Args:
-        intrinsics: fx, fy, cx, cy of each frame, normalised, of the cropped frames.
+        intrinsics: fx fy cx cy of each cropped frame, normalised.
         width: pixels of the frames.
         height: as ``width``.
     """
@@ -90,7 +90,7 @@ def centered_crop(shot: Row, width: int, height: int) -> dict[str, int]:
 def triangulate(
     footage: Footage, cameras: Cameras, keyframes: Int64[np.ndarray, "k"], config: SfmConfig
 ) -> Scene | None:
-    """Points seen by given cameras; None if hardly any match obeys them."""
+    """Points seen by given cameras; None if hardly any match is consistent with them."""
     width, height = footage.size
     intrinsics = np.median(cameras.intrinsics, axis=0)
     graph = match_keyframes(footage, keyframes, float(intrinsics[0]), config.features, config.seed)

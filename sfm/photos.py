@@ -53,9 +53,9 @@ def photo_files(folder: Path) -> list[Path]:
 
 
 def read_photos(folder: Path, config: FramesConfig) -> Photos:
-    """Decode a folder; one camera took all that is used, so photos of another size than most are left out.
+    """Decode a folder. All photos used must be from one camera, so those of another size than most are dropped.
 
-    Of more than ``max_frames`` photos so many are used, evenly spread.
+    If there are more than ``max_frames``, that many are used, evenly spread.
 
     Raises:
         InputError: no photo can be read.
@@ -97,7 +97,7 @@ def read_photos(folder: Path, config: FramesConfig) -> Photos:
 
 @contextmanager
 def _noted(file: Path, errors: list[Row]) -> Iterator[None]:
-    """A broken file is an error of its own; the others go on."""
+    """Record a broken file as an error of its own, so that the others are used."""
     try:
         yield
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
@@ -107,7 +107,7 @@ def _noted(file: Path, errors: list[Row]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Header:
-    """Width and height of a photo held upright; its focal length in widths, if it says."""
+    """Width and height of an upright photo; its focal length in widths, if it is known."""
 
     size: tuple[int, int]
     focal: float | None

@@ -1,4 +1,4 @@
-"""A shot's posed pieces on disk: if a rule is relaxed, the clip is published from here, not reconstructed."""
+"""A shot's posed pieces on disk, from which a clip is published without reconstruction if a rule is relaxed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _ARRAYS = [each.name for each in fields(Scene) if each.name != "lens"]
 
 
 def write_pieces(folder: Path, figures: Row, pieces: list[Piece]) -> list[Piece]:
-    """Write :data:`PIECES` into a folder; returns the pieces as they will be read, so that both give the same clip.
+    """Write :data:`PIECES` into a folder; returns the pieces as read back, so that a later run makes the same clip.
 
-    An array of another layout in memory has sums of other last digits.
+    Sums over an array depend, in their last digits, on its layout in memory.
 
     Args:
         folder: the task's.
@@ -40,7 +40,7 @@ def write_pieces(folder: Path, figures: Row, pieces: list[Piece]) -> list[Piece]
 
 
 def read_pieces(folder: Path) -> tuple[Row, list[Piece]] | None:
-    """The shot's figures and its pieces, as they were written; None where there are none."""
+    """The shot's figures and its pieces, as they were written; None if there are none."""
     file = folder / PIECES
     if not file.is_file():
         return None

@@ -17,20 +17,20 @@ from flythrough.scene.clips import CAMERA_FILE, DISPARITY, FRAMES, frame_name
 from flythrough.workspace.files import disk_errors
 
 TRAJECTORY = "trajectory.npz"  # raw and smoothed poses, points: for sfm view
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every archive member, so that equal content gives equal bytes
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # date of every archive member, so that equal content gives equal bytes
 
 
 def write_clip_cameras(
     folder: Path, url: str, times_us: np.ndarray, intrinsics: Float[np.ndarray, "n 4"], poses: np.ndarray
 ) -> Path:
-    """The clip's camera file; returns its path."""
+    """Write the clip's camera file; returns its path."""
     path = folder / CAMERA_FILE
     write_cameras(path, Cameras(url, times_us, intrinsics, poses))
     return path
 
 
 def write_frames(folder: Path, images: UInt8[np.ndarray, "n h w 3"]) -> None:
-    """Frames as PNG."""
+    """Write frames as PNG."""
     target = folder / FRAMES
     with disk_errors(target):
         target.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def write_frames(folder: Path, images: UInt8[np.ndarray, "n h w 3"]) -> None:
 
 
 def write_disparities(folder: Path, maps: Iterable[Float[np.ndarray, "h w"]]) -> None:
-    """Disparity as float16, one compressed array per frame, written one by one (constant memory)."""
+    """Write disparity as float16, one compressed array per frame, in constant memory."""
     path = folder / DISPARITY
     with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for i, disparity in enumerate(maps):
@@ -47,7 +47,7 @@ def write_disparities(folder: Path, maps: Iterable[Float[np.ndarray, "h w"]]) ->
 
 
 def write_arrays(path: Path, arrays: Mapping[str, object]) -> None:
-    """An ``.npz`` whose bytes depend only on its content."""
+    """Write an ``.npz`` whose bytes depend only on its content."""
     with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in sorted(arrays.items()):
             _add(archive, name, np.asarray(array))

@@ -41,7 +41,7 @@ def process(job: Job, config: SfmConfig) -> Outcome:
 
 
 def _reconstruct_photos(job: Job, config: SfmConfig) -> Outcome:
-    """Photos that cannot be used are each a drop or an error; the others are one shot."""
+    """Reconstruct the usable photos as one shot; each of the others is a drop or an error."""
     photos = read_photos(Path(job.task.hints["folder"]), config.frames)
     video = job.task.inputs["video_id"]
     outcome = _reconstruct(Context(job, photos.footage, video, video, {}), config)
@@ -94,7 +94,7 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
 def pose_all(
     footage: Footage, models: list[pycolmap.Reconstruction], keyframes: np.ndarray, config: SfmConfig
 ) -> list[Scene]:
-    """Every model with all the frames it can pose, refined; a frame belongs to the first model that poses it."""
+    """Each model with all frames that it can pose, refined; a frame belongs to the first model that poses it."""
     from .disparity.fit import MIN_POINTS
     from .poses.register import register_frames
     from .poses.scene import refine, scene_of

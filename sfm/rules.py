@@ -27,7 +27,7 @@ class Rotation(ClipRule):
     )  # fmt: skip
 
     def reject(self, measures: Measures) -> str | None:
-        """``zoom`` where that is the larger part of it."""
+        """``zoom`` if that is the larger part of the motion, else ``rotation``."""
         if number(measures, "share") < self.rotation_share:
             return None
         return "zoom" if number(measures, "zoom") > number(measures, "turn") else "rotation"
@@ -59,7 +59,7 @@ class ShortTracks(ClipRule):
 
 
 class NoParallax(ClipRule):
-    """Rays so parallel that depth is a guess."""
+    """Rays are too parallel to determine depth."""
 
     min_angle_deg: float = at_least(
         0.75, "angle_deg", "deg", "median largest angle between two rays of a point", ge=0,

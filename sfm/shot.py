@@ -41,7 +41,7 @@ class Context:
     figures: Row
 
     def publish_known(self, config: SfmConfig, clip_id: str | None = None) -> Outcome | None:
-        """Publish the pieces that an earlier run of this task posed; None where there are none."""
+        """Publish the pieces that an earlier run of this task posed; None if there are none."""
         found = read_pieces(self.job.workspace / self.job.published)
         if found is None:
             return None
@@ -51,7 +51,13 @@ class Context:
         return self.publish(pieces, config, clip_id)
 
     def publish(self, pieces: list[Piece], config: SfmConfig, clip_id: str | None = None) -> Outcome:
-        """Judge every posed piece, with what is known of it already; write the good ones, and the poses of all."""
+        """Judge every posed piece; write the clips of those that pass, and the poses of all.
+
+        Args:
+            pieces: scenes, with the figures known of each.
+            config: the stage's settings.
+            clip_id: the clip's id, if it is given; by default made from the shot's.
+        """
         from .clip import publish_clip
         from .poses.trajectory import measure_quality, smooth
 

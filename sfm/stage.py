@@ -33,7 +33,7 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
 
 
 def photo_task(folder: Path) -> Task:
-    """The task for a folder of photos; its ids follow from what the photos hold."""
+    """The task for a folder of photos; its id is a hash of the photos' names and contents."""
     from .photos import photo_files
 
     files = photo_files(folder)
@@ -52,8 +52,8 @@ def run(job: Job, config: SfmConfig) -> Outcome:
 def load_colmap() -> None:
     """Import pycolmap with its log silenced.
 
-    A model that cannot be built is not an error: the shot is dropped with the reason. A worker that is told to stop
-    has not crashed, so pycolmap's SIGTERM handler is removed.
+    A model that cannot be built is not an error: the shot is dropped with the reason. pycolmap's SIGTERM handler is
+    removed, as it would report a crash when a worker is told to stop.
     """
     before = signal.getsignal(signal.SIGTERM)
     import pycolmap
@@ -77,7 +77,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome
 
 
 def again(folder: Path, outcome: Outcome, config: SfmConfig) -> bool:
-    """Whether the rules now accept something they had dropped."""
+    """Whether the rules now accept something that they dropped before."""
     from .decide import relents
 
     return relents(outcome, config.quality)

@@ -1,4 +1,4 @@
-"""Does disparity hold from frame to frame? Neighbours are warped onto each other and compared."""
+"""Consistency of disparity from frame to frame: neighbours are warped onto each other and compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Consistency:
 
     Attributes:
         disparity_error: median |warped - own| / own disparity of each frame against the one ``gap`` before.
-        photometric_error: mean absolute difference of colour, 0 to 1, likewise.
+        photometric_error: mean absolute difference of colour between the same frames, 0 to 1.
     """
 
     def __init__(self, clip: PosedClip, gap: int) -> None:

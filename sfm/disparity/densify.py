@@ -16,7 +16,7 @@ _ROWS = 192  # disparity is solved at this height
 _ROUNDS = 3
 _NEIGHBOURS = 10  # that a point is compared with
 _BELOW = 0.25  # share of the points that may lie below the ground's plane
-_LONELY = 3  # points near each other that count as solid; fewer are a cloud's edge
+_LONELY = 3  # points near each other that count as solid; fewer may be the edge of a cloud
 _FADE = 1e-4  # a point's influence below which the plane takes over
 
 
@@ -27,11 +27,11 @@ def densify(
     config: DisparityConfig,
     ground: Float[np.ndarray, 3] | None = None,
 ) -> Float[np.ndarray, "h w"]:
-    """Spread the disparity of points over a picture; breaks fall on colour edges, sky gets zero.
+    """Spread the disparity of points over a picture; discontinuities follow colour edges, sky gets zero.
 
-    The ground's plane (its disparity is affine over the picture) carries the trend, and what the points differ
-    from it is spread by weighted least squares (fast global smoother, Min et al. 2014). Far from all points, as
-    on open water, the plane alone remains.
+    The ground's plane (its disparity is affine over the picture) gives the trend, and the points' differences from it
+    are spread by weighted least squares (fast global smoother, Min et al. 2014). Far from all points, as on open water,
+    only the plane remains.
 
     Args:
         image: RGB.
@@ -66,7 +66,7 @@ def densify(
 
 
 def strays(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
-    """Points unlike nearly all of their neighbours: drifting foam, a track that jumped."""
+    """Points unlike nearly all of their neighbours, such as drifting foam or a track that jumped."""
     if len(xy) <= _NEIGHBOURS:
         return np.zeros(len(xy), bool)
     _, near = cKDTree(xy).query(xy, _NEIGHBOURS + 1)
@@ -78,7 +78,7 @@ def strays(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -> B
 def fit_ground(xy: Float[np.ndarray, "n 2"], disparity: Float[np.ndarray, "n"]) -> Float[np.ndarray, 3]:
     """The plane under the points: constant, slope along x, slope along y of its disparity over the picture.
 
-    A quantile regression: what stands on the ground or the sea is nearer than it, so most points lie above.
+    A quantile regression: whatever stands on the ground or the sea is nearer than it, so most points lie above.
     """
     design = np.concatenate([np.ones_like(xy[:, :1]), xy], -1)
     weight = np.ones(len(xy))
@@ -102,8 +102,7 @@ def confirmed_sky(
 ) -> Bool[np.ndarray, "h w"]:
     """Pixels that look like sky and are contradicted neither by points nor by the ground's plane.
 
-    Where the plane is not known, a picture whose points are all about as far away (one that looks straight down)
-    has no sky.
+    If the plane is not known, a picture whose points are all about equally far (a view straight down) has no sky.
     """
     height, width = image.shape[:2]
     sky = sky_mask(image)

@@ -28,8 +28,8 @@ class FitRefused(FlythroughError):
 def from_network(clip: PosedClip, config: DisparityConfig) -> Disparities:
     """The network's inverse depth of each frame, times a scale, plus a shift.
 
-    Each frame is fitted to its own points. A frame whose fit is refused takes the clip's median scale and shift;
-    where more than ``config.max_refused`` of the frames are refused, so is the clip.
+    Each frame is fitted to its own points. A frame whose fit is refused takes the clip's median scale and shift; if
+    more than ``config.max_refused`` of the frames are refused, so is the clip.
 
     Raises:
         MissingWeights: the network's weights are not here.
@@ -49,9 +49,13 @@ def from_network(clip: PosedClip, config: DisparityConfig) -> Disparities:
 
 
 def settle(fits: list[Fit], reasons: list[str | None], config: DisparityConfig) -> list[Fit]:
-    """Replace refused fits by the clip's median one, or refuse the clip."""
+    """Replace refused fits by the clip's median fit, or refuse the clip.
+
+    Raises:
+        FitRefused: too many fits are refused.
+    """
     refused = [reason for reason in reasons if reason]
-    if len(refused) > config.max_refused * len(fits) or len(refused) == len(fits):  # of none there is no median
+    if len(refused) > config.max_refused * len(fits) or len(refused) == len(fits):  # without fits there is no median
         raise FitRefused(
             f"The network's disparity fits the points in only {len(fits) - len(refused)} of {len(fits)} frames "
             f"(first reason: {refused[0]})",

@@ -27,10 +27,10 @@ class PosedClip:
         images: undistorted RGB.
         intrinsics: fx fy cx cy, normalised; one camera.
         poses: cam_from_world in the common scale.
-        points: world points in the common scale, those that were bundle-adjusted first.
-        adjusted: how many these are; the others serve disparity only.
-        visible_from, visible_to: first and last (inclusive) place of a frame that saw the point.
-        scale: SfM units a unit of the common scale.
+        points: world points in the common scale; the bundle-adjusted ones come first.
+        adjusted: number of bundle-adjusted points; the others are used for disparity only.
+        visible_from, visible_to: index of the first and last (inclusive) frame that saw the point.
+        scale: SfM units per unit of the common scale.
     """
 
     times_us: Int64[np.ndarray, "n"]
@@ -47,7 +47,7 @@ class PosedClip:
         return len(self.poses)
 
     def sparse(self, place: int) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
-        """Points in view of a frame: where (normalised), their disparity, and which points they are."""
+        """The points in view of a frame: their places (normalised), their disparity and their indices."""
         live = np.flatnonzero((self.visible_from <= place) & (place <= self.visible_to))
         xy, depth = project(self.intrinsics, transform(self.poses[place], self.points[live]))
         inside: Bool[np.ndarray, "n"] = (depth > 1e-6) & ((xy > 0) & (xy < 1)).all(-1)
@@ -55,10 +55,10 @@ class PosedClip:
 
 
 def near_depth(scene: Scene) -> float:
-    """The common scale's unit, in SfM units: a robust distance of the nearest ground.
+    """The unit of the common scale, in SfM units: a robust distance to the nearest ground.
 
-    The 5th percentile of the depths of the points that a frame sees is its near depth; the unit is the 5th
-    percentile of that over the frames. So disparity reaches about 1 where the flight comes closest.
+    A frame's near depth is the 5th percentile of the depths of the points it sees; the unit is the 5th percentile of
+    the near depths of all frames. So disparity reaches about 1 where the flight comes closest.
     """
     nearest = [np.percentile(depths, NEAR_PERCENTILE) for i in range(len(scene.frames))
                if len(depths := scene.depths(i)[0]) >= 5]  # fmt: skip
@@ -66,10 +66,10 @@ def near_depth(scene: Scene) -> float:
 
 
 def training_steps(poses: Float[np.ndarray, "n 3 4"], config: ScaleConfig) -> int:
-    """Subsampling at which the camera moves at the training speed.
+    """Number of frames per training step at which the camera moves at the training speed.
 
-    The ratio of the training speed to the median motion between frames, rounded; but at most what leaves
-    ``config.positions`` positions, and at least 1.
+    The ratio of the training speed to the median motion between frames, rounded; at least 1, and small enough to leave
+    ``config.positions`` positions.
     """
     motion = float(np.median(np.linalg.norm(np.diff(camera_center(poses), axis=0), axis=-1)))
     wanted = round(config.training_speed / max(motion, 1e-9))
@@ -104,7 +104,7 @@ def undistort(
 ) -> tuple[UInt8[np.ndarray, "n h w 3"], Float[np.ndarray, 4]]:
     """Pinhole pictures of the same size, without blank borders, and their normalised intrinsics.
 
-    A distortion that moves no pixel by a tenth of its size is left alone.
+    A distortion that moves every pixel by less than a tenth of its size is ignored.
     """
     height, width = images.shape[1:3]
     focal = lens.focal * width / lens.width

@@ -20,7 +20,7 @@ def disparities(clip: PosedClip, config: DisparityConfig) -> Disparities:
 
     Raises:
         MissingWeights: the provider's weights are not on this machine.
-        FlythroughError: of kind "disparity_fit", where a network's disparity contradicts the points.
+        FlythroughError: a network's disparity contradicts the points (kind "disparity_fit").
     """
     if config.provider == "sfm" and config.model is None:
         return _from_points(clip, config)
@@ -41,9 +41,9 @@ def _from_points(clip: PosedClip, config: DisparityConfig) -> Disparities:
 
 
 def _sea_plane(clip: PosedClip) -> tuple[Float[np.ndarray, 3], float] | None:
-    """The level plane under nearly all points, as (down, down . x); None where gravity cannot be determined.
+    """The level plane under nearly all points, as (down, down . x); None if gravity cannot be determined.
 
-    Only bundle-adjusted points count: others on waves seem to lie below the sea.
+    Only bundle-adjusted points count: of the others, some on waves appear to lie below the sea.
     """
     down = level(clip.poses)
     if down is None:

@@ -6,7 +6,7 @@ from flythrough.workspace.files import JsonObject
 
 Files = dict[str, JsonObject]  # by split: path, sha256, bytes, clips
 NAME = "flythrough-clips"
-ABOUT = "Camera paths of aerial nature video clips: where each video is, timestamps, intrinsics and poses a frame."
+ABOUT = "Camera paths of aerial nature video clips: each video's address; timestamps, intrinsics and poses per frame."
 _INTEGER, _FLOAT, _TEXT = "sc:Integer", "sc:Float", "sc:Text"
 _TYPES = {"width": _INTEGER, "height": _INTEGER, "steps": _INTEGER, "timestamps_us": _INTEGER}
 _TYPES |= {"intrinsics": _FLOAT, "poses": _FLOAT}
@@ -19,7 +19,7 @@ def dataset_card(files: Files, columns: dict[str, str], *, frames: bool) -> str:
     rows = "".join(f"| `{name}` | {text} |\n" for name, text in columns.items())
     counts = ", ".join(f"{file['clips']} {split}" for split, file in files.items())
     rights = (
-        "Frames are included: whoever publishes this must hold the rights to hand them on."
+        "Frames are included: whoever publishes this must hold the rights to redistribute them."
         if frames
         else "No frames are included; get the videos from their sources, under their terms."
     )

@@ -22,7 +22,7 @@ def export_command(
     workspace: WorkspaceOption = Path("workspace"),
     out: Annotated[Path | None, typer.Option(help="Folder to write; if not given, WORKSPACE/export/FORMAT.")] = None,
     frames: Annotated[
-        bool, typer.Option("--frames", help="Write frames too: only where you may hand them on.")
+        bool, typer.Option("--frames", help="Write frames too: only if you may redistribute them.")
     ] = False,
     split: Annotated[list[str], typer.Option(help="Only this split. Repeatable.")] = [],  # noqa: B006
     json_: JsonOption = False,

@@ -40,7 +40,7 @@ class ExportClip:
     Attributes:
         row: its row of the clips table.
         cameras: its cameras, in its common scale.
-        pictures: its frames and disparity; None where frames are not asked for, or not there.
+        pictures: its frames and disparity; None if frames are not asked for, or not in the workspace.
         points: world points from structure from motion ``[p, 3]`` and their colours ``[p, 3]``, where there are any.
     """
 
@@ -65,8 +65,8 @@ class Exported:
     """The result of an export.
 
     Attributes:
-        folder: where.
-        clips: how many clips.
+        folder: where it was written.
+        clips: number of clips.
         without_frames: ids of clips whose frames were asked for but are not in the workspace.
     """
 
@@ -83,13 +83,12 @@ def export(
     Args:
         workspace: whose clips.
         format: see :data:`FORMATS`.
-        folder: new, empty, or an earlier export, which is replaced when the new one is whole.
-        frames: write frames (and disparity, where the format has a place for it) too.
+        folder: new, empty, or an earlier export, which is replaced when the new one is complete.
+        frames: write frames (and disparity, if the format has a place for it) too.
         splits: which splits; all by default.
 
     Raises:
-        InputError: no such format, no clips, a folder with other things in it, or a format that cannot do
-            without frames.
+        InputError: no such format, no clips, a folder with other files in it, or a format that needs frames.
     """
     if format not in FORMATS:
         raise InputError(f"There is no format {format!r}", remedy=f"Use one of {', '.join(FORMATS)}")
@@ -139,11 +138,15 @@ def _points(folder: Path | None) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def require_frames(clip: ExportClip, format: str) -> Clip:
-    """The clip's pictures, for a format that is made of them."""
+    """The clip's pictures, for a format that needs them.
+
+    Raises:
+        InputError: it has none, or frames were not asked for.
+    """
     if clip.pictures is None:
         if clip.row["folder"] is None:
             raise InputError(f"{clip.id} has no frames here", remedy="Run flythrough sfm, or choose with --split")
-        raise InputError(f"{format} is made of frames", remedy="Add --frames, where you may hand frames on")
+        raise InputError(f"{format} is made of frames", remedy="Add --frames, if you may redistribute frames")
     return clip.pictures
 
 
@@ -155,7 +158,7 @@ def pixel_intrinsics(clip: ExportClip, frame: int) -> tuple[float, float, float,
 
 
 def copy_frame(clip: Clip, frame: int, target: Path) -> None:
-    """A stored frame, byte for byte."""
+    """Copy a stored frame, byte for byte."""
     from flythrough.scene.clips import FRAMES, frame_name
 
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
 
 
 class _SplitFile:
-    """One Parquet file, written clip by clip, so that memory holds one clip."""
+    """One Parquet file, written clip by clip, so that only one clip is in memory."""
 
     def __init__(self, path: Path, columns: dict[str, tuple[JsonObject, str]]) -> None:
         import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""nerfstudio: ``CLIP/transforms.json``, points as PLY beside it, ``CLIP/images`` if frames are asked for."""
+"""nerfstudio: ``CLIP/transforms.json``, points as PLY beside it, ``CLIP/images`` on request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
 
 
 def transforms(clip: ExportClip) -> JsonObject:
-    """The content of ``transforms.json``; ``url`` and ``timestamp_us`` are ours, and ignored by nerfstudio."""
+    """The content of ``transforms.json``; nerfstudio ignores our own keys ``url``, ``split`` and ``timestamp_us``."""
     found: JsonObject = {
         "camera_model": "OPENCV",
         "w": clip.row["width"],

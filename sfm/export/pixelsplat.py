@@ -83,14 +83,14 @@ def example(clip: ExportClip, pictures: Clip) -> JsonObject:
 
 
 def cover_box(width: int, height: int) -> tuple[float, float, float, float]:
-    """Left, top, width and height, in fractions, of the largest middle box of a frame that has their shape."""
+    """Left, top, width and height, as fractions, of the largest centred box of a frame with pixelSplat's aspect."""
     share = WIDTH / HEIGHT / (width / height)  # of the width
     across, down = min(share, 1.0), min(1 / share, 1.0)
     return (1 - across) / 2, (1 - down) / 2, across, down
 
 
 def fit(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "360 640 3"]:
-    """The middle box of an image, resampled to 360 x 640 at sub-pixel exactness."""
+    """The centred box of an image (:func:`cover_box`), resampled to 360 x 640 with sub-pixel accuracy."""
     import cv2
 
     rows, columns = image.shape[:2]

@@ -1,4 +1,4 @@
-"""RealEstate10K / ACID text: ``SPLIT/CLIP.txt``; frames, if asked for, at ``frames/SPLIT/CLIP/TIMESTAMP.png``."""
+"""RealEstate10K / ACID text: ``SPLIT/CLIP.txt``; frames, on request, in ``frames/SPLIT/CLIP/TIMESTAMP.png``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """WebDataset: ``SPLIT-000000.tar``, one sample per clip, which ``flythrough train`` reads too.
 
-A sample holds ``CLIP.cameras.txt`` and ``CLIP.json`` (the clip's row) and, if frames are asked for,
-``CLIP.000000.png`` and so on and ``CLIP.disparity.npz``.
+A sample holds ``CLIP.cameras.txt`` and ``CLIP.json`` (the clip's row) and, on request, ``CLIP.000000.png`` and so on
+and ``CLIP.disparity.npz``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from numba import njit
 
 from ..config import FeaturesConfig
 
-ALL_PAIRS = 20  # with so few keyframes every one is matched with every other
+ALL_PAIRS = 20  # up to this many keyframes, every one is matched with every other
 _USUAL_PX = 640 * 360  # larger pictures get more features, in proportion to their area, up to three times
 _CELLS = (6, 8)  # rows and columns of the grid over which features are spread
 
@@ -88,7 +88,7 @@ def _two_nearest(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
 def pairs_to_match(features: list[Features], config: FeaturesConfig, *, film: bool) -> list[tuple[int, int]]:
     """Which keyframes to match: close ones, a few further ones, similar ones far away (loops); near first.
 
-    Photos that are not from a film have more look-alikes, for their order says less: a survey flies strip beside strip.
+    Photos get more loops, because their order says less: a survey flies one strip beside the other.
     """
     count = len(features)
     gaps = {*range(1, config.overlap + 1), 2 * config.overlap, 4 * config.overlap}

@@ -29,7 +29,7 @@ class Footage:
         gray: at working size, for tracking and matching.
         color: RGB at the size that the clip stores.
         overlay: burnt-in graphics at working size, True where they are; None if there are none.
-        focal: focal length from metadata, widths of the picture; None if it says nothing.
+        focal: focal length from metadata, widths of the picture; None if there is none.
         film: whether the frames follow each other in time, as a video's do; photos need not.
     """
 
@@ -50,7 +50,11 @@ class Footage:
 
 
 def read_shot(path: Path, shot: JsonObject, overlay_file: Path | None, config: FramesConfig) -> Footage:
-    """Decode a shot's frames, evenly thinned to the rate and number that ``config`` allows."""
+    """Decode a shot's frames, evenly thinned to the rate and number that ``config`` allows.
+
+    Raises:
+        InputError: nothing decodes, or the overlay is not a picture.
+    """
     left, top, right, bottom = (shot[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
     count = shot["end_frame"] - shot["start_frame"]
     fps = count / max(1e-6, (shot["end_us"] - shot["start_us"]) / 1e6)
@@ -91,7 +95,7 @@ def read_times(
 
 
 def _nearest(path: Path, wanted_us: Int64[np.ndarray, "m"], index: list[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the frame nearest to each wanted time; where there is one, its place is appended to ``index``."""
+    """Yield the frame nearest to each wanted time, and append the time's place to ``index``; skip times without one."""
     here, cursor, half = None, 0, 0.0
     start_us, end_us = int(wanted_us[0]) - 1_000_000, int(wanted_us[-1]) + 1_000_000
     for after in chain(video.frames(path, start_us=start_us, end_us=end_us), [None]):
@@ -108,15 +112,24 @@ def _nearest(path: Path, wanted_us: Int64[np.ndarray, "m"], index: list[int]) ->
 
 
 def gather(pictures: Iterable[tuple[int, np.ndarray]], config: FramesConfig, most: int) -> Footage:
-    """Timed pictures of one size, ``most`` or fewer, at working and at stored size; no side too small for training."""
+    """Timed pictures of one size at working and at stored size; no side too small for training.
+
+    Args:
+        pictures: presentation time (microseconds) and RGB picture of each frame.
+        config: sizes.
+        most: expected number of pictures.
+
+    Raises:
+        InputError: there are none.
+    """
     times, gray, color = [], _Stack(most), _Stack(most)
     for time_us, image in pictures:
         height, width = image.shape[:2]
         times.append(time_us)
-        gray.add(cv2.cvtColor(_fit(image, config.work_px / max(height, width)), cv2.COLOR_RGB2GRAY))
-        color.add(_fit(image, max(config.rows / height, MIN_COLUMNS / width)))
+        gray.add(cv2.cvtColor(shrink(image, config.work_px / max(height, width)), cv2.COLOR_RGB2GRAY))
+        color.add(shrink(image, max(config.rows / height, MIN_COLUMNS / width)))
     if not times:
-        raise InputError("There are no frames where the shot should be", remedy="Run the stages before again")
+        raise InputError("There are no frames where the shot should be", remedy="Run the earlier stages again")
     return Footage(np.array(times, dtype=np.int64), gray.all(), color.all())
 
 
@@ -124,7 +137,7 @@ class _Stack:
     """Pictures of one size, each written once into the array that holds them all.
 
     Args:
-        most: room for so many; of what is not used the system gives no memory. More are taken too, at a copy.
+        most: number of pictures to reserve room for; unused room takes no memory, more pictures cost a copy.
     """
 
     def __init__(self, most: int) -> None:
@@ -145,13 +158,13 @@ class _Stack:
 
 
 def taken(pictures: UInt8[np.ndarray, "n ..."], places: Int64[np.ndarray, "m"]) -> UInt8[np.ndarray, "m ..."]:
-    """The pictures at increasing places: a view if they are consecutive, as a film's mostly are."""
+    """The pictures at increasing places: a view if they are consecutive, as a video's mostly are."""
     first, last = int(places[0]), int(places[-1])
     return pictures[first : last + 1] if last - first + 1 == len(places) else pictures[places]
 
 
-def _fit(image: np.ndarray, scale: float) -> np.ndarray:
-    """Shrink by ``scale``; never enlarge."""
+def shrink(image: UInt8[np.ndarray, "h w *c"], scale: float) -> UInt8[np.ndarray, "h2 w2 *c"]:
+    """The picture resized by ``scale``, by area; as it is if ``scale`` is 1 or more."""
     if scale >= 1:
         return image
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))

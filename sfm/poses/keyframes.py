@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import cv2
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
 from flythrough.media.tracking import LucasKanade, corners
 
 from ..config import KeyframesConfig
-from .footage import Footage
+from .footage import Footage, shrink
 
 TRACKING_PX = 480  # longer side of the pictures that motion is measured on
-_WIDEST = 0.2  # between neighbouring keyframes, widths, where the cap of their rate allows
+_WIDEST = 0.2  # motion between neighbouring keyframes, widths, as far as their maximum rate allows
 _TRACKER = LucasKanade(window=15)
 
 
 def picture_motion(footage: Footage) -> Float[np.ndarray, "steps"]:
-    """Median motion of corners from each frame to the next, widths of the picture; NaN where none could be followed."""
-    small = [_shrink(image) for image in footage.gray]
+    """Median motion of corners from each frame to the next, widths of the picture; NaN where none could be tracked."""
+    small = [shrink(image, TRACKING_PX / max(image.shape)) for image in footage.gray]
     motion = np.full(len(small) - 1, np.nan)
     points = _corners(small[0])
     for i, (before, after) in enumerate(pairwise(small)):
@@ -41,11 +40,11 @@ def picture_motion(footage: Footage) -> Float[np.ndarray, "steps"]:
 def choose_keyframes(
     motion: Float[np.ndarray, "steps"], times_us: Int64[np.ndarray, "n"], config: KeyframesConfig
 ) -> Int64[np.ndarray, "k"]:
-    """Indices of the keyframes, ascending; the first and the last frame are among them.
+    """Indices of the keyframes, ascending, with the first and the last frame.
 
-    They lie at equal steps of the path that the picture travels, ``config.motion`` apart, within a floor and a cap
-    of their number and of their rate; a long or fast flight may exceed their number so that neighbours overlap. Where
-    the picture could not be followed it is taken to have moved far.
+    They are spaced evenly along the path that the picture travels, ``config.motion`` apart, within the limits on their
+    number and rate; a long or fast flight may exceed the number so that neighbours overlap. Where tracking failed, the
+    picture counts as having moved by ``config.motion``.
     """
     count = len(times_us)
     seconds = (times_us[-1] - times_us[0]) / 1e6
@@ -56,18 +55,10 @@ def choose_keyframes(
     wanted = int(np.clip(round(path[-1] / config.motion) + 1, least, min(most, count)))
     if wanted > 0.6 * count:
         return np.arange(count)
-    # Adding a little time keeps the minimum rate where the picture does not move.
+    # A small share of time keeps some keyframes where the picture does not move.
     travelled = path / max(path[-1], 1e-9) + 0.1 * np.linspace(0, 1, count)
     return np.unique(np.searchsorted(travelled, np.linspace(0, travelled[-1], wanted) - 1e-12))
 
 
 def _corners(image: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "n 2"]:
     return corners(image, 300, spacing_px=8)
-
-
-def _shrink(image: np.ndarray) -> np.ndarray:
-    scale = TRACKING_PX / max(image.shape)
-    if scale >= 1:
-        return image
-    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

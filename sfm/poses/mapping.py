@@ -12,10 +12,10 @@ import pycolmap
 from ..config import MappingConfig
 from .matching import MatchGraph, write_database
 
-_TRACKS = 400  # the longest tracks of each view suffice to place the cameras; the others join afterwards
+_TRACKS = 400  # longest tracks of each view that the cameras are placed by; the others are added afterwards
 _AGREES_DEG = 3.0  # a pair's own relative rotation against the model's
 _DISAGREES = 0.9  # share of agreeing pairs below which a model is in doubt
-_LOOSE_PX = 1.5  # mean reprojection error, at 640 pixels of width, above which it is too
+_LOOSE_PX = 1.5  # mean reprojection error, pixels at a width of 640, above which a model is in doubt
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Route:
         models: reconstructions, largest first; image ids are keyframe numbers plus one.
         registered: share of the keyframes in the largest model.
         error_px: its mean reprojection error.
-        agreement: share of the verified pairs whose own rotation is the model's, within 3 degrees.
+        agreement: share of the verified pairs whose own relative rotation is within 3 degrees of the model's.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Route:
 
     @property
     def score(self) -> float:
-        """Larger is better: frames first, then agreement, then error."""
+        """Larger is better; the share of posed keyframes counts most, then agreement, then error."""
         return self.registered + 0.5 * self.agreement - 0.05 * self.error_px
 
     def doubtful(self, graph: MatchGraph, config: MappingConfig) -> bool:
-        """Whether another route is worth trying."""
+        """Whether the other mapper is worth trying."""
         loose = self.error_px > _LOOSE_PX * graph.camera.width / 640
         return self.registered < config.enough or self.agreement < _DISAGREES or loose
 
@@ -57,7 +57,7 @@ class Route:
 
 
 def map_keyframes(graph: MatchGraph, config: MappingConfig, seed: int) -> tuple[Route, list[Route]]:
-    """The better route, and all that were tried. A route without models has ``registered == 0``."""
+    """The better route, and all that were tried; a route without models has ``registered == 0``."""
     with tempfile.TemporaryDirectory(prefix="flythrough-sfm-") as scratch:
         folder = Path(scratch)
         write_database(folder / "start.db", graph)
@@ -68,7 +68,7 @@ def map_keyframes(graph: MatchGraph, config: MappingConfig, seed: int) -> tuple[
 
 
 def map_incrementally(graph: MatchGraph, seed: int) -> Route:
-    """The incremental mapper, for when the better route contradicts the pictures."""
+    """Run the incremental mapper, for a global result that contradicts the pictures."""
     with tempfile.TemporaryDirectory(prefix="flythrough-sfm-") as scratch:
         write_database(Path(scratch) / "start.db", graph)
         return _incremental(Path(scratch), graph, seed)

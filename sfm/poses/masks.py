@@ -1,4 +1,4 @@
-"""Masks for feature detection: no sky, overlays, or independently moving objects (water, traffic)."""
+"""Masks for feature detection: no sky, no overlays, no independently moving objects (water, traffic)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flythrough.media.sky import sky_mask
 
 _CELLS = (10, 16)  # rows and columns of the grid in which motion is judged
 _VOTES = 12  # matches a cell needs before it is judged
-_AGREES = 0.3  # share of a cell's matches that must obey the camera's motion
+_AGREES = 0.3  # share of a cell's matches that must be consistent with the camera's motion
 
 
 def usable_mask(
@@ -29,11 +29,11 @@ def usable_mask(
 def moving_cells(
     votes: Iterable[tuple[Float[np.ndarray, "m 2"], Bool[np.ndarray, "m"]]], size: tuple[int, int]
 ) -> Bool[np.ndarray, "rows columns"]:
-    """Cells of one picture in which most matches disobey the camera's motion.
+    """Cells of one picture in which most matches contradict the camera's motion.
 
     Args:
-        votes: for each pair that the picture is in, where its matches are (pixels) and which of them
-            obey the pair's epipolar geometry.
+        votes: for each pair that the picture is in, the places of its matches (pixels) and which of them are inliers of
+            the pair's epipolar geometry.
         size: (width, height) of the picture.
     """
     total, agree = np.zeros(_CELLS), np.zeros(_CELLS)

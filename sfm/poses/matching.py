@@ -20,7 +20,7 @@ from .parallax import Matched
 
 @dataclass(frozen=True)
 class Pair:
-    """Two keyframes (numbers among the keyframes) and their verified matches."""
+    """Two keyframes (by their numbers) and their verified matches."""
 
     first: int
     second: int
@@ -44,10 +44,10 @@ class MatchGraph:
 
     @property
     def linked(self) -> int:
-        """Keyframes in the largest group that verified pairs hold together, each pair confirmed by a third keyframe.
+        """Keyframes in the largest group connected by verified pairs, counting pairs that a third keyframe confirms.
 
-        Waves give a pair here and there, by chance and by the processor's rounding; a view that is really seen again
-        is seen by three.
+        Waves give single pairs by chance, which depend on the processor's rounding; a view that is really seen again is
+        seen from three keyframes.
         """
         first, second = [p.first for p in self.pairs], [p.second for p in self.pairs]
         ones = np.ones(2 * len(first), dtype=np.int32)
@@ -70,7 +70,7 @@ class MatchGraph:
 def match_keyframes(
     footage: Footage, keyframes: Int64[np.ndarray, "k"], focal: float, config: FeaturesConfig, seed: int
 ) -> MatchGraph:
-    """Detect, match and verify. ``focal`` is the first guess, widths of the picture."""
+    """Detect features, match keyframes and verify the pairs; ``focal`` is the first guess, widths of the picture."""
     camera = make_camera(footage.size, focal, known=footage.focal is not None)
     features = [
         detect(footage.gray[i], usable_mask(footage.color[i], footage.overlay, footage.size), config) for i in keyframes
@@ -78,7 +78,7 @@ def match_keyframes(
     options = verification(config, seed)
     votes: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in features]
     pairs = []
-    lost: set[int] = set()  # keyframes whose view is gone already at a smaller gap
+    lost: set[int] = set()  # keyframes that had no match at a smaller gap already
     for first, second in pairs_to_match(features, config, film=footage.film):
         near = len(features) > ALL_PAIRS and second - first <= 4 * config.overlap
         if near and first in lost:
@@ -105,7 +105,7 @@ def match_keyframes(
 
 
 def make_camera(size: tuple[int, int], focal: float, *, known: bool) -> pycolmap.Camera:
-    """The one camera of a shot; ``focal`` in widths, ``known`` if metadata tells it."""
+    """The one camera of a shot; ``focal`` in widths, ``known`` if it is from metadata."""
     width, height = size
     camera = pycolmap.Camera(
         camera_id=1, model="SIMPLE_RADIAL", width=width, height=height, params=[focal * width, width / 2, height / 2, 0]
@@ -139,7 +139,7 @@ def verification(config: FeaturesConfig, seed: int) -> pycolmap.TwoViewGeometryO
     options = pycolmap.TwoViewGeometryOptions()
     options.min_num_inliers = config.min_matches
     options.compute_relative_pose = True
-    options.detect_watermark = False  # overlays are masked already; a still picture must not pass for one
+    options.detect_watermark = False  # overlays are masked already, and a still picture looks like one
     options.ransac.random_seed = seed
     options.ransac.max_num_trials = 500
     return options

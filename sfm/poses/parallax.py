@@ -21,8 +21,8 @@ class Motion:
     """How a shot's picture moves.
 
     Attributes:
-        travel: median motion of the picture between the keyframes furthest apart that match, widths.
-        share: of the matches, that a rotation and a zoom explain, over the pairs that moved most.
+        travel: largest median motion of the picture between two matched keyframes, widths.
+        share: share of the matches that a rotation and a zoom explain; median of the pairs that moved most.
         zoom: median |log zoom| of those pairs.
         turn: median rotation of those pairs, radians.
     """
@@ -57,7 +57,7 @@ def _rotation_and_zoom(a: np.ndarray, b: np.ndarray, focal: float) -> tuple[floa
         a, b = a[:: len(a) // 400], b[:: len(b) // 400]
     turn = fit_turn(a, b, focal, _TOLERANCE)
     if turn is None:
-        return 0.0, 0.0, 0.0, 1.0  # it runs away: no rotation explains this
+        return 0.0, 0.0, 0.0, 1.0  # it diverged: no rotation explains this
     angle = np.arccos(np.clip((np.trace(turn.rotation) - 1) / 2, -1, 1))
     clipped = float(np.minimum(turn.errors / (10 * _TOLERANCE), 1).mean())
     return float((turn.errors < _TOLERANCE).mean()), abs(turn.zoom), float(angle), clipped

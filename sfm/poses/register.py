@@ -1,4 +1,4 @@
-"""Poses for the frames between keyframes: points are tracked into them, then each is resected."""
+"""Poses of the frames between keyframes: points are tracked into them, then each frame is resected."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .scene import Scene
 
 _TRACKER = LucasKanade(window=21, rounds=20)
 _REFINER = LucasKanade(window=21, rounds=20, levels=0)
-_AGREES_PX = 0.7  # between two ways to a point's place, at 640 pixels of width
+_AGREES_PX = 0.7  # between two ways of tracking a point to the same frame, at a width of 640
 _MIN_POINTS = 12  # a frame with fewer inliers gets no pose
-_MAX_ERROR_PX = 2.0  # of an inlier, at 640 pixels of width
-_REACH = 30  # frames beyond the first and the last posed keyframe that tracks may carry to
+_MAX_ERROR_PX = 2.0  # of an inlier, at a width of 640
+_REACH = 30  # frames that may be posed before the first and after the last posed keyframe
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sighting:
 
 
 def register_frames(footage: Footage, scene: Scene, track_points: int, seed: int) -> Scene:
-    """Add every frame that tracks reach, to a scene of keyframes only."""
+    """Add every frame that tracks reach to a scene of keyframes."""
     sightings = track_between(footage, scene, track_points)
     camera = pycolmap.Camera(
         camera_id=1, model="SIMPLE_RADIAL", width=scene.lens.width, height=scene.lens.height,
@@ -48,7 +48,7 @@ def register_frames(footage: Footage, scene: Scene, track_points: int, seed: int
 
 
 def track_between(footage: Footage, scene: Scene, track_points: int) -> dict[int, Sighting]:
-    """Sightings in all other frames: tracked on from the keyframe before and back from the one after."""
+    """Sightings in all other frames, tracked forward from the keyframe before and backward from the one after."""
     parts: dict[int, list[Sighting]] = {}
     last = len(footage) - 1
     for place, frame in enumerate(scene.frames):
@@ -62,7 +62,7 @@ def track_between(footage: Footage, scene: Scene, track_points: int) -> dict[int
 
 
 def _strongest(scene: Scene, place: int, count: int) -> Sighting:
-    """The points of a keyframe seen longest, thinned over the picture."""
+    """The points of a keyframe with the longest tracks, spread over the picture."""
     seen = np.flatnonzero(scene.seen_frame == place)
     length = np.bincount(scene.seen_point, minlength=len(scene.points))[scene.seen_point[seen]]
     cell = (scene.seen_xy[seen] / [scene.lens.width, scene.lens.height] * [8, 6]).astype(int)
@@ -75,7 +75,7 @@ def _strongest(scene: Scene, place: int, count: int) -> Sighting:
 
 
 def _follow(footage: Footage, frame: int, start: Sighting, steps: range) -> Iterator[tuple[int, Sighting]]:
-    """Carry points from frame to frame; each place is then refined against the keyframe itself, so none drifts."""
+    """Track points from frame to frame, and refine each place against the keyframe itself to avoid drift."""
     points, key = start.points, footage.gray[frame]
     anchor = xy = (start.xy - 0.5).astype(np.float32)
     here = key
@@ -98,7 +98,7 @@ def step_tracks(
     """Track points one step, in pixels; a point that does not track back to its origin is lost.
 
     Returns:
-        Which points are kept, and where these are now.
+        Which points are kept, and the places of those.
     """
     from_xy = (xy - 0.5).astype(np.float32)
     moved, found, error = _TRACKER.there_and_back(here, there, from_xy, back_from_start=True)

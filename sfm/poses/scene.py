@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float, Int64
 
 from flythrough.scene.geometry import camera_center, transform
 
-LOOSE_PX = 4.0  # observations further off are cut, at 640 pixels of width
-_FINEST_PX = 0.05  # an error below which none is strictly cut, likewise
-_STRAIGHT_K = 0.01  # half of all lenses distort less: 2 pixels in the corner, at 640 of width
-_ON_THE_WAY, _AT_LAST = 1e-6, 1e-7  # where a fit ends; 1e-8 changed no error against the truth by 0.0002 %
+LOOSE_PX = 4.0  # observations with a larger error are cut; at a width of 640
+_FINEST_PX = 0.05  # smallest error that the strict cut is based on; at a width of 640
+_STRAIGHT_K = 0.01  # half of all lenses distort less: 2 pixels in the corner, at a width of 640
+_ON_THE_WAY, _AT_LAST = 1e-6, 1e-7  # tolerances of first and final fits; 1e-8 changed no true error by 0.0002 %
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Scene:
         return np.where(local[:, 2] > 0, error, np.inf)
 
     def keep_observations(self, kept: Bool[np.ndarray, "o"]) -> Scene:
-        """The scene with some observations, and with the points that two frames still see."""
+        """The scene with some of its observations, and with the points that at least two frames still see."""
         count = np.bincount(self.seen_point[kept], minlength=len(self.points))
         alive = count >= 2
         kept = kept & alive[self.seen_point]
@@ -94,12 +94,12 @@ class Scene:
         )
 
     def depths(self, place: int) -> tuple[Float[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
-        """Depth in one frame of the points it sees, and which points these are."""
+        """Depths of the points that a frame sees, and the points' indices."""
         points = self.seen_point[self.seen_frame == place]
         return transform(self.poses[place], self.points[points])[:, 2], points
 
     def angles_deg(self) -> Float[np.ndarray, "p"]:
-        """For each point the angle between the rays of the first and the last frame that see it."""
+        """For each point, the angle between the rays from the first and the last frame that see it, degrees."""
         order = np.lexsort((self.seen_frame, self.seen_point))
         ends = np.searchsorted(self.seen_point[order], np.arange(len(self.points) + 1))
         first, last = order[ends[:-1]], order[ends[1:] - 1]
@@ -135,10 +135,10 @@ def scene_of(model: pycolmap.Reconstruction, keyframes: Int64[np.ndarray, "k"]) 
 
 
 def refine(scene: Scene) -> Scene:
-    """Bundle-adjust, then again strictly, by how well this footage fits at all, and with the likeliest distortion.
+    """Bundle-adjust, then again with a stricter limit taken from the footage's own errors and the likeliest distortion.
 
-    What drifts slowly (waves, foam) fits within pixels, yet bends the path and the focal length. So does a radial
-    term that the footage hardly determines: on a straight flight it trades against the focal length.
+    Slowly drifting points (waves, foam) fit within pixels, yet bend the path and the focal length. So does a radial
+    term that the footage hardly determines: on a straight flight it trades off against the focal length.
     """
     scene = _cut(_fit(scene, _loss_px(scene), tolerance=_ON_THE_WAY))
     typical_px = max(_FINEST_PX * scene.lens.width / 640, float(np.median(scene.errors_px())))
@@ -158,16 +158,16 @@ def adjust(scene: Scene, *, refine_lens: bool = True, fixed_poses: bool = False)
 
 
 def _likely_k(free: Scene, straight: Scene, loss_px: float) -> float:
-    """The radial term of greatest posterior probability, given the fits with it free and with none.
+    """The radial term of greatest posterior probability, given the fits with it free and without it.
 
-    Before any footage it is Cauchy about 0: cameras straighten their pictures, more or less, and some do not. The
-    observations of a point count as one: its errors come from one spot of the ground and go along with it.
+    Its prior is a Cauchy distribution about 0: most cameras correct their distortion, some do not. The observations of
+    a point count as one, because their errors are correlated.
     """
     errors = [np.clip(scene.errors_px() / loss_px, 1e-3, 100) for scene in (free, straight)]  # behind the camera: inf
     costs = [np.sum(np.sqrt(1 + error**2) - 1) for error in errors]
     observations, points = len(free.seen_xy), len(free.points)
     unknowns = 3 * points + 6 * len(free.frames)
-    # Minus twice the log-likelihood by which the free term is better; between the two fits it grows as a parabola.
+    # Twice the gain in log-likelihood of the free term; between the two fits it is a parabola.
     better = (2 * observations - unknowns) * max(0.0, costs[1] / costs[0] - 1) * points / observations
     share = np.linspace(0, 1, 1001)  # of the free fit's term
     surprise = better * (1 - share) ** 2 + 2 * np.log1p((share * free.lens.k / _STRAIGHT_K) ** 2)
@@ -185,7 +185,7 @@ def _fit(
 ) -> Scene:
     """The scene after bundle adjustment; the loss (soft L1) turns from quadratic to linear at ``loss_px``.
 
-    It ends when a round lowers the cost by less than a share of ``tolerance``.
+    It ends when an iteration lowers the cost by less than the share ``tolerance``.
     """
     model = _model_of(scene)
     options = pycolmap.BundleAdjustmentOptions()

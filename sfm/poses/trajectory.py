@@ -1,4 +1,4 @@
-"""Is the camera path believable? Figures, and a smoothed path beside the raw one."""
+"""Plausibility of the camera path: its figures, and a smoothed path beside the raw one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flythrough.scene.geometry import camera_center
 
 from .scene import Scene
 
-_TURNED = 0.003  # spread of the x axes from which gravity can be told: about 11 degrees of yaw in all
-_NOISE = 0.5  # measurement noise of the smoother, median steps; its process noise is one step a second squared
+_TURNED = 0.003  # spread of the x axes above which they determine gravity: about 11 degrees of yaw in all
+_NOISE = 0.5  # measurement noise of the smoother, median steps; its process noise is set in _rts
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Quality:
     """Figures of a posed piece of a shot.
 
     Attributes:
-        error_px: mean reprojection error at 640 pixels of width.
+        error_px: mean reprojection error, pixels at a width of 640.
         track: mean number of keyframes that see a point.
-        points: median number of points a frame sees.
+        points: median number of points that a frame sees.
         angle_deg: median over the points of the angle between their outermost rays.
         fov_deg: field of view across the wider side.
         jump: largest distance of a camera from the smoothed path, median steps; None for photos.
@@ -47,7 +47,13 @@ class Quality:
 
 
 def measure_quality(scene: Scene, smoothed: Float[np.ndarray, "m 3 4"], *, film: bool = True) -> Quality:
-    """The figures of a scene; ``smoothed`` is its path as :func:`smooth` gives it. Photos need not follow a path."""
+    """The figures of a scene.
+
+    Args:
+        scene: a posed piece of a shot.
+        smoothed: its poses, smoothed by :func:`smooth`.
+        film: False for photos, which need not follow a path.
+    """
     centers = camera_center(scene.poses)
     step = max(float(np.median(np.linalg.norm(np.diff(centers, axis=0), axis=-1))), 1e-12)
     away = np.linalg.norm(camera_center(smoothed) - centers, axis=-1)
@@ -69,13 +75,13 @@ def measure_quality(scene: Scene, smoothed: Float[np.ndarray, "m 3 4"], *, film:
 
 
 def _turn_deg(a: Float[np.ndarray, "m 3 4"], b: Float[np.ndarray, "m 3 4"]) -> Float[np.ndarray, "m"]:
-    """Angle between the orientations of two poses, each with each."""
+    """Angle between the orientations of the poses of two lists, pair by pair."""
     trace = np.einsum("nij,nij->n", a[:, :, :3], b[:, :, :3])
     return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
 
 
 def smooth(poses: Float[np.ndarray, "m 3 4"], times_us: Int64[np.ndarray, "m"]) -> Float[np.ndarray, "m 3 4"]:
-    """Poses of a constant-velocity Kalman smoother (RTS) over centres and orientations."""
+    """The poses (cam_from_world) smoothed by a constant-velocity Kalman smoother (RTS), centres and orientations."""
     seconds = (np.asarray(times_us) - times_us[0]) / 1e6
     centers = camera_center(poses)
     step = max(float(np.median(np.linalg.norm(np.diff(centers, axis=0), axis=-1))), 1e-12)
@@ -133,19 +139,19 @@ def gravity(poses: Float[np.ndarray, "m 3 4"]) -> Float[np.ndarray, 3]:
 
 
 def level(poses: Float[np.ndarray, "m 3 4"]) -> Float[np.ndarray, 3] | None:
-    """As :func:`gravity`, but None where the camera turned too little to tell the horizon from its own pitch."""
+    """As :func:`gravity`, but None if the camera turned too little to separate the horizon from its own pitch."""
     down, turned = _down_of(poses)
     return down if turned > _TURNED else None
 
 
 def _down_of(poses: Float[np.ndarray, "m 3 4"]) -> tuple[Float[np.ndarray, 3], float]:
-    """Down, and by how much (0 to 0.5) the x axes spread around it."""
+    """The direction of down, and how much the x axes spread around it, 0 to 0.5."""
     mean_down = poses[:, 1, :3].mean(0)
     mean_down /= np.linalg.norm(mean_down)
     right = poses[:, 0, :3]
     scatter = right.T @ right / len(poses)
     spread = float(np.linalg.eigvalsh(scatter)[1])
-    weight = 0.02 * max(0.0, 1 - spread / _TURNED) + 1e-6  # a prior that fades where turning tells
+    weight = 0.02 * max(0.0, 1 - spread / _TURNED) + 1e-6  # a prior that fades as the camera turns
     down = np.linalg.eigh(scatter + weight * (np.eye(3) - np.outer(mean_down, mean_down)))[1][:, 0]
     return (down if down @ mean_down > 0 else -down), spread
 

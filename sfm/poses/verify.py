@@ -20,12 +20,12 @@ from .masks import in_cells, moving_cells, usable_mask
 from .matching import make_camera, verification
 from .scene import Lens, Scene
 
-_SAMPLES = 9  # frames that are matched afresh
-_SPANS = (1, 2, 4)  # samples from one picture of a pair to the other
+_SAMPLES = 9  # frames that are matched for verification
+_SPANS = (1, 2, 4)  # distances between the two frames of a pair, in samples
 _FEATURES = 700
-_WIDTH = 640  # of the pictures that are matched, and what pixels are counted at
-_OBEYS_PX = 2.0  # distance to the epipolar line up to which a match obeys the poses
-_CUTS = 2  # a piece that fails after so many is dropped
+_WIDTH = 640  # of the pictures that are matched, and that distances in pixels refer to
+_OBEYS_PX = 2.0  # distance to the epipolar line up to which a match agrees with the poses
+_CUTS = 2  # a piece that still fails after this many cuts is dropped
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Verdict:
     """Agreement of fresh matches with a scene's poses.
 
     Attributes:
-        samples: the frames looked at, places in the scene.
-        pairs: of samples that have enough matches to say something.
-        agreeing: share of the pairs of samples of whose matches most obey the poses; None where no pair matched.
-        inliers: median number of matches a pair that obey some motion of the camera.
-        epipolar_px: median distance of these matches to the line that the poses put them on, pixels at 640 of width.
+        samples: places of the sampled frames in the scene.
+        pairs: number of pairs of samples with enough matches.
+        agreeing: share of these pairs in which most matches agree with the poses; None if there is no pair.
+        inliers: median number of matches per pair that some motion of the camera explains.
+        epipolar_px: median distance of these matches to their epipolar lines, pixels at a width of 640.
         epipolar_p95_px: 95th percentile of the same.
-        broken: for each two neighbouring samples whether their matches disobey the poses.
+        broken: for each two neighbouring samples, whether their matches contradict the poses.
     """
 
     samples: Int64[np.ndarray, "s"]
@@ -51,7 +51,7 @@ class Verdict:
     broken: Bool[np.ndarray, "s_less_1"]
 
     def figures(self) -> dict[str, float]:
-        """For the clip's measures; only ``fresh_pairs``, 0, where no pair matched."""
+        """For the clip's measures; only ``fresh_pairs``, 0, if no pair matched."""
         if self.agreeing is None:
             return {"fresh_pairs": 0}
         return {
@@ -64,10 +64,10 @@ class Verdict:
 
 
 def verify(footage: Footage, scene: Scene, config: SfmConfig) -> Verdict:
-    """Match frames that were not keyframes, at several spans, and compare the matches with the poses.
+    """Match frames that were not keyframes, at several distances, and compare the matches with the poses.
 
-    Only matches that some motion of the camera explains are counted, and none where most of a picture's cell moves by
-    itself: false matches and waves say nothing about the poses. The question is whether it is *this* motion.
+    Only matches that some motion of the camera explains are counted, outside cells of the picture that move by
+    themselves: false matches and waves say nothing about the poses. The question is whether it is *this* motion.
     """
     samples = _sampled(scene)
     features = [_features(footage, int(scene.frames[place]), config) for place in samples]
@@ -103,9 +103,14 @@ def epipolar_px(
     b: Float[np.ndarray, "m 2"],
     lens: Lens,
 ) -> Float[np.ndarray, "m"]:
-    """Sampson distance of matches to the epipolar geometry of two poses (cam_from_world), pixels at 640 of width.
+    """Sampson distance of matches to the epipolar geometry of two poses, pixels at a width of 640.
 
-    ``a`` and ``b`` are places in the recorded picture, in widths from its middle.
+    Args:
+        first: cam_from_world of one frame.
+        second: cam_from_world of the other.
+        a: places in the first recorded picture, in widths from its middle.
+        b: the matching places in the second.
+        lens: of both.
     """
     relative = compose(second, invert(first))
     t = relative[:, 3] / max(float(np.linalg.norm(relative[:, 3])), 1e-12)
@@ -127,7 +132,7 @@ def _ray(xy: Float[np.ndarray, "m 2"], k: float) -> Float[np.ndarray, "m 3"]:
 
 
 def _sampled(scene: Scene) -> Int64[np.ndarray, "s"]:
-    """Places in the scene, evenly spread; frames that were not keyframes, where there are enough."""
+    """Places in the scene, evenly spread; of frames that were not keyframes, if there are enough."""
     others = np.flatnonzero(~scene.key)
     places = others if len(others) >= _SAMPLES else np.arange(len(scene.frames))
     return places[np.unique(np.linspace(0, len(places) - 1, _SAMPLES).round().astype(int))]
@@ -181,32 +186,32 @@ def verified(footage: Footage, scenes: list[Scene], config: SfmConfig) -> list[t
 def repair(
     footage: Footage, scene: Scene, verdict: Verdict, config: SfmConfig, cuts: int = _CUTS
 ) -> list[tuple[Scene, Verdict]]:
-    """The scene, or what is left of it: one that fails is cut where its path breaks, at most twice.
+    """The scene, or the pieces left of it: a scene that fails is cut where its path breaks, at most ``cuts`` times.
 
-    What fails and cannot be cut comes back as it is, for the rule to drop it with its figures.
+    A piece that fails and cannot be cut is returned as it is, for the rule to drop it with its figures.
     """
     if not fails(verdict) or cuts == 0 or not footage.film or not verdict.broken.any():
         return [(scene, verdict)]
     pieces = verified(footage, [p for p in cut(scene, verdict) if len(p.frames) >= config.frames.min_frames], config)
-    mended = [better for piece, own in pieces for better in repair(footage, piece, own, config, cuts - 1)]
-    return mended or [(scene, verdict)]
+    repaired = [better for piece, own in pieces for better in repair(footage, piece, own, config, cuts - 1)]
+    return repaired or [(scene, verdict)]
 
 
 def sound_frames(scenes: list[tuple[Scene, Verdict]]) -> int:
-    """Frames in scenes that the pictures do not contradict."""
+    """Number of frames in scenes that the pictures do not contradict."""
     return sum(len(scene.frames) for scene, verdict in scenes if not fails(verdict))
 
 
 def fails(verdict: Verdict) -> bool:
-    """Whether to repair a scene of this verdict: whether the rule's defaults object.
+    """Whether to repair a scene with this verdict: whether the rule with its default settings rejects it.
 
-    Not its settings, which only decide what is kept: changing them reconstructs nothing.
+    The configured settings only decide what is kept, so that changing them reconstructs nothing.
     """
     return verdict.agreeing is not None and Contradiction().reject(verdict.figures()) is not None
 
 
 def cut(scene: Scene, verdict: Verdict) -> list[Scene]:
-    """The stretches between the breaks; the frames between two samples that contradict each other are in none."""
+    """The stretches between the breaks, without the frames between two samples that contradict each other."""
     places = np.arange(len(scene.frames))
     samples = verdict.samples
     starts = [0, *samples[1:][verdict.broken]]

@@ -1,1 +1,1 @@
-"""One clip on an HTML page."""
+"""HTML pages of one clip, and of all clips."""

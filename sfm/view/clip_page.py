@@ -23,7 +23,7 @@ _FRAMES = 8  # shown with their disparity
 
 
 def write_view(workspace: Workspace, clip_id: str, path: Path | None = None) -> Path:
-    """Write a clip's page; returns where.
+    """Write a clip's page; returns its path.
 
     Raises:
         InputError: there is no such clip, or it has no frames.
@@ -41,15 +41,15 @@ def write_view(workspace: Workspace, clip_id: str, path: Path | None = None) -> 
 
 
 def render(clip: Clip, row: Row) -> str:
-    """The page as HTML, with everything in it."""
+    """The page as self-contained HTML."""
     with np.load(clip.folder / TRAJECTORY) as archive:
         trajectory = dict(archive)
     measures = json.loads(row["measures"])
     facts = {
         "split": row["split"],
         "frames": f"{len(clip)} of {clip.width} x {clip.height}",
-        "every": f"{clip.steps} frames a training step",
-        "scale": f"{row['scale']:.4g} SfM units a unit",
+        "every": f"{clip.steps} frames per training step",
+        "scale": f"{row['scale']:.4g} SfM units per unit",
         "disparity": row["disparity"],
         "fx fy cx cy": ", ".join(f"{value:.5g}" for value in clip.cameras.intrinsics[0]),
         **{name: value for name, value in measures.items() if name != "routes"},
@@ -101,7 +101,7 @@ def _frames(clip: Clip, frames: Int64[np.ndarray, "k"]) -> Markup:
 
 
 def _paths(clip: Clip, trajectory: dict[str, np.ndarray]) -> str:
-    """Seen from above and from the side, in the frame of gravity and of the first view."""
+    """The path from above and from the side, aligned with gravity and the first view."""
     from matplotlib.figure import Figure
 
     poses = clip.cameras.poses
@@ -137,7 +137,7 @@ def _errors(clip: Clip, trajectory: dict[str, np.ndarray]) -> str:
     motion = np.linalg.norm(np.diff(camera_center(clip.cameras.poses), axis=0), axis=-1)
     curves = [
         ("reprojection error, px at 640", times, trajectory["error_px"]),
-        ("camera motion a frame, units", times[1:], motion),
+        ("camera motion per frame, units", times[1:], motion),
         ("disparity against neighbour, relative", None, trajectory["warp_disparity"]),
         ("colour against neighbour", None, trajectory["warp_photometric"]),
     ]

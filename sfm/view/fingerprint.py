@@ -10,9 +10,9 @@ from flythrough.scene.geometry import camera_center
 
 from ..poses.trajectory import gravity
 
-NEAREST = 30  # points below a camera that tell the ground
-MOST_FRAMES = 24  # of a clip, whose height is taken
-LEVEL = 0.2  # length of a view's horizontal part; below, the camera looks straight down and its upper edge tells
+NEAREST = 30  # points below a camera that its height is measured against
+MOST_FRAMES = 24  # frames of a clip at which height is measured
+LEVEL = 0.2  # length of a view's horizontal part below which the heading is taken from the picture's upper edge
 
 
 def clip_figures(cameras: Cameras, points: Float[np.ndarray, "p 3"] | None = None) -> dict[str, float]:

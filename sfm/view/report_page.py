@@ -19,10 +19,10 @@ from .fingerprint import clip_figures
 
 FILE = "sfm/report.html"
 FLIGHT = {
-    "speed": "speed, units a second",
+    "speed": "speed, units per second",
     "height": "height over ground, units",
-    "climb": "climb, units a second",
-    "heading_deg_s": "heading change, degrees a second",
+    "climb": "climb, units per second",
+    "heading_deg_s": "heading change, degrees per second",
     "turn_deg": "net turn of a clip, degrees, right positive",
     "pitch_deg": "pitch, degrees, -90 straight down",
     "view_deg": "angle of view across, degrees",
@@ -31,25 +31,25 @@ FLIGHT = {
 # Measures that curate took of the shots.
 LOOK = {
     "coast": "coast, probability",
-    "land": "land in what is not sky, share",
+    "land": "land, share of what is not sky",
     "sky": "sky, share",
     "brightness": "brightness, mean luma",
     "night": "night, 0 to 1",
     "haze": "haze, 0 to 1",
 }
 ACID = (
-    "ACID's release has 765 videos and 2.1 million posed frames, 2,745 a video. It states no speeds or heights; a "
-    "workspace that flythrough acquire --camera-files made of its cameras gets this page, too."
+    "ACID's release has 765 videos and 2.1 million posed frames, 2,745 per video. It states no speeds or heights; this "
+    "page can be made of its cameras, too, in a workspace from flythrough acquire --camera-files."
 )
 NOTE = (
     "A clip's unit is its own near distance, so speeds and heights compare scenes as the camera sees them, not metres. "
     "Height is over the reconstructed points nearest on the map, and is missing for clips that came as cameras alone. "
-    "The picture's figures are of the shots; the sun's place is not measured, brightness and night stand for it."
+    "The picture's figures are of the shots. The sun's position is not measured; see brightness and night instead."
 )
 
 
 def write_report(workspace: Workspace, path: Path | None = None) -> Path:
-    """Write the page; returns where.
+    """Write the page; returns its path.
 
     Raises:
         InputError: there are no clips.
@@ -98,7 +98,7 @@ def render(clips: list[Row], figures: list[dict[str, float]]) -> str:
     frames, videos = sum(row["frame_count"] for row in clips), len({row["video_id"] for row in clips})
     splits = sorted({row["split"] for row in clips})
     totals = [["clips", len(clips)], ["videos", videos], ["posed frames", frames]]
-    totals += [["posed frames a video", round(frames / videos)]]
+    totals += [["posed frames per video", round(frames / videos)]]
     totals += [[f"clips in {split}", sum(row["split"] == split for row in clips)] for split in splits]
     names = {name: text for name, text in (FLIGHT | LOOK).items() if any(name in one for one in figures)}
     values = {name: np.array([one[name] for one in figures if name in one]) for name in names}

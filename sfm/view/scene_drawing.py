@@ -1,4 +1,4 @@
-"""The part of a clip's page that can be turned: points, camera path and some cameras, drawn by ``view.js``."""
+"""The interactive part of a clip's page: points, camera path and some cameras, drawn by ``view.js``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _HTML = Markup(
     '<canvas id="scene" style="width:100%;height:32rem;background:#10171d;border-radius:6px;touch-action:none">'
     "</canvas>"
     '<p class="note">Red: camera path, a dot where training takes a frame. Blue: smoothed. Yellow: the frames shown '
-    "below. Drag to turn, wheel to come nearer, double click to start again.</p>"
+    "below. Drag to turn, wheel to zoom, double-click to reset.</p>"
     '<script type="application/json" id="scene-data">{}</script><script>{}</script>'
 )
 
 
 def turnable_scene(clip: Clip, trajectory: dict[str, np.ndarray], frames: Int64[np.ndarray, "k"]) -> Markup:
-    """Canvas, data and script; ``frames`` are those whose cameras are drawn."""
+    """Canvas, data and script as HTML; ``frames`` are those whose cameras are drawn."""
     script = (Path(__file__).parent / "view.js").read_text(encoding="utf-8")
     data = json.dumps(scene_data(clip, trajectory, frames), separators=(",", ":"))
     return _HTML.format(Markup(data), Markup(script))
@@ -65,7 +65,7 @@ def scene_data(clip: Clip, trajectory: dict[str, np.ndarray], frames: Int64[np.n
 def near_points(
     trajectory: dict[str, np.ndarray], path: Float[np.ndarray, "n 3"], count: int
 ) -> tuple[Float[np.ndarray, "p 3"], np.ndarray]:
-    """Points and colours, evenly thinned to ``count``, without the tenth that is furthest from the path."""
+    """Points and colours, evenly thinned to ``count``, without the tenth that is farthest from the path."""
     away = np.linalg.norm(trajectory["points"] - path.mean(0), axis=-1)
     shown = np.flatnonzero(away <= np.percentile(away, 90))
     shown = shown[:: -(-len(shown) // count)]

@@ -69,7 +69,7 @@ def test_the_page_has_all_clips_and_needs_nothing_else(tmp_path: Path) -> None:
     assert [one.get("coast") for one in figures] == [None, 0.25, 0.5]
     assert len(load_clips(workspace)) == len(figures)
     text = write_report(workspace).read_text()
-    for words in ("speed, units a second", "coast, probability", "haze, 0 to 1", "3 clips of 3 videos"):
+    for words in ("speed, units per second", "coast, probability", "haze, 0 to 1", "3 clips of 3 videos"):
         assert words in text
     assert "height over ground, units" not in text  # no points, no height
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
