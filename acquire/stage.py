@@ -154,7 +154,7 @@ def _examined(job: Job, config: AcquireConfig, video: Path, name: str, provenanc
 
     facts, provenance, scored = examine(video, name, provenance, config.verify, _rules(job.task, config))
     row = {"id": job.task.id, "path": job.path_of(video), **facts, **provenance.columns(), "camera_folder": None}
-    write_json(job.folder / "provenance.json", {**row, "scored": scored})
+    write_json(job.folder / "provenance.json", {**row, "scored": scored, "file_name": job.task.inputs.get("name")})
     return Outcome(rows=[row])
 
 

@@ -101,19 +101,20 @@ def score(
     sheet: Annotated[Path | None, typer.Option(help="Write an HTML page with frames of the differing shots.")] = None,
 ) -> None:
     """Print precision, recall and F1 of curation against labels, and what each rule dropped."""
+    from flythrough.workspace.catalog import Workspace
     from flythrough.workspace.config import load_config
 
     from .config import CurateConfig
     from .score import labels as given
     from .score.figures import summary
     from .score.sheet import HEADERS, row, write_sheet
-    from .score.spans import spans_of
+    from .score.spans import file_names, spans_of
     from .score.sweep import labelled, left_out_together, sweep
 
     config = load_config(workspace / "flythrough.toml")["curate"]
     assert isinstance(config, CurateConfig)
     told = given.read_labels(labels)
-    matched = given.match(told, spans_of(workspace))
+    matched = given.match(told, spans_of(workspace), file_names(Workspace(workspace)))
     unmet = given.unmet(told, matched)
     print("\n".join(summary(matched, unmet)))
     said = labelled(matched)

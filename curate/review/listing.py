@@ -1,4 +1,4 @@
-"""What the review page shows: every shot with its decision, how sure that is, and where a person disagrees."""
+"""The data of the review page: every shot with its decision, how certain that is, and where a person disagrees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flythrough.workspace.printing import csv_cell, from_csv_cell
 
 from ..config import CurateConfig
 from ..score.labels import COLUMNS, Span, match, parse_labels
-from ..score.spans import Decided, decided_in
+from ..score.spans import Decided, decided_in, file_names
 from .verdicts import Verdict, append_verdicts, read_verdicts
 
 CSV_COLUMNS = ("id", "rules", "verdict", "reason", "time")
@@ -32,10 +32,10 @@ class Item:
     id: str
     video_id: str
     rule: str | None
-    margin: float  # how far the figure that decides is from its threshold: 0 unsure, 1 a factor of e
+    margin: float  # distance of the deciding figure from its threshold: 0 uncertain, 1 a factor of e
     measures: Mapping[str, object]
-    pictures: str  # workspace-relative stem of the picture files
-    span: Span | None  # its place in the video; None where it is not a shot
+    pictures: str  # stem of the picture files, relative to the workspace
+    span: Span | None  # its place in the video; None if it is not a shot
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Review:
         self.verdicts = read_verdicts(self.root)
 
     def select(self, query: Query) -> list[Item]:
-        """The shots a query asks for, in its order."""
+        """The shots that match a query, in its order."""
         found = [item for item in self.items.values() if self._wanted(item, query)]
         if query.order == "unsure":
             found.sort(key=lambda item: (item.margin, item.id))
@@ -99,7 +99,7 @@ class Review:
         return True
 
     def summary(self) -> JsonObject:
-        """Progress, and how rules and reviewer agree."""
+        """Progress of the review, and how far rules and reviewer agree; JSON-able."""
         table = Counter(
             (self.items[v.id].rule or "kept", v.verdict) for v in self.verdicts.values() if v.id in self.items
         )
@@ -119,7 +119,7 @@ class Review:
         }
 
     def to_csv(self) -> str:
-        """Every shot with what the rules and the reviewer say."""
+        """Every shot with the rules' and the reviewer's verdict, as CSV."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
@@ -130,14 +130,14 @@ class Review:
         return text.getvalue()
 
     def to_labels(self) -> str:
-        """The verdicts as a label file, as ``flythrough curate score`` reads it: a line for each shot with one."""
+        """The verdicts as a label file for ``flythrough curate score``: one line per shot with a verdict."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow((*COLUMNS, "reason"))
         for span in self._spans():
             if (said := self.verdicts.get(span.id)) is not None:
                 word = "keep" if said.verdict == "accept" else "drop"
-                cells = [span.names[0], f"{span.start:.6f}", f"{span.end:.6f}", word, said.reason]
+                cells = [span.video, f"{span.start:.6f}", f"{span.end:.6f}", word, said.reason]
                 writer.writerow(map(csv_cell, cells))
         return text.getvalue()
 
@@ -145,21 +145,21 @@ class Review:
         return [item.span for item in self.items.values() if item.span is not None]
 
     def _from_labels(self, text: str) -> list[Verdict]:
-        """A verdict for each shot that a label says keep or drop of."""
+        """A verdict for each shot with a label that says keep or drop."""
         told = parse_labels(text, "The CSV")
         words = {"keep": "accept", "drop": "reject"}
         return [
             Verdict(span.id, words[label.verdict], label.reason if label.verdict == "drop" else "")
-            for span, label in match(told, self._spans())
+            for span, label in match(told, self._spans(), file_names(Workspace(self.root)))
             if label is not None and label.verdict in words
         ]
 
     def from_csv(self, text: str) -> int:
-        """Take verdicts from a CSV with columns id, verdict and, if there, reason, or from a label file (video, start,
-        end, verdict); returns how many were new.
+        """Import verdicts from a CSV with the columns id, verdict and, optionally, reason, or from a label file (video,
+        start, end, verdict); returns how many were new.
 
         Raises:
-            InputError: a column is missing, or a line names an unknown shot or verdict; nothing is taken then.
+            InputError: a column is missing, or a line names an unknown shot or verdict; nothing is imported then.
         """
         text = text.removeprefix("\ufeff")
         columns = set(csv.DictReader(io.StringIO(text)).fieldnames or ())
@@ -212,7 +212,7 @@ def _item(shot: Decided, config: CurateConfig) -> Item:
 
 
 def margin(measures: Mapping[str, object], config: CurateConfig) -> float:
-    """Distance of the figure that decides from its threshold, as the logarithm of their ratio."""
+    """Distance of the deciding figure from its threshold, as the logarithm of their ratio; 99 if there is none."""
     room = math.inf
     for limit in config.rules.limits():
         value = measures.get(limit.measure)

@@ -1,4 +1,4 @@
-"""The review page's server: on this machine only, for whoever holds the token in its address."""
+"""The server of the review page: on this machine only, for whoever has the token in its address."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ HERE = Path(__file__).parent
 PAGE_SIZE = 60
 MAX_BODY = 16 << 20
 
-WRONG = (FlythroughError, KeyError, ValueError, OverflowError, RecursionError, csv.Error)  # whatever was sent
+WRONG = (FlythroughError, KeyError, ValueError, OverflowError, RecursionError, csv.Error)  # the request's fault
 
 
 def make_app(review: Review, token: str, port: int) -> ASGIApp:
-    """The page, its data, and where verdicts go."""
+    """The page, its data, and the routes that take verdicts."""
 
     async def page(request: Request) -> Response:
         return filled((HERE / "review.html").read_text(encoding="utf-8"), token)

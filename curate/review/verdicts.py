@@ -1,4 +1,4 @@
-"""A person's word on shots: an append-only file that loses nothing once it has answered."""
+"""A person's verdicts on shots, in an append-only file that loses none once it is acknowledged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = "curate/verdicts.jsonl"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One decision; the last one on a shot counts. ``verdict``: accept, reject, or undo (the one before counts)."""
+    """One decision; the last one on a shot counts. ``verdict``: accept, reject, or undo (removes the one before)."""
 
     id: str
     verdict: str
@@ -34,7 +34,7 @@ def append_verdicts(root: Path, verdicts: list[Verdict]) -> None:
         with open(path, "ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if file.tell() and not _ends_a_line(path):
-                lines = "\n" + lines  # a killed process left half a line, which was never acknowledged
+                lines = "\n" + lines  # a killed process left an incomplete line, which was never acknowledged
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -50,7 +50,7 @@ def read_verdicts(root: Path) -> dict[str, Verdict]:
     """The verdict that counts for each shot.
 
     Raises:
-        InputError: a line is not a verdict (half a line at a break is passed over: it was never acknowledged).
+        InputError: a line is not a verdict. An incomplete line is skipped: it was never acknowledged.
     """
     path = Path(root) / FILE
     if not path.exists():

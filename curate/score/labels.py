@@ -1,4 +1,4 @@
-"""Labels of spans of video: read from CSV, and laid over the shots that curation found."""
+"""Labels of spans of video: read from CSV, and matched with the shots that curation found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +15,12 @@ from flythrough.workspace.files import JsonObject
 from flythrough.workspace.printing import from_csv_cell
 
 COLUMNS = ("video", "start", "end", "verdict")
-ID_NAME = 40  # characters of a file's name that acquire takes into an id
 VERDICTS = ("keep", "drop", "unsure")
 
 
 @dataclass(frozen=True)
 class Label:
-    """A person's word on a span of a video, seconds; ``video`` is its id, or its file's name."""
+    """A person's verdict on a span of a video, seconds; ``video`` is its id or its file name."""
 
     video: str
     start: float
@@ -35,7 +34,7 @@ class Span:
     """A shot that curation found, seconds; ``reason`` is the rule that drops it, None if it is kept."""
 
     id: str
-    names: tuple[str, ...]  # what a label may call the video
+    video: str  # id
     start: float
     end: float
     reason: str | None
@@ -43,10 +42,10 @@ class Span:
 
 
 def read_labels(path: Path) -> list[Label]:
-    """Labels of a CSV file; other columns are passed over, an empty start or end is the video's.
+    """Labels of a CSV file; other columns are ignored, an empty start or end is the video's.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or a line says no span or no known verdict.
+        InputError: the file cannot be read or lacks a column, or a line has no span or no known verdict.
     """
     try:
         return parse_labels(Path(path).read_text(encoding="utf-8"), str(path))
@@ -55,10 +54,10 @@ def read_labels(path: Path) -> list[Label]:
 
 
 def parse_labels(text: str, name: str) -> list[Label]:
-    """Labels of a CSV file's text; ``name`` is what an error calls it.
+    """Labels from the text of a CSV file; ``name`` is what an error calls it.
 
     Raises:
-        InputError: a column is missing, or a line says no span or no known verdict.
+        InputError: a column is missing, or a line has no span or no known verdict.
     """
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     if missing := [c for c in COLUMNS if c not in (rows.fieldnames or [])]:
@@ -78,23 +77,31 @@ def _label(name: str, number: int, row: dict[str, str]) -> Label:
     return Label(from_csv_cell(row["video"]), start, end, row["verdict"], from_csv_cell(row.get("reason") or ""))
 
 
-def _names(label: Label) -> set[str]:
-    stem = re.sub(r"\.[A-Za-z0-9]{2,4}$", "", label.video).lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", stem).strip("-")
-    return {label.video, slug, slug[:ID_NAME].strip("-")}
+def _plain(name: str) -> str:
+    """A file name without its suffix, in lower case, all else than letters and digits a dash."""
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\.[A-Za-z0-9]{2,4}$", "", name).lower()).strip("-")
 
 
-def match(labels: Sequence[Label], spans: Iterable[Span]) -> list[tuple[Span, Label | None]]:
-    """Each shot with the label that covers most of it; None where none covers half of it."""
+def match(labels: Sequence[Label], spans: Iterable[Span], files: Mapping[str, str]) -> list[tuple[Span, Label | None]]:
+    """Each shot with the label that covers most of it; None if no label covers half of it.
+
+    Args:
+        labels: name videos by id, or by file name in any case and punctuation, with or without suffix.
+        spans: the shots.
+        files: file names of the videos, by id; a video that is missing can be named by its id only.
+    """
     found: list[tuple[Span, Label | None]] = []
+    plain = {id: _plain(name) for id, name in files.items()}
+    named = [(label, _plain(label.video)) for label in labels]
     for span in spans:
-        covered = [(min(x.end, span.end) - max(x.start, span.start), x) for x in labels if _names(x) & set(span.names)]
+        own = [label for label, name in named if label.video == span.video or name == plain.get(span.video)]
+        covered = [(min(label.end, span.end) - max(label.start, span.start), label) for label in own]
         best = max(covered, key=lambda pair: pair[0], default=(0.0, None))
         found.append((span, best[1] if 2 * best[0] >= span.end - span.start > 0 else None))
     return found
 
 
 def unmet(labels: Sequence[Label], matched: Iterable[tuple[Span, Label | None]]) -> list[Label]:
-    """Labels that speak for no shot."""
+    """Labels that match no shot."""
     met = {label for _, label in matched}
     return [label for label in labels if label not in met]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Row, Workspace
-from flythrough.workspace.files import JsonObject
+from flythrough.workspace.files import JsonObject, read_json
 
 from .labels import Span
 
@@ -28,12 +28,10 @@ class Decided:
     measures: JsonObject
 
     def span(self) -> Span | None:
-        """The shot in seconds; None where it is not a shot."""
+        """The shot in seconds; None if it is not a shot."""
         if self.start_us is None or self.end_us is None:
             return None
-        return Span(
-            self.id, names_of(self.video_id), self.start_us / 1e6, self.end_us / 1e6, self.reason, self.measures
-        )
+        return Span(self.id, self.video_id, self.start_us / 1e6, self.end_us / 1e6, self.reason, self.measures)
 
 
 def decided_in(workspace: Workspace) -> list[Decided]:
@@ -58,13 +56,23 @@ def _decided(id: str, place: Row, reason: str | None, measures: JsonObject) -> D
     return Decided(id, place.get("video_id", id), place.get("start_us"), place.get("end_us"), reason, shown)
 
 
-def names_of(video_id: str) -> tuple[str, str]:
-    """What a label may call a video: its id, or that without the hash at its end, as file names are in ids."""
-    return video_id, re.sub(r"-[0-9a-f]{12}$", "", video_id)
+def file_names(workspace: Workspace) -> dict[str, str]:
+    """Each video's file name, by id: the last part of its URL, or what acquire noted of a local file."""
+    found = {}
+    for row in workspace.scan("videos", ("id", "path", "url")):
+        name: str | None = None
+        note = (workspace / row["path"]).with_name("provenance.json")
+        if row["url"]:
+            name = PurePosixPath(unquote(urlsplit(row["url"]).path)).name
+        elif note.is_file():
+            name = read_json(note).get("file_name")
+        if name:
+            found[row["id"]] = name
+    return found
 
 
 def spans_of(root: Path) -> list[Span]:
-    """Every shot that curation decided on; what is not a shot (a video without any) is passed over."""
+    """Every shot that curation decided on; a video without any shot is left out."""
     workspace = Workspace(root)
     workspace.require("videos", "shots")
     return [span for each in decided_in(workspace) if (span := each.span()) is not None]

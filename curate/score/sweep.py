@@ -45,7 +45,7 @@ class Swept:
 def labelled(matched: Iterable[tuple[Span, Label | None]]) -> list[Said]:
     """The shots that count: labelled keep or drop."""
     return [
-        Said(span.names[0], label.verdict == "keep", span.measures)
+        Said(span.video, label.verdict == "keep", span.measures)
         for span, label in matched
         if label is not None and label.verdict != "unsure"
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flythrough.workspace.executor import LocalExecutor
-from flythrough.workspace.files import sha256_of
+from flythrough.workspace.files import read_json, sha256_of
 from tests.acquire.acquire_world import acquire, ffmpeg, kinds, make_video, tables
 from tests.acquire.http_server import Page, Server, serve
 
@@ -46,6 +46,7 @@ def test_a_good_file(films: Path, tmp_path: Path) -> None:
     assert (row["rotation"], row["pixel_format"], row["variable_frame_rate"]) == (0, "yuv420p", False)
     assert not (tmp_path / row["path"]).samefile(films / "good.mp4")  # an edit in place must not reach it
     assert row["sha256"] in (tmp_path / "CITATIONS.md").read_text()
+    assert read_json((tmp_path / row["path"]).with_name("provenance.json"))["file_name"] == "good.mp4"
 
 
 def test_bad_input_is_an_error_for_that_item_alone(films: Path, tmp_path: Path) -> None:
