@@ -1,6 +1,7 @@
 """Near duplicates of many videos: ``python benchmarks/acquire_duplicates.py [COUNT]``.
 
-Two cases: lengths as of found videos (log-normal, median three minutes), and the worst, all of one length.
+Two cases of acquire's: lengths as of found videos (log-normal, median three minutes), and the worst, all of one
+length. Then sfm's, which keeps near duplicates in one split, whatever their lengths.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 import numpy as np
 
 from flythrough.acquire.verify.likeness import SAMPLES, duplicates
+from flythrough.sfm.splits import near_duplicates
 
 COPIES = 0.1  # share of videos that are another one, encoded otherwise
 
@@ -44,6 +46,10 @@ def main() -> None:
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         seconds = time.process_time() - began
         print(f"{name}: {count} videos, {len(found)} duplicates, {seconds:.1f} s of processor time, {peak_mb:.0f} MB")
+    began = time.process_time()
+    groups = near_duplicates(rows, 6)
+    seconds = time.process_time() - began
+    print(f"for splits: {count} videos, {len(groups)} groups, {seconds:.1f} s of processor time")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
-from flythrough.media.perceptual_hash import mean_distance_bits
+import numpy as np
+from jaxtyping import UInt64
+
+from flythrough.media.perceptual_hash import hash_words, near
 from flythrough.workspace.catalog import Row
 
 from .config import SplitsConfig
@@ -45,19 +49,34 @@ def assign_splits(
 
 
 def near_duplicates(videos: Sequence[Row], max_bits: int) -> list[list[str]]:
-    """Groups of videos whose perceptual hashes differ by at most ``max_bits`` of every 64 bits."""
-    hashes = {v["id"]: v["perceptual_hash"] for v in videos if v.get("perceptual_hash")}
+    """Groups of videos that are linked by hashes that differ by at most ``max_bits`` of every 64 bits.
+
+    Args:
+        videos: rows of the table, with ``id`` and ``perceptual_hash``.
+        max_bits: see above.
+
+    Returns:
+        Ids of each group of two or more, sorted.
+    """
+    hashes = {video["id"]: video["perceptual_hash"] for video in videos if video.get("perceptual_hash")}
     groups: list[list[str]] = []
-    for video in sorted(hashes):
-        near = [g for g in groups if any(_alike(hashes[video], hashes[other], max_bits) for other in g)]
-        for group in near:
-            groups.remove(group)
-        groups.append([video, *(other for group in near for other in group)])
-    return [sorted(group) for group in groups if len(group) > 1]
+    for _, ids in groupby(sorted(hashes, key=lambda id: (len(hashes[id]), id)), key=lambda id: len(hashes[id])):
+        alike = list(ids)
+        groups += _groups(alike, hash_words([hashes[id] for id in alike]), max_bits)
+    return sorted(groups)
 
 
-def _alike(a: str, b: str, max_bits: int) -> bool:
-    return len(a) == len(b) and mean_distance_bits(a, b) <= max_bits
+def _groups(ids: list[str], words: UInt64[np.ndarray, "pictures videos"], max_bits: int) -> Iterator[list[str]]:
+    group_of = np.arange(len(ids))
+    members = {place: [place] for place in range(len(ids))}
+    for place in range(len(ids)):
+        following, _ = near(words[:, place + 1 :], words[:, place], max_bits * len(words))
+        met = group_of[place + 1 + following]
+        for other in np.unique(met[met != group_of[place]]).tolist():
+            small, large = sorted((other, int(group_of[place])), key=lambda group: len(members[group]))
+            group_of[members[small]] = large
+            members[large] += members.pop(small)
+    return (sorted(ids[place] for place in group) for group in members.values() if len(group) > 1)
 
 
 def _place(video: str) -> float:

@@ -19,14 +19,15 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
     if config.images is None or workspace.has("shots"):
         workspace.require("videos", "shots")
     videos = {row["id"]: row for row in workspace.scan("videos", ("id", "path", "sha256", "url", "width", "height"))}
-    clips = [row["id"] for row in workspace.scan("clips", ("id",))]
+    clips = {row["id"] for row in workspace.scan("clips", ("id",))}
     for shot in workspace.scan("shots", sorted(TABLES["shots"].keys() - {"measures"})):
         inputs: JsonObject = {"shot": shot, "video": videos[shot["video_id"]]}
         for name in ("overlay_file", "camera_file"):
             if shot[name]:
                 inputs[f"{name}_sha256"] = sha256_of(workspace / shot[name])
         if shot["camera_file"]:
-            inputs["clip"] = next((id for id in clips if Path(shot["camera_file"]).stem == id), shot["id"])
+            name = Path(shot["camera_file"]).stem
+            inputs["clip"] = name if name in clips else shot["id"]
         yield Task(shot["id"], inputs)
     if config.images is not None:
         yield photo_task(config.images)
@@ -69,7 +70,9 @@ def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome
     from .splits import assign_splits, near_duplicates
 
     outcome = decide(outcome, config.quality)
-    twins = near_duplicates(workspace.rows("videos"), config.splits.near_duplicate_bits)
+    twins = near_duplicates(
+        list(workspace.scan("videos", ("id", "perceptual_hash"))), config.splits.near_duplicate_bits
+    )
     given = {row["video_id"]: row["split"] for row in Workspace(workspace / "acquire").rows("clips")}
     splits = assign_splits(sorted({row["video_id"] for row in outcome.rows}), twins, given, config.splits)
     rows = [{**row, "split": splits[row["video_id"]]} for row in outcome.rows]

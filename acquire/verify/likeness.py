@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flythrough.media.perceptual_hash import picture_hash, to_hex
+from flythrough.media.perceptual_hash import hash_words, near, picture_hash, to_hex
 from flythrough.workspace.catalog import Row
 
-_QUICK = 3  # pictures that tell most pairs apart
 SAMPLES = 8  # pictures per video, evenly over its length
+_NONE = to_hex(0) * SAMPLES  # where a video has no hash; never kept, so never met
 _MAX_STRETCH_S, _MAX_STRETCH = 0.5, 0.005  # re-uploads differ in length by less
 
 
@@ -61,9 +61,7 @@ def duplicates(rows: Sequence[Row], max_bits: float, keep: frozenset[str] = froz
 class _Likeness:
     """Finds equal pictures among rows, of which the first stands for the others.
 
-    Two exact filters come before the full comparison: rows are sorted by length, since re-uploads are
-    equally long, and hashes are compared a picture at a time, since most pairs differ too much after three of eight.
-    (Bands or a BK tree do not help: at 80 of 512 bits nearly all videos share a band, and no subtree can be left out.)
+    Rows are sorted by length: re-uploads are equally long, so a row is compared with its neighbours only.
     """
 
     def __init__(self, best: Sequence[Row], max_bits: float) -> None:
@@ -72,8 +70,7 @@ class _Likeness:
         durations = np.array([row["duration_us"] / 1e6 for row in best])
         self._order = np.argsort(durations, kind="stable")
         self._durations = durations[self._order]
-        words = np.array([_words(row["perceptual_hash"]) for row in best], dtype=np.uint64).reshape(-1, SAMPLES)
-        self._words = np.ascontiguousarray(words[self._order].T)  # one picture per row
+        self._words = hash_words([best[row]["perceptual_hash"] or _NONE for row in self._order])
         self._kept = np.zeros(len(best), dtype=bool)
 
     def repeats(self, keep: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -91,20 +88,10 @@ class _Likeness:
         reach = _MAX_STRETCH_S + _MAX_STRETCH * duration
         first = np.searchsorted(self._durations, duration - 1.01 * reach, "left")
         last = np.searchsorted(self._durations, duration + 1.01 * reach, "right")
-        distance = np.zeros(last - first, dtype=np.uint16)
-        for words in self._words[:_QUICK]:  # in a row of memory, kept or not
-            distance += np.bitwise_count(words[first:last] ^ words[place])
-        here = np.flatnonzero((distance <= self._most) & self._kept[first:last])
-        distance, here = distance[here], first + here
-        for words in self._words[_QUICK:]:
-            distance += np.bitwise_count(words[here] ^ words[place])
-        near = (distance <= self._most) & (np.abs(self._durations[here] - duration) <= reach)
-        here, distance = here[near], distance[near]
+        here, distance = near(self._words[:, first:last], self._words[:, place], self._most)
+        here += first
+        fit = self._kept[here] & (np.abs(self._durations[here] - duration) <= reach)
+        here, distance = here[fit], distance[fit]
         if not len(here):
             return None
         return int(self._order[here[distance == distance.min()]].min())
-
-
-def _words(text: str | None) -> np.ndarray:
-    """A video's hash, 64 bits per picture."""
-    return np.frombuffer(bytes.fromhex(text), dtype=np.uint64) if text else np.zeros(SAMPLES, dtype=np.uint64)

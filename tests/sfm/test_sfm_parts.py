@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -336,6 +337,28 @@ def test_near_duplicates_and_given_splits_hold_together():
         {"id": "d", "perceptual_hash": None},
     ]
     assert near_duplicates(rows, 6) == [["a", "b"]]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_near_duplicates_are_linked_through_others(seed: int) -> None:
+    """As by joining every pair that is near, one after the other."""
+    rng = np.random.default_rng(seed)
+    bits = rng.random((120, 8 * 64)) < 0.5
+    for place in range(40, 120):  # each a little off an earlier one, so that chains form
+        bits[place] = bits[rng.integers(0, place)] ^ (rng.random(8 * 64) < 0.08)
+    order = rng.permutation(120)
+    hashes = [np.packbits(row).tobytes().hex() for row in bits[order]]
+    group = list(range(120))
+    for a, b in combinations(range(120), 2):
+        if (bits[order[a]] != bits[order[b]]).sum() <= 6 * 8:
+            group = [group[a] if each == group[b] else each for each in group]
+    names = [f"v{place:03}" for place in range(120)]
+    expected = [[names[place] for place in range(120) if group[place] == each] for each in set(group)]
+    rows = [{"id": name, "perceptual_hash": text} for name, text in zip(names, hashes, strict=True)]
+    rows += [{"id": "short", "perceptual_hash": hashes[0][:16]}, {"id": "none", "perceptual_hash": None}]
+    found = near_duplicates(rows[::-1], 6)
+    assert found == sorted(each for each in expected if len(each) > 1)
+    assert max(map(len, found)) > 4
 
 
 def test_matches_lie_on_the_epipolar_lines_of_true_poses_and_of_no_others():

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flythrough.media.perceptual_hash import BITS, distance_bits, mean_distance_bits, picture_hash, to_hex
+from flythrough.media.perceptual_hash import BITS, distance_bits, hash_words, near, picture_hash, to_hex
 from flythrough.sample.film import film
 
 
@@ -18,9 +18,17 @@ def test_another_size_grading_and_codec_leave_the_hash_near_and_other_pictures_a
     assert distance_bits(picture_hash(one), picture_hash(other)) >= 14
 
 
-def test_the_mean_distance_of_hashes_in_a_row() -> None:
-    near, far = to_hex(0) + to_hex(2**64 - 1), to_hex(0b111) + to_hex(2**64 - 1)
+@pytest.mark.parametrize("pictures", [1, 3, 8])
+def test_near_ones_are_those_of_a_comparison_of_all_bits(pictures: int) -> None:
     assert len(to_hex(5)) == BITS // 4
-    assert mean_distance_bits(near, far) == 1.5
-    with pytest.raises(ValueError, match="16 digits against 32"):
-        mean_distance_bits(to_hex(0), near)
+    rng = np.random.default_rng(pictures)
+    bits = rng.random((60, pictures * BITS)) < 0.5
+    bits[20:] = bits[rng.integers(0, 20, 40)] ^ (rng.random((40, pictures * BITS)) < rng.uniform(0, 0.2, (40, 1)))
+    texts = [np.packbits(row).tobytes().hex() for row in bits]
+    words = hash_words(texts)
+    assert words.shape == (pictures, 60)
+    expected = (bits != bits[-1]).sum(axis=1)
+    found, distance = near(words, words[:, -1], 10 * pictures)
+    assert found.tolist() == np.flatnonzero(expected <= 10 * pictures).tolist()
+    assert distance.tolist() == expected[found].tolist()
+    assert 1 < len(found) < 60
