@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,4 +65,10 @@ def load(name: str, device_name: str = "auto") -> DepthNetwork:
         MissingWeights: its weights are not on this machine.
         MissingDependency: the extra ``depth`` is not installed.
     """
-    return DepthNetwork(weights.locate(name), device_name)
+    return loaded(str(weights.locate(name)), device_name)
+
+
+@lru_cache(maxsize=1)
+def loaded(source: str, device_name: str = "auto", revision: str | None = None) -> DepthNetwork:
+    """The :class:`DepthNetwork` of these arguments; a process that asks for the same one again gets the one it has."""
+    return DepthNetwork(source, device_name, revision)

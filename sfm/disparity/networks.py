@@ -77,11 +77,11 @@ def load_network(config: DisparityConfig) -> DepthNetwork:
     if config.model is None:
         return depth.load(config.provider, config.device)
     if Path(config.model).is_dir():
-        return DepthNetwork(Path(config.model).absolute(), config.device)
+        return depth.loaded(str(Path(config.model).absolute()), config.device)
     repository, _, revision = config.model.partition("@")
     if not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise InputError(
             f"sfm.disparity.model = {config.model!r} is not pinned: what a hub serves under a name may change",
             remedy="Name its commit: OWNER/NAME@COMMIT, 40 hex digits; or give a folder",
         )
-    return DepthNetwork(repository, config.device, revision)
+    return depth.loaded(repository, config.device, revision)
