@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 from flythrough.results.schema import Result, read_result
-from flythrough.workspace.files import MANIFEST
-from flythrough.workspace.pipeline import TASK_FILE
+from flythrough.workspace.files import MANIFEST, TASK_FILE
 
 from ..generation.frames import Frames, check_flights, expected_flights
 from ..protocols.source import Source

@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedFile, DiskError, FlythroughError, InputError
 
 JsonObject = dict[str, Any]  # a JSON object of ours, by key
+TASK_FILE = "task.json"  # in every published folder: the key and the outcome
 MANIFEST = "files.json"  # in every published folder: size and SHA-256 of every other file
 _REPAIR = "Run flythrough verify --repair, then flythrough acquire again"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
@@ -276,8 +278,8 @@ def _key_encoder() -> Callable[[object], str]:
     made = getattr(json.encoder, "c_make_encoder", None)
     if made is None:
         return key_text
-    quote = json.encoder.encode_basestring_ascii
-    encode = made(None, _KEY_JSON.default, quote, None, ":", ",", True, False, False)  # as _KEY_JSON, in its order
+    # as _KEY_JSON, in its order
+    encode = made(None, _KEY_JSON.default, encode_basestring_ascii, None, ":", ",", True, False, False)
     return lambda part: "".join(encode(part, 0))
 
 
@@ -290,26 +292,20 @@ class KeyTexts:
 
     def __init__(self) -> None:
         self._encode = _key_encoder()
-        self._names: dict[str, str] = {}
-        self._known: dict[str, tuple[object, str]] = {}
+        self._known: dict[str, tuple[object, str]] = {}  # by name, the last dict and its text
 
     def of(self, parts: JsonObject) -> str:
         """The object's text."""
-        return "{" + ",".join([self._name(name) + self._text(name, parts[name]) for name in sorted(parts)]) + "}"
-
-    def _name(self, name: str) -> str:
-        if name not in self._names:
-            self._names[name] = key_text(name) + ":"
-        return self._names[name]
-
-    def _text(self, name: str, part: object) -> str:
-        known = self._known.get(name)
-        if known is not None and known[0] is part:
-            return known[1]
-        text = self._encode(part)
-        if isinstance(part, dict):
-            self._known[name] = part, text
-        return text
+        texts = []
+        for name in sorted(parts):
+            part, known = parts[name], self._known.get(name)
+            if known is not None and known[0] is part:
+                texts.append(known[1])
+                continue
+            texts.append(f"{encode_basestring_ascii(name)}:{self._encode(part)}")
+            if isinstance(part, dict):
+                self._known[name] = part, texts[-1]
+        return "{" + ",".join(texts) + "}"
 
 
 def _fsync(path: Path) -> None:

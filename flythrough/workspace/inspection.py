@@ -9,7 +9,8 @@ from pathlib import Path
 from ..errors import DamagedFile, InputError
 from .catalog import TABLES, Row, Workspace
 from .files import JsonObject, read_json
-from .pipeline import Listing, no_collection, task_state
+from .pipeline import no_collection
+from .records.record import Listing, task_state
 from .stage import STAGES, Section, load_stage
 
 
@@ -60,7 +61,7 @@ def plan(workspace: Workspace, config: dict[str, Section], only: Sequence[str] =
     for name in only:
         stage, section = load_stage(name), config[name]
         entry: JsonObject = {"stage": name, "tasks": 0, "would_run": [], "in_error": [], "after": list(upstream)}
-        there, key_of = Listing.of(workspace, name), stage.key_maker(section)
+        there, key_of = Listing.of(workspace, stage, section), stage.key_maker(section)
         try:
             with no_collection():
                 for task in stage.tasks(workspace, section):

@@ -11,34 +11,44 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import FlythroughError
 from .addresses import RedactingFormatter
-from .catalog import TABLES, Row, Workspace, check_values, plain, to_json
+from .catalog import TABLES, Row, Workspace, plain, to_json
 from .executor import Executor, InlineExecutor, RayExecutor
 from .files import (
+    TASK_FILE,
     JsonObject,
     disk_errors,
     publish_folder,
-    read_json,
-    recover_folder,
     write_json,
     write_manifest,
     write_text,
 )
 from .progress import bar
+from .records.ledger import stamp_of, write_ledger
+from .records.record import (
+    TASKS,
+    Listing,
+    check_outcome,
+    error_file,
+    failure_of,
+    finished,
+    ledger_file,
+    ledger_settings,
+    published_folder,
+    settled,
+    state_of,
+    task_state,
+)
 from .stage import STAGES, C, Job, Outcome, Section, Stage, Task, load_stage, require_extra
 from .worker import Call
 
-TASK_FILE = "task.json"  # in every published folder: the key and the outcome
 PARTIAL = ".partial"  # in every stage's folder: attempts that are under way
-_ERRORS = ".errors"  # in every stage's folder: why tasks failed
-_TASKS = ".tasks"  # in every stage's folder: which tasks its runs had
-_OUTCOME_PARTS = {part.name for part in fields(Outcome)}
 
 
 @dataclass
@@ -76,7 +86,7 @@ def run_stage(
     if not isinstance(executor, RayExecutor):  # its nodes have packages of their own
         require_extra(stage.name)
     keys: dict[str, str] = {}
-    there = Listing.of(workspace, stage.name)
+    there = Listing.of(workspace, stage, config)
     todo = _Calls(stage.name, workspace.root, config)
     wanted = ("new", "error") if retry_errors else ("new",)
     key_of = stage.key_maker(config)
@@ -97,10 +107,16 @@ def run_stage(
             if failure is not None:
                 *_, task_dict, key, attempt = todo[index]
                 record = {"key": key, "attempts": attempt, **encodable(asdict(failure))}
-                write_json(_error_file(workspace.root, stage.name, task_dict["id"]), record, durable=False)
+                write_json(error_file(workspace.root, stage.name, task_dict["id"]), record, durable=False)
             advance()
-    report = _publish(stage, workspace, config, keys)
-    report.ran = len(todo)
+    try:
+        report = _publish(stage, workspace, config, keys)
+    except _NotFinished:
+        if not there.ledger:
+            raise
+        ledger_file(workspace, stage.name).unlink()  # it said otherwise
+        report = run_stage(stage, workspace, config, executor, retry_errors=retry_errors)
+    report.ran += len(todo)
     return report
 
 
@@ -147,10 +163,10 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: JsonObject
         (scratch / TASK_FILE).unlink(missing_ok=True)  # of an attempt that was killed on publishing
         record["manifest"] = write_manifest(scratch)
         text = json.dumps(record, allow_nan=False, default=plain, indent=1)
-        _check_outcome(json.loads(text)["outcome"], stage.table)  # here it is this task's error, later the stage's
+        check_outcome(json.loads(text)["outcome"], stage.table)  # here it is this task's error, later the stage's
         (scratch / TASK_FILE).write_text(text, encoding="utf-8")
         publish_folder(scratch, workspace / published)
-        _error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
+        error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
 
 
 def encodable(value: Any) -> Any:
@@ -165,15 +181,6 @@ def encodable(value: Any) -> Any:
 def _cpu_seconds() -> float:
     """User and system time of this process so far, with its ended children."""
     return sum(os.times()[:4])
-
-
-def published_folder(stage_name: str, task_id: str, key: str) -> str:
-    """The path of a task's folder, relative to the workspace."""
-    return f"{stage_name}/{_folder_name(task_id, key)}"
-
-
-def _folder_name(task_id: str, key: str) -> str:
-    return f"{task_id}.{key[:8]}"
 
 
 def run_stages(
@@ -215,116 +222,14 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-@dataclass(frozen=True)
-class TaskState:
-    """``name`` is new, done or error; ``attempts`` counts the attempts under this key."""
-
-    name: str
-    attempts: int = 0
-
-
-_NEW = TaskState("new")
-
-
-@dataclass(frozen=True)
-class Listing:
-    """File names in a stage's folder and its folder of errors, listed once: a million look-ups would cost more."""
-
-    names: frozenset[str]
-    errors: frozenset[str]
-
-    @classmethod
-    def of(cls, workspace: Workspace, stage: str) -> Listing:
-        """The names as they are now, after putting back the folders that a killed run had moved away."""
-        folder = workspace / stage
-        for aside in folder.glob(".*.old"):
-            recover_folder(folder / aside.name.removeprefix(".").removesuffix(".old"))
-        found = [frozenset(os.listdir(each)) if each.is_dir() else frozenset() for each in (folder, folder / _ERRORS)]
-        return cls(*found)
-
-
-def task_state(workspace: Workspace, stage: Stage[C], config: C, id: str, key: str, there: Listing) -> TaskState:
-    """The state of a task under a key."""
-    name = _folder_name(id, key)
-    record = _settled(workspace / stage.name / name, stage, config) if name in there.names else None
-    if record is not None:
-        return TaskState("error" if record["outcome"]["errors"] else "done", record["attempts"])
-    if f"{id}.json" in there.errors:
-        with suppress(FileNotFoundError, ValueError):  # a power failure may leave it empty
-            record = read_json(_error_file(workspace.root, stage.name, id))
-            if record["key"] == key:
-                return TaskState("error", record["attempts"])
-    return _NEW
-
-
-def _settled(folder: Path, stage: Stage[C], config: C) -> JsonObject | None:
-    """The record of a finished task; None if there is none, or if these settings ask for more than it did."""
-    record = finished(folder, stage.name)
-    if record is None or stage.again is None or not stage.again(folder, Outcome(**record["outcome"]), config):
-        return record
-    return None
-
-
-def finished(folder: Path, stage: str) -> JsonObject | None:
-    """The record of a finished task; None if it is missing or damaged: the task then runs again.
-
-    Args:
-        folder: that the task published.
-        stage: name of its stage.
-    """
-    recover_folder(folder)
-    try:
-        record = read_json(folder / TASK_FILE)
-        _check_outcome(record["outcome"], load_stage(stage).table)
-        return record if record["attempts"] > 0 and isinstance(record["key"], str) else None
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError):
-        return None
-
-
-def _check_outcome(outcome: JsonObject, table: str | None) -> None:
-    """Refuse an outcome that cannot be published: one faulty task must not fail its whole stage.
-
-    Raises:
-        AssertionError: a part, a column or a value that its table does not have.
-    """
-    if set(outcome) != _OUTCOME_PARTS:
-        raise AssertionError(f"an outcome has {', '.join(sorted(_OUTCOME_PARTS))}, not {', '.join(sorted(outcome))}")
-    tables = {table: outcome["rows"]} if table else {}
-    drops = [{**row, "values": to_json(row.get("values") or {})} for row in outcome["drops"]]
-    for name, rows in {**outcome["others"], **tables, "drops": drops, "errors": outcome["errors"]}.items():
-        for row in rows:
-            check_values(name, row)
-
-
-def _error_file(root: Path, stage: str, id: str) -> Path:
-    return root / stage / _ERRORS / f"{id}.json"
+class _NotFinished(FlythroughError):
+    """A task that had been finished, or has just run, has no record and no error."""
 
 
 def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, str]) -> Report:
     """Write the stage's tables from its finished tasks alone, so that a killed run and its rerun end in the same."""
     report = Report(stage.name, tasks=len(keys))
-    outcome = Outcome()
-    errors: list[Row] = []
-    for task_id, key in keys.items():
-        folder = workspace / published_folder(stage.name, task_id, key)
-        record = _settled(folder, stage, config)
-        if record is None and not _error_file(workspace.root, stage.name, task_id).exists():
-            record = finished(folder, stage.name)  # it has just run; running it again would change nothing
-        if record is not None:
-            found = Outcome(**record["outcome"])
-            report.done += 1
-            report.seconds += record.get("seconds", 0.0)
-            report.cpu_seconds += record.get("cpu_seconds", 0.0)
-            outcome.rows += found.rows
-            outcome.drops += found.drops
-            errors += [{"exception": "", **row, "attempts": record["attempts"]} for row in found.errors]
-            for table, rows in found.others.items():
-                outcome.others.setdefault(table, []).extend(rows)
-        else:
-            record = read_json(_error_file(workspace.root, stage.name, task_id))
-            del record["key"]
-            report.failed += 1
-            errors.append({"id": task_id, **record})
+    outcome, errors = _gather(stage, workspace, config, keys, report)
     assert report.done + report.failed == report.tasks
     if stage.finish is not None:
         outcome.errors = list(errors)  # finish sees all failures, also crashes, and may add errors that follow
@@ -348,15 +253,49 @@ def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, s
     return report
 
 
+def _gather(
+    stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, str], report: Report
+) -> tuple[Outcome, list[Row]]:
+    """What all tasks found, and their errors; counts them in the report, and writes the ledger of those finished."""
+    outcome = Outcome()
+    errors: list[Row] = []
+    with write_ledger(ledger_file(workspace, stage.name), ledger_settings(stage, config)) as note:
+        for task_id, key in keys.items():
+            folder = workspace / published_folder(stage.name, task_id, key)
+            stamp = stamp_of(folder / TASK_FILE)
+            record = settled(folder, stage, config)
+            if record is not None:
+                note(folder.name, stamp, state_of(record))
+            elif (failure := failure_of(workspace, stage.name, task_id, key)) is not None:
+                report.failed += 1
+                errors.append(failure)
+                continue
+            else:
+                record = finished(folder, stage.name)  # it has just run; running it again would change nothing
+            if record is None:
+                message = f"{folder} was finished, and is damaged or gone"
+                raise _NotFinished(message, remedy="Run it again; if this happens twice, check the disk", kind="disk")
+            found = Outcome(**record["outcome"])
+            report.done += 1
+            report.seconds += record.get("seconds", 0.0)
+            report.cpu_seconds += record.get("cpu_seconds", 0.0)
+            outcome.rows += found.rows
+            outcome.drops += found.drops
+            errors += [{"exception": "", **row, "attempts": record["attempts"]} for row in found.errors]
+            for table, rows in found.others.items():
+                outcome.others.setdefault(table, []).extend(rows)
+    return outcome, errors
+
+
 def _note_tasks(workspace: Workspace, stage: str, what: str, keys: dict[str, str]) -> None:
     """Record the folders of a run's tasks, which ``flythrough gc`` must keep; see :func:`known_tasks`."""
     names = "".join(f"{Path(published_folder(stage, id, key)).name}\n" for id, key in keys.items())
-    write_text(workspace / stage / _TASKS / f"{what}.txt", names, durable=False)
+    write_text(workspace / stage / TASKS / f"{what}.txt", names, durable=False)
 
 
 def known_tasks(workspace: Workspace, stage: str) -> set[str] | None:
     """Names of the task folders of the stage's last run, and of the last that published tables; None if unknown."""
-    notes = [workspace / stage / _TASKS / f"{what}.txt" for what in ("started", "published")]
+    notes = [workspace / stage / TASKS / f"{what}.txt" for what in ("started", "published")]
     if not notes[0].is_file():
         return None
     return {name for note in notes if note.is_file() for name in note.read_text(encoding="utf-8").splitlines()}

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -148,7 +149,7 @@ class Stage(Generic[C]):
 
         def key(task: Task) -> str:
             digest = common.copy()
-            digest.update(f"{key_text(task.id)},{texts.of(task.inputs)}]".encode())
+            digest.update(f"{encode_basestring_ascii(task.id)},{texts.of(task.inputs)}]".encode())
             return digest.hexdigest()
 
         return key

@@ -13,6 +13,7 @@ from flythrough.workspace import catalog, pipeline
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.executor import InlineExecutor
 from flythrough.workspace.pipeline import run_stage
+from flythrough.workspace.records import record
 from flythrough.workspace.stage import Job, Outcome, Section, Stage, Task
 
 
@@ -43,8 +44,8 @@ def test_a_scan_holds_a_piece_at_a_time(tmp_path: Path) -> None:
 
 def test_tasks_that_never_ran_cost_no_look_at_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Path] = []
-    plain = pipeline.finished
-    monkeypatch.setattr(pipeline, "finished", lambda folder, stage: looked.append(folder) or plain(folder, stage))
+    plain = record.finished
+    monkeypatch.setattr(record, "finished", lambda folder, stage: looked.append(folder) or plain(folder, stage))
 
     def run(job: Job, config: Section) -> Outcome:
         return Outcome(drops=[{"id": job.task.id, "reason": "dull", "values": {}}])
@@ -53,8 +54,9 @@ def test_tasks_that_never_ran_cost_no_look_at_the_disk(tmp_path: Path, monkeypat
         return [Task(str(n), {}) for n in range(count)]
 
     stage = Stage("curate", 1, "shots", Section, tasks, run)
-    monkeypatch.setattr(pipeline, "load_stage", lambda name: stage)
+    for module in (pipeline, record):
+        monkeypatch.setattr(module, "load_stage", lambda name: stage)
     for count, old in ((3, 0), (5, 3)):
         looked.clear()
         report = run_stage(stage, Workspace(tmp_path), Section(), InlineExecutor())
-        assert (report.ran, len(looked)) == (count - old, old + count)  # what was there, then all for the tables
+        assert (report.ran, len(looked)) == (count - old, count)  # for the tables

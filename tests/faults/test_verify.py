@@ -13,7 +13,8 @@ import pytest
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.config import load_config
 from flythrough.workspace.executor import InlineExecutor
-from flythrough.workspace.pipeline import TASK_FILE, run_stages
+from flythrough.workspace.files import TASK_FILE
+from flythrough.workspace.pipeline import run_stages
 from flythrough.workspace.upkeep.verify import repair, verify
 from tests.acquire.acquire_world import acquire as acquire_stage
 from tests.acquire.acquire_world import make_video, tables

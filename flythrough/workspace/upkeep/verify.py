@@ -12,9 +12,10 @@ from pathlib import Path
 
 from ...errors import InputError
 from ..catalog import TABLES, Row, Workspace
-from ..files import MANIFEST, JsonObject, check_manifest, sha256_of
-from ..pipeline import PARTIAL, TASK_FILE, finished
+from ..files import MANIFEST, TASK_FILE, JsonObject, check_manifest, sha256_of
+from ..pipeline import PARTIAL
 from ..progress import track
+from ..records.record import finished
 from ..stage import STAGES
 
 _PUBLISHED = re.compile(r"(?P<task>.+)\.[0-9a-f]{8}")  # see published_folder

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from flythrough.errors import FlythroughError, InputError
+from flythrough.errors import FlythroughError
 from flythrough.workspace import pipeline
-from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.executor import InlineExecutor
-from flythrough.workspace.files import content_key
-from flythrough.workspace.pipeline import Report, run_stage
-from flythrough.workspace.stage import Job, Outcome, Section, Stage, Task
-
-VIDEO = {
-    "path": "p", "sha256": "s", "bytes": 1, "width": 1, "height": 1, "fps_num": 1, "fps_den": 1, "time_base_num": 1,
-    "time_base_den": 1, "frame_count": 1, "duration_us": 1, "rotation": 0, "pixel_format": "gray",
-    "variable_frame_rate": False,
-}  # fmt: skip
-
-
-class ToyConfig(Section):
-    unkeyed = frozenset({"items"})
-    items: tuple[str, ...] = ("good", "bad", "ugly")
-    factor: int = 1
-
-
-class Toy:
-    """A stage over ``items``: good ones give a row, bad ones are dropped, ugly ones fail until mended."""
-
-    def __init__(self, root: Path) -> None:
-        self.workspace = Workspace(root)
-        self.ran: list[str] = []
-        self.mended = False
-        self.stage = Stage("acquire", 1, "videos", ToyConfig, self.tasks, self.run)
-
-    def tasks(self, workspace: Workspace, config: ToyConfig) -> list[Task]:
-        return [Task(item, {"hash": f"of {item}"}) for item in config.items]
-
-    def run(self, job: Job, config: ToyConfig) -> Outcome:
-        self.ran.append(job.task.id)
-        if job.task.id == "ugly" and not self.mended:
-            raise InputError("ugly is ugly", remedy="Mend it")
-        if job.task.id == "bad":
-            return Outcome(drops=[{"id": "bad", "reason": "bad", "values": {"badness": 2.5}}])
-        file = job.folder / "out.txt"
-        file.write_text(str(config.factor))
-        return Outcome(rows=[{**VIDEO, "id": job.task.id, "path": job.path_of(file), "bytes": config.factor}])
-
-    def go(self, *, retry_errors: bool = False, **settings: Any) -> Report:
-        self.ran.clear()
-        return run_stage(self.stage, self.workspace, ToyConfig(**settings), InlineExecutor(), retry_errors=retry_errors)
+from flythrough.workspace.files import TASK_FILE, content_key
+from flythrough.workspace.records import record
+from flythrough.workspace.stage import Job, Outcome, Stage, Task
+from tests.flythrough.workspace.toy_stage import VIDEO, Toy, ToyConfig
 
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     toy = Toy(tmp_path)
-    monkeypatch.setattr(pipeline, "load_stage", lambda name: toy.stage)
+    for module in (pipeline, record):
+        monkeypatch.setattr(module, "load_stage", lambda name: toy.stage)
     return toy
 
 
@@ -121,7 +83,7 @@ def test_errors_are_retried_on_request_only_and_nothing_else_is(toy: Toy) -> Non
 
 
 def test_a_killed_attempt_leaves_nothing_behind_for_the_next(toy: Toy) -> None:
-    scratch = toy.workspace / "acquire" / ".partial" / pipeline.published_folder(
+    scratch = toy.workspace / "acquire" / ".partial" / record.published_folder(
         "acquire", "good", toy.stage.key(Task("good", {"hash": "of good"}), ToyConfig())
     ).split("/")[1]  # fmt: skip
     scratch.mkdir(parents=True)
@@ -168,8 +130,8 @@ def test_an_empty_stage_stops_the_run_with_a_pointer(toy: Toy) -> None:
 def test_a_damaged_record_makes_its_task_run_again(toy: Toy, damage: str) -> None:
     toy.mended = True
     before = toy.go()
-    record = next(toy.workspace.root.glob(f"acquire/good.*/{pipeline.TASK_FILE}"))
-    record.write_text(damage)
+    file = next(toy.workspace.root.glob(f"acquire/good.*/{TASK_FILE}"))
+    file.write_text(damage)
     again = toy.go()
     assert toy.ran == ["good"]
     assert (again.rows, again.dropped, again.errors) == (before.rows, before.dropped, before.errors)
@@ -192,10 +154,10 @@ def test_a_damaged_record_makes_its_task_run_again(toy: Toy, damage: str) -> Non
 def test_a_record_with_a_bit_flipped_makes_its_task_run_again(toy: Toy, whole: str, damaged: str) -> None:
     toy.mended = True
     before = toy.go()
-    record = next(toy.workspace.root.glob(f"acquire/good.*/{pipeline.TASK_FILE}"))
-    text = record.read_text()
+    file = next(toy.workspace.root.glob(f"acquire/good.*/{TASK_FILE}"))
+    text = file.read_text()
     assert whole in text
-    record.write_text(text.replace(whole, damaged))
+    file.write_text(text.replace(whole, damaged))
     again = toy.go()
     assert toy.ran == ["good"]
     assert (again.rows, again.dropped, again.errors) == (before.rows, before.dropped, before.errors)
@@ -255,3 +217,15 @@ def test_a_task_that_did_too_little_runs_again_under_its_key(toy: Toy) -> None:
     assert {path.name for path in (toy.workspace / "acquire").glob("bad.*")} == folders
     wanted.clear()
     assert toy.go().ran == 0
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", "{}", '{"key": "@", "attempts": "1"}', '{"key": "@", "attempts": 1}']
+)
+def test_a_damaged_note_of_a_failure_makes_its_task_run_again(toy: Toy, damage: str) -> None:
+    before = toy.go()
+    (note,) = toy.workspace.root.glob("acquire/.errors/ugly.json")
+    note.write_text(damage.replace("@", json.loads(note.read_text())["key"]))
+    again = toy.go()
+    assert toy.ran == ["ugly"]
+    assert again.errors == before.errors
