@@ -1,4 +1,4 @@
-"""Extra commands of this stage: ``flythrough review``, ``flythrough curate boundaries`` and ``score``."""
+"""Commands of this stage: ``flythrough review``, ``flythrough curate boundaries`` and ``score``."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def boundaries(
 def score(
     labels: Annotated[Path, typer.Option(help="CSV file: video, start, end (seconds), verdict (keep, drop, unsure).")],
     workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Workspace folder.")] = Path("workspace"),
-    thresholds: Annotated[bool, typer.Option(help="Also what other thresholds would do, each video left out.")] = False,
+    thresholds: Annotated[
+        bool, typer.Option(help="Also sweep the thresholds, leaving out each video in turn.")
+    ] = False,
     sheet: Annotated[Path | None, typer.Option(help="Write an HTML page with frames of the differing shots.")] = None,
 ) -> None:
     """Print precision, recall and F1 of curation against labels, and what each rule dropped."""
@@ -121,7 +123,7 @@ def score(
     swept = sweep(said, config.rules) if thresholds else []
     if thresholds:
         print("", " | ".join(HEADERS), *(" | ".join(row(one)) for one in swept), "", sep="\n")
-        print("All of them chosen anew without the video that is judged:")
+        print("All of them chosen again, without the video that is judged:")
         print("\n".join(left_out_together(said, config.rules).lines()))
     if sheet is not None:
         write_sheet(sheet, matched, unmet, swept, workspace, config)

@@ -22,7 +22,7 @@ class Shots(Section):
         default=0.02,
         ge=0,
         le=1,
-        description="greatest share of frames that the cascade shows to TransNetV2; raise it, up to 1, on a GPU",
+        description="largest share of frames that the cascade shows to TransNetV2; raise it, up to 1, on a GPU",
     )
     margin_frames: int = Field(
         default=1, ge=0, le=30, description="frames trimmed from a shot at each cut or transition"

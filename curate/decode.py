@@ -62,7 +62,7 @@ def glimpses(path: Path, *, longest: int, sample_every_s: float) -> Iterator[Gli
         sample_every_s: seconds between frames that carry full-size luma (the first frame always does).
 
     Raises:
-        InputError: the file cannot be read, has no frames, or more of them are damaged than acquire lets in.
+        InputError: the file cannot be read, has no frames, or more damaged ones than acquire allows.
     """
     return _in_thread(lambda: _decode(path, longest, sample_every_s))
 
@@ -102,7 +102,7 @@ def _decode(path: Path, longest: int, sample_every_s: float) -> Iterator[Glimpse
 
 
 def _rgb(bgr: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """libav shrinks into BGR a third faster than into RGB."""
+    """RGB from BGR, which libav scales to a third faster than to RGB."""
     import cv2
 
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
@@ -118,7 +118,7 @@ class _Waiting:
         self._changed = threading.Condition()
 
     def put(self, item: Glimpse | BaseException | None) -> bool:
-        """Wait for room; False if the reader has gone."""
+        """Wait for room and put the item; False if the reader has stopped."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._bytes < AHEAD_BYTES)
             self._items.append(item)

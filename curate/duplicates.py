@@ -13,7 +13,7 @@ from flythrough.media.perceptual_hash import BITS, distance_bits, picture_hash, 
 
 INDEX_EVERY = 5  # one in this many of a shot's hashes is indexed; all are looked up
 Place = tuple[str, int, int]  # video, first and last time of a shot in microseconds
-LEAST_SHARE = 0.8  # of the shorter shot's hashes that have a near one in the other
+LEAST_SHARE = 0.8  # share of the shorter shot's hashes that must have a similar one in the other
 
 
 def shot_hash(pictures: Sequence[UInt8[np.ndarray, "h w 3"]]) -> str:

@@ -1,4 +1,4 @@
-"""``curate/report.html``: what was kept, what was dropped and why, and histograms of the figures with thresholds."""
+"""``curate/report.html``: what was kept, what was dropped and why, and histograms of the measures with thresholds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_report(outcome: Outcome, workspace: Workspace, config: CurateConfig) -
         _STYLE,
         SHEET_STYLE,
         f"<style>{STYLE}</style>",
-        "<h2>What became of the shots</h2>",
+        "<h2>Shots kept and dropped</h2>",
         _funnel([(reason, groups[reason]) for reason in order], len(shots)),
         _scored(shots),
         "<h2>Measures and thresholds</h2>",

@@ -1,4 +1,4 @@
-"""One pass over a video: its shots, each with what was measured and a few pictures."""
+"""One pass over a video: its shots, each with its measures and a few pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BEHIND_BYTES = 64 * 2**20  # of frames that wait to be measured while boundaries
 
 @dataclass
 class Scan:
-    """What a pass over a video found."""
+    """The result of a pass over a video."""
 
     shots: list[Shot]
     transitions: list[Transition]
@@ -57,8 +57,8 @@ def scan(
     Args:
         path: a local video file.
         config: the stage's settings.
-        given_us: first and last presentation time of shots that are known already; boundaries are not sought.
-        hand_over: gets each shot as it ends, with its pictures; its box is not final.
+        given_us: first and last presentation time of shots that are known already; boundaries are then not sought.
+        hand_over: called with each shot as it ends, with its pictures; its box is not final yet.
 
     Raises:
         InputError: the video cannot be read to its end.
@@ -99,7 +99,7 @@ def scan(
 
 
 class _Behind:
-    """A thread that works in order, at most ``BEHIND_BYTES`` of frames behind its caller."""
+    """A thread that does its work in order, at most ``BEHIND_BYTES`` of frames behind its caller."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="measure")
@@ -168,7 +168,7 @@ class _Given:
         while self._waiting and self._times_us[-1] > self._waiting[0][1]:
             span = self._span(*self._waiting[0])
             if span.end >= len(self._times_us):
-                return  # the next frame tells when it ends
+                return  # it ends when the next frame begins
             self._waiting.popleft()
             yield span
 

@@ -22,7 +22,7 @@ from .measures.picture import box_of, picture_measures
 from .measures.semantics import Semantics, semantics
 from .measures.writing import writing
 
-SURE = 1.0  # sum of nature probabilities; of four pictures, the mean can then no longer be below 0.25
+SURE = 1.0  # sum of nature probabilities that is enough: the mean of four pictures can then not be below 0.25
 DIM = 0.12  # mean luma below which a shot's bars cannot be distinguished from a dark scene
 
 
@@ -30,7 +30,7 @@ DIM = 0.12  # mean luma below which a shot's bars cannot be distinguished from a
 class Shot:
     """A shot with its measures; ``box`` is top, left, bottom, right (exclusive) in displayed pixels.
 
-    ``pictures`` and ``views`` are there only while the shot is handed over, so that memory does not grow with length.
+    ``pictures`` and ``views`` exist only while the shot is handed over, so that memory does not grow with length.
     """
 
     start_frame: int
@@ -47,7 +47,7 @@ class Shot:
     overlay: Bool[np.ndarray, "h w"] | None = None  # where something is burnt in
 
     def set_box(self, box: tuple[int, int, int, int]) -> None:
-        """Set the picture box, and the measures of it."""
+        """Set the picture box and its measures."""
         self.box = box
         top, left, bottom, right = box
         height, width = self.size
@@ -58,7 +58,7 @@ class Shot:
 def measure_shot(
     span: Span, start_us: int, end_us: int, size: tuple[int, int], seen: Seen, config: CurateConfig
 ) -> Shot:
-    """All measures of a shot, from those of its frames."""
+    """All measures of a shot, from the measures of its frames."""
     measures: JsonObject = {"length_s": (end_us - start_us) / 1e6, "frames": span.end - span.start}
     measures |= motion_measures(seen.steps, seen.windows)
     shot = Shot(span.start, span.end, start_us, end_us, size, measures, seen.pictures, seen.views)
@@ -73,7 +73,7 @@ def measure_shot(
         shares = [sky_and_water(picture) for picture in _inside(shot, shot.pictures, 3)]
         measures["sky"], measures["water"] = (float(v) for v in np.mean(shares, axis=0))
         measures["land"] = 1 - measures["water"] / max(1 - measures["sky"], 0.05)
-        # Whatever the rules say so far: they may change later, and then nothing must be decoded again.
+        # Regardless of the rules, which may change later: then nothing needs to be decoded again.
         views = _inside(shot, shot.views or shot.pictures, config.nature_frames)
         measures |= shown(views)
         two = _spread(views, 2)
@@ -87,7 +87,7 @@ def measure_shot(
 def shown(views: list[np.ndarray]) -> dict[str, float]:
     """What pictures show: ``nature``, ``coast``, ``screen``, 0..1 each.
 
-    Mean probabilities, of no more pictures than it takes to be sure that they show nature.
+    Mean probabilities, of no more pictures than are needed to be sure that they show nature.
     """
     found: list[Semantics] = []
     for view in views:
@@ -112,7 +112,7 @@ def _overlay(shot: Shot, writing_frames: int) -> None:
     if shot.measures.get("travel_widths", 0.0) >= LEAST_TRAVEL:
         mask = overlay_mask(shot.views, (top / height, left / width, bottom / height, right / width))
     shot.measures["overlay_area"] = float(mask.mean()) / shot.measures["picture_area"]
-    # The median: a title that shows for a moment is masked, and does not cost the shot.
+    # The median: a title shown for a moment is masked, and the shot is kept.
     shot.measures["text_area"] = float(np.median(lines.mean((1, 2)))) / shot.measures["picture_area"]
     mask |= lines.any(0)
     if mask.any():
@@ -132,13 +132,13 @@ def _inside(shot: Shot, pictures: list[np.ndarray], count: int) -> list[np.ndarr
 
 
 def _spread(pictures: list[np.ndarray], count: int) -> list[np.ndarray]:
-    """Some of them, evenly chosen, without the first and the last where there are enough."""
+    """Some pictures, evenly chosen, without the first and the last if there are enough."""
     chosen = np.linspace(0, len(pictures) - 1, min(count, len(pictures)) + 2).round().astype(int)[1:-1]
     return [pictures[i] for i in chosen]
 
 
 def set_boxes(shots: list[Shot], size: tuple[int, int]) -> None:
-    """Dark shots and title cards take the box of the whole video, which its other shots have shown."""
+    """Give dark shots and title cards the box of the whole video, which its other shots determine."""
     seen = [shot for shot in shots if len(shot.rows)]
     if seen:
         whole = box_of(np.max([s.rows for s in seen], axis=0), np.max([s.columns for s in seen], axis=0))

@@ -35,7 +35,7 @@ def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
 
 
 def run(job: Job, config: CurateConfig) -> Outcome:
-    """Scan one video; every shot found is a row here, ``finish`` decides which are kept."""
+    """Scan one video; every shot found becomes a row, and ``finish`` decides which are kept."""
     from .scan import scan
     from .shots import Shot
     from .thumbnails import write_pictures
@@ -52,7 +52,7 @@ def run(job: Job, config: CurateConfig) -> Outcome:
         video, config, given_us=spans, hand_over=lambda shot: write_pictures(job.folder, id_of(shot), shot.pictures)
     )
     outcome = Outcome()
-    if not found.shots:  # black from end to end, say
+    if not found.shots:  # for example, black from end to end
         outcome.drops.append({"id": job.task.id, "reason": "no_shot", "values": {}})
     for number, shot in enumerate(found.shots):
         id = id_of(shot)
@@ -90,7 +90,7 @@ def _write_overlay(job: Job, id: str, mask: np.ndarray | None) -> str | None:
 
 
 def _given_clips(workspace: Path, folder: str | None) -> list[tuple[str, tuple[int, int]]] | None:
-    """Given camera files with their first and last times, or None where shots are to be found."""
+    """Given camera files with their first and last times, or None if shots are to be found."""
     from flythrough.scene.cameras import read_cameras
 
     if folder is None:

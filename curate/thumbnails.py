@@ -1,4 +1,4 @@
-"""Pictures of a shot for people: first, middle and last frame, and a strip of frames that the review page plays."""
+"""Pictures of a shot for people: first, middle and last frame, and a strip of frames for the review page."""
 
 from __future__ import annotations
 

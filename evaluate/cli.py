@@ -1,4 +1,4 @@
-"""Commands of ``flythrough evaluate`` besides running the stage."""
+"""Subcommands of ``flythrough evaluate``."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def score(
     inception: Annotated[Path | None, typer.Option(help="Inception weights to use in place of the known file.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Score frames made elsewhere; missing or wrong frames are refused by name."""
+    """Score frames made elsewhere; if a frame is missing or wrong, the error names it."""
     from flythrough.cli.tools import existing
     from flythrough.errors import InputError
     from flythrough.networks.device import pick

@@ -26,7 +26,7 @@ Setting = str | int | float | bool | list[str] | tuple[str, ...]
 def evaluate(workspace: Path | str, methods: Iterable[str | type], **settings: Setting) -> pd.DataFrame:
     """Fly methods on a protocol and score the flights, as ``flythrough evaluate`` does.
 
-    What is flown and scored already is not done again.
+    Flights and scores that exist already are not made again.
 
     Args:
         workspace: its folder; its test clips are the protocol unless ``protocol`` names another.
@@ -35,7 +35,7 @@ def evaluate(workspace: Path | str, methods: Iterable[str | type], **settings: S
         settings: any setting of section ``[evaluate]``, such as ``steps=100`` or ``protocol="sample-v1"``.
 
     Returns:
-        The table ``results`` of these methods: one row per method, metric and set.
+        The table ``results`` of these methods: one row per method, metric and step.
 
     Raises:
         InputError: not a workspace, or a method that cannot be found.

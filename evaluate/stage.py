@@ -60,9 +60,9 @@ class EvaluateConfig(Section):
     seed: int = Field(default=0, ge=0, description="of the protocol that is frozen (workspace)")
 
     def keyed(self) -> JsonObject:
-        """Nothing: a task's inputs hold the protocol's hash and the method; the rest says where, and how often to draw.
+        """Nothing: a task's inputs hold the protocol's hash and the method; no other setting changes a result.
 
-        A changed number of draws draws the intervals again (:mod:`.scoring.redraw`); nothing is flown or scored.
+        With another number of draws only the intervals are drawn again (:mod:`.scoring.redraw`).
         """
         return {}
 
@@ -72,7 +72,7 @@ class EvaluateConfig(Section):
 
 
 def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
-    """The protocol that the config names; ``workspace`` is frozen from the clips there are."""
+    """The protocol that the config names; ``workspace`` is frozen from the workspace's clips."""
     from .protocols.build import Choices, build_from_workspace
     from .protocols.protocol import load_protocol
 
@@ -108,7 +108,7 @@ def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
     protocol = make_protocol(workspace, config)
     checkpoint, metrics = newest_checkpoint(workspace), metric_weights()
     for spec in find_specs(config.methods):
-        described = spec.model_dump(mode="json", exclude={"folder"})  # its files count, not where they lie
+        described = spec.model_dump(mode="json", exclude={"folder"})  # its files count, not where they are
         inputs: JsonObject = {"protocol": protocol.hash, "spec": described, "metrics": metrics}
         if code := code_hashes(spec):
             inputs["code"] = code
@@ -124,7 +124,7 @@ def newest_checkpoint(workspace: Workspace) -> Row | None:
 
 
 def metric_weights() -> list[str]:
-    """Which metric weights are on this machine: with new weights, methods are scored again."""
+    """The metric weights on this machine, part of the tasks' keys: with new weights, methods are scored again."""
     from flythrough.networks.weights import missing_files
 
     return [name for name in ("inception", "lpips-alex", "lpips-vgg") if not missing_files(name)]

@@ -1,7 +1,7 @@
 """Shot boundaries: cuts, dissolves, fades and spins, found on small frames.
 
-A cheap score proposes candidates; following points between the frames on both sides says
-whether it did. What neither settles is handed to TransNetV2, where the config allows it.
+A cheap score proposes candidates, and tracking points between the frames on both sides confirms or rejects them.
+Undecided candidates go to TransNetV2, if the config allows it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .strips import LINKED, UNLINKED, Arbiter, Strip, Transition, detail_of
 
 BLANK_CONTRAST = 4.0  # grey levels; a frame below shows nothing
 FLASH_S = 0.4
-SPIN_S = 0.4  # the longest smear
+SPIN_S = 0.4  # longest run of motion blur that joins two transitions
 
 
 def find_transitions(strip: Strip, arbiter: Arbiter | None = None) -> list[Transition]:
@@ -35,7 +35,7 @@ def find_transitions(strip: Strip, arbiter: Arbiter | None = None) -> list[Trans
 
 
 def _inside_bars(strip: Strip) -> Strip:
-    """The strip without black bars: their edges remain through every edit, and would hide it."""
+    """The strip without black bars, whose edges stay through every cut and would hide it."""
     brightest = np.maximum.reduce(strip.gray)
     top, left, bottom, right = box_of(brightest.max(1), brightest.max(0))
     if (bottom - top, right - left) == brightest.shape or min(bottom - top, right - left) < 32:
@@ -51,7 +51,7 @@ def _touches(transition: Transition, others: list[Transition], slack: int) -> bo
 
 
 def _merge(strip: Strip, transitions: list[Transition]) -> list[Transition]:
-    """Join transitions that touch, and those with only a smear between them: a fast pan."""
+    """Join transitions that touch, and those with only motion blur between them (a fast pan)."""
     merged: list[Transition] = []
     for here in transitions:
         if merged and (here.start <= merged[-1].end or _smeared(strip, merged[-1].end, here.start)):
@@ -88,7 +88,7 @@ def _change(before: np.ndarray, after: np.ndarray) -> Float[np.ndarray, "n"]:
 
 
 def _stands_out(change: np.ndarray, t: int) -> bool:
-    """A frame that differs from the one before by more than its neighbours do; fast motion is let through too."""
+    """Whether a frame differs from the one before by more than its neighbours do; fast motion passes, too."""
     return bool(change[t] > 3.0 and (_leaps(change, t) or change[t] > max(16.0, 1.1 * _usual(change, t))))
 
 
@@ -109,7 +109,7 @@ def _is_cut(strip: Strip, change: np.ndarray, t: int, arbiter: Arbiter | None) -
     found = _same_scene(strip, t - 1, t, clear)
     if found is True or _is_flash(strip, t):
         return False
-    if found is False:  # amid fast motion, a cut breaks what can be followed before and after it
+    if found is False:  # in fast motion, points are tracked before and after a cut, but not across it
         peak = _leaps(change, t) or bool(change[t] > 1.2 * max(_around(change, t, 2), default=0.0))
         return peak or all(_linked(strip, i, i + 1) for i in (t - 2, t) if 0 <= i < len(strip) - 1)
     return clear or (arbiter is not None and (arbiter(strip, t - 1, t + 1) or 0.0) > 0.5)
@@ -118,7 +118,7 @@ def _is_cut(strip: Strip, change: np.ndarray, t: int, arbiter: Arbiter | None) -
 def _same_scene(strip: Strip, a: int, b: int, clear: bool) -> bool | None:
     """Whether frames a and b show one scene from viewpoints that a camera can move between; None if unsure.
 
-    Between frames in quick succession, no camera goes so far that points are lost and all is suddenly ``clear``ly new.
+    Between frames in quick succession no camera moves so far that points are lost and the picture is ``clear``ly new.
     """
     near = link(strip.gray[a], strip.gray[b])
     gap_s = strip.times_s[b] - strip.times_s[a]
@@ -137,7 +137,7 @@ def _same_scene(strip: Strip, a: int, b: int, clear: bool) -> bool | None:
 
 
 def _jumps(strip: Strip, a: int, b: int, found: Link, gap_s: float) -> bool:
-    """A step much longer than those before and after it: a jump cut within one scene."""
+    """Whether a step is much longer than those before and after it: a jump cut within one scene."""
     if b != a + 1 or gap_s > 0.2 or found.shift < 0.03:
         return False
     steps = [link(strip.gray[i], strip.gray[i + 1]) for i in (a - 1, b) if 0 <= i < len(strip) - 1]

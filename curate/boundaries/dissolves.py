@@ -1,4 +1,4 @@
-"""Dissolves: a frame that is a mixture of those around it, with the loss of detail that mixing causes."""
+"""Dissolves: frames that are a mixture of those around them, with the loss of detail that mixing causes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from ..measures.links import carry, corners, far_link, link
 from .strips import LINKED, UNLINKED, Arbiter, Strip, Transition, detail_of
 
-DOUBTFUL, MIXED = 1.05, 0.95  # scores of a mixture, see _mixtures: below the first perhaps, the second surely
+DOUBTFUL, MIXED = 1.05, 0.95  # scores of _mixtures: below the first perhaps a mixture, below the second surely
 HALF_WINDOWS_S = (0.3, 0.5, 0.75, 1.1)
 
 
@@ -60,10 +60,10 @@ def _swept(strip: Strip, before: int, after: int) -> bool:
 
 
 def _one_flight(strip: Strip, before: int, centre: int, after: int) -> bool:
-    """Whether points of the middle frame can be followed to both ends and look the same there.
+    """Whether points of the middle frame can be tracked to both ends and look the same there.
 
-    A camera that flies on shows a scene's parts for long, even where the view as a whole soon differs; of a mixture's
-    points, none is there before and after.
+    A moving camera shows parts of a scene for long, even if the view as a whole soon differs; no point of a mixture is
+    there both before and after it.
     """
     points = corners(strip.gray[centre])
     gap_s = float(strip.times_s[after] - strip.times_s[before]) / (after - before)
@@ -84,7 +84,7 @@ def _mixtures(
     The score is what the mixture leaves unexplained, relative to how far the ends differ, plus the middle's detail
     relative to the ends'. A true dissolve of still scenes has 0 + 0.5, a camera that moves 0.75 + 1.
     """
-    lit = (strip.tiny.max(axis=(0, 3)) > 24).ravel()  # bars are alike in all scenes
+    lit = (strip.tiny.max(axis=(0, 3)) > 24).ravel()  # without bars, which are equal in all scenes
     pictures = strip.tiny.reshape(len(strip), -1, 3)[:, lit].reshape(len(strip), -1)
     found = []
     stride = max(1, round(0.06 / gap_s))
@@ -117,7 +117,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _extent(detail: Float[np.ndarray, "n"], centre: int, gap_s: float) -> Transition:
-    """Where the mixture around ``centre`` begins and ends: the span whose ideal course of detail fits best.
+    """Where the mixture around ``centre`` begins and ends: the span whose ideal curve of detail fits best.
 
     With a share ``a`` of the second scene, detail is ``(1 - a)^2`` of the first's plus ``a^2`` of the second's.
     """

@@ -74,7 +74,7 @@ class Segmenter:
                 self._settled = transition.end + 1
                 yield from self._close_shot(transition)
             elif transition.start < limit <= transition.end:
-                limit = max(self._settled, transition.start)  # looked at again with more frames
+                limit = max(self._settled, transition.start)  # decided later, with more frames
         self._settled = max(self._settled, limit)
         if not last:
             yield from self._split(self._open, limit, ended=False)

@@ -40,11 +40,11 @@ class Strip:
         return len(self.times_s)
 
 
-Arbiter = Callable[[Strip, int, int], float | None]  # how likely a transition touches frames [start, end), if it tells
+Arbiter = Callable[[Strip, int, int], float | None]  # probability of a transition in frames [start, end), if known
 
 
 def tiny_of(small: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "27 48 3"]:
-    """A frame as ``Strip.tiny`` holds it; halved first where that leaves enough, which is twice as fast."""
+    """A frame as ``Strip.tiny`` holds it; halved first if it is large enough, which is twice as fast."""
     import cv2
 
     height, width = small.shape[:2]
@@ -54,7 +54,7 @@ def tiny_of(small: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "27 48 3"]:
 
 
 def detail_of(gray: np.ndarray) -> float:
-    """Mean squared gradient; a mixture of two scenes has half of what they have, a camera that moves keeps it."""
+    """Mean squared gradient; a mixture of two scenes has half of theirs, a moving camera keeps it."""
     import cv2
 
     dx, dy = cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)

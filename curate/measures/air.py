@@ -15,9 +15,9 @@ MANY_LAMPS = 0.05  # share; a city at night has 0.058, an old town by day 0.012,
 def haze(image: UInt8[np.ndarray, "h w 3"], sky: float) -> float:
     """Share of airlight in what reaches the camera from the ground.
 
-    The dark channel (He, Sun and Tang 2011): somewhere in each patch of clear ground a colour is near black; haze lays
-    the airlight over it, whose colour is that of the patches with the brightest dark channel. The sky is the
-    haziest part of every picture, so its share is taken off at that end, and the rest has the median.
+    The dark channel (He, Sun and Tang 2011): somewhere in each patch of clear ground one channel is near black; haze
+    adds airlight to it, whose colour is that of the patches with the brightest dark channel. The sky is the haziest
+    part of every picture, so its share of the haziest patches is left out; the result is the median of the others.
 
     Args:
         image: RGB, without bars.
@@ -41,9 +41,9 @@ def haze(image: UInt8[np.ndarray, "h w 3"], sky: float) -> float:
 
 
 def night(image: UInt8[np.ndarray, "h w 3"]) -> float:
-    """Whether a picture may be taken at night: dark nearly all over, or half of it dark with lamps.
+    """Whether a picture may be taken at night: dark nearly everywhere, or half of it dark with lamps.
 
-    Lamps are small and bright: they stand out from their surroundings by ``LAMP`` grey levels and more.
+    Lamps are small and bright: they exceed their surroundings by ``LAMP`` grey levels or more.
 
     Args:
         image: RGB, without bars, about 224 pixels on the shorter side.

@@ -15,15 +15,15 @@ def blockiness(luma: UInt8[np.ndarray, "h w"], box: tuple[int, int, int, int]) -
     """Relative strength of steps at the edges of coding blocks, compared with half a block away.
 
     After Wang, Sheikh and Bovik 2002, but as a ratio: the mean step across the edges over the mean step in the middle
-    of blocks, less one; the median over edges, so that a frame or a horizon on one of them does not count.
+    of blocks, minus one; the median over edges, so that a border or a horizon on one of them does not matter.
 
     Args:
-        luma: a whole frame at the size it was coded in; enlarged or shrunk later, the grid cannot be found.
+        luma: a whole frame at the size it was coded in; after resizing, the grid cannot be found.
         box: top, left, bottom, right (exclusive) of what is inside the bars.
 
     Returns:
-        0 without a grid, 1 where steps are twice as strong on it; at most 10. The greater of both ways, as interlaced
-        or stretched pictures may have it in one way only.
+        0 without a grid, 1 if steps are twice as strong on it; at most 10. The larger of both directions, as interlaced
+        or stretched pictures may have a grid in one of them only.
     """
     top, left, bottom, right = box
     aligned = -(-top // BLOCK) * BLOCK, -(-left // BLOCK) * BLOCK
@@ -32,7 +32,7 @@ def blockiness(luma: UInt8[np.ndarray, "h w"], box: tuple[int, int, int, int]) -
 
 
 def _excess(lines: UInt8[np.ndarray, "n m"]) -> float:
-    """Across the first axis."""
+    """Blockiness across the first axis."""
     count = (len(lines) - 1) // BLOCK
     if count < 3 or not lines.shape[1]:
         return 0.0

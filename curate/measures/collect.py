@@ -29,7 +29,7 @@ class Seen:
 
 @dataclass
 class Collector:
-    """Takes all frames in order; returns the measures within a span of time until told to forget them."""
+    """Measures all frames in order, and returns the measures within a span of time until told to forget them."""
 
     config: CurateConfig
     tracker: Tracker = field(default_factory=Tracker)
@@ -44,7 +44,7 @@ class Collector:
         """Measure the next frame; ``gray`` is its ``small`` in grey."""
         self.coded.append((glimpse.time_us, glimpse.coded_bytes))
         if self._next_track_us is None or glimpse.time_us >= self._next_track_us:
-            # A quarter of a step of slack, so that 30 frames a second give every second frame exactly.
+            # A quarter of a step of slack, so that 30 frames per second give every second frame exactly.
             self._next_track_us = glimpse.time_us + round(0.75e6 / self.config.track_hz)
             self.tracker.add(gray, glimpse.time_us / 1e6)
         if self._next_picture_us is None or glimpse.time_us >= self._next_picture_us:

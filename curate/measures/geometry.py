@@ -10,10 +10,10 @@ from jaxtyping import Float
 from flythrough.scene.turning import fit_turn
 
 FOCALS = (0.5, 0.7, 1.0, 1.4, 2.0)  # widths; 90 to 28 degrees across
-LEAST_NOISE = 0.0004  # of the longer side: the least tracking error, 0.1 pixels of 256
+LEAST_NOISE = 0.0004  # of the longer side: smallest tracking error, 0.1 pixels of 256
 OFF_PLANE = 0.006  # of the longer side; tracking errors are below half of it
 ON_EPIPOLAR = 0.003  # likewise, from an epipolar line
-FLAT = 0.05  # parallax; below, a fundamental matrix can bend to a few movers, and the homography tells them
+FLAT = 0.05  # parallax below which the homography finds movers, as a fundamental matrix can fit a few of them
 
 Points = Float[np.ndarray, "n 2"]  # pixels
 
@@ -22,11 +22,11 @@ class Geometry(NamedTuple):
     """How the points of a rigid scene moved between two frames.
 
     Attributes:
-        translation: what the best rotation and zoom leave of their motion, at the third of them that it fits worst,
-            beyond the noise: 0 if the camera only turned, or stands.
-        parallax: share of them that no one homography carries along.
-        depth_gain: by how much a fundamental matrix explains them better than a homography, for its freedom and the
-            noise: difference of their GRIC (Torr 1998), a point.
+        translation: residual motion beyond the noise after the best rotation and zoom, at the third of the points that
+            fit worst: 0 if the camera only turned, or stood still.
+        parallax: share of the points that the best homography does not explain.
+        depth_gain: how much better a fundamental matrix explains them than a homography, given its freedom and the
+            noise: difference of their GRIC (Torr 1998) per point.
     """
 
     translation: float
@@ -51,7 +51,7 @@ def geometry(anchor: Points, points: Points, shape: tuple[int, int]) -> Geometry
 
 
 def movers(anchor: Points, points: Points, shape: tuple[int, int]) -> tuple[float, int]:
-    """Share of points off the epipolar geometry, and how many of them are alone: people, cars, birds."""
+    """Share of points off the epipolar geometry, and how many of them move alone, as people, cars and birds do."""
     import cv2
 
     size = max(shape)
@@ -110,7 +110,7 @@ def _gric(errors: Float[np.ndarray, "n"], noise: float, dimension: int, paramete
 
 
 def _alone(points: np.ndarray, kept: np.ndarray) -> int:
-    """How many points off the geometry have at most one like them among their five neighbours."""
+    """Number of points off the geometry with at most one other such point among their five neighbours."""
     distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
     neighbours = np.argsort(distance, axis=1)[:, 1:6]
     return int((~kept & (kept[neighbours].sum(1) >= 4)).sum())

@@ -24,8 +24,8 @@ class Link:
     """Result of tracking points from one frame to another.
 
     Attributes:
-        share: points that arrive and move as one picture would, of those that could be followed, 0..1;
-            None if the frames have too little texture.
+        share: share of the points in view that were tracked and move by one affine map, 0..1; None if the frames have
+            too little texture.
         shift: median distance they moved, picture widths.
     """
 
@@ -90,7 +90,7 @@ def _agreement(points: Points, there: Points, good: np.ndarray, shape: tuple[int
 
 
 def far_link(before: Gray, after: Gray) -> Link:
-    """As :func:`link` for frames that lie far apart: matches descriptors in place of following; slower."""
+    """As :func:`link` for frames that are far apart: matches descriptors instead of tracking; slower."""
     import cv2
 
     sift = cv2.SIFT.create(nfeatures=400, contrastThreshold=0.02)

@@ -19,12 +19,12 @@ MOVERS_SHIFT = 0.09  # picture widths at which independent motion shows best
 
 
 def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[str, float]:
-    """Figures of one shot. Those that need tracked points are absent where none could be followed.
+    """Figures of one shot. Those that need tracked points are absent if none could be tracked.
 
     Returns:
-        ``tracked`` (share of points that could be followed), ``firm`` (share that keep their look for half a second),
+        ``tracked`` (share of points that could be tracked), ``firm`` (share that keep their look for half a second),
         ``speed_widths_s``, ``zoom_per_s``, ``roll_deg_s``, ``shake_widths_s2``, ``travel_widths``, ``shift_widths``
-        (greatest way of the firm points between two frames), ``windows`` (how many pairs of frames showed geometry),
+        (largest motion of the firm points between two frames), ``windows`` (number of pairs of frames with geometry),
         ``translation``, ``parallax``, ``depth_gain``, ``moving_area``, ``small_movers``.
     """
     steps = list(steps)
@@ -43,7 +43,7 @@ def motion_measures(steps: Iterable[Step], windows: Sequence[Window]) -> dict[st
 
 
 def _firm(windows: Sequence[Window], otherwise: float) -> float:
-    """Share of the points set out that look as they did at a window's first read, weighted by how long it lasts."""
+    """Share of a window's points that look the same at its first read, weighted by the window's length."""
     opened = {w.before_s: w for w in reversed(windows)}  # the first read of each
     closed = {w.before_s: w.after_s for w in windows}
     shares = [w.firm.sum() / max(w.set_out, 1) for w in opened.values()]
@@ -92,8 +92,9 @@ def _spread(windows: Sequence[Window]) -> list[Window]:
 def _shake(steps: list[Step]) -> float:
     """Median acceleration of the picture's centre, widths / s^2; at 15 Hz this is dominated by shaking.
 
-    A video of another frame rate than it was filmed at repeats or misses frames: two steps of the same length in time
-    then differ by up to one frame of what was filmed. Along the way of the picture so much acceleration is left out.
+    A video whose frame rate is not the one it was filmed at repeats or misses frames: two steps of the same length in
+    time then differ by up to one filmed frame. That much acceleration is ignored along the picture's direction of
+    motion.
     """
     spans = np.array([s.after_s - s.before_s for s in steps])
     ways = np.array([(s.dx, s.dy) for s in steps])

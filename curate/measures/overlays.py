@@ -1,4 +1,4 @@
-"""Burnt-in text, logos and HUDs: edges that stay where they are while the scene moves."""
+"""Burnt-in text, logos and HUDs: edges that stay in place while the scene moves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def overlay_mask(
 
     Args:
         pictures: RGB, 200 to 400 pixels wide, spread over the shot.
-        box: top, left, bottom, right of what is inside the bars, as fractions; bars have edges too.
+        box: top, left, bottom, right of the picture inside the bars, as fractions; bars have edges, too.
     """
     import cv2
 

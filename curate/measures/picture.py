@@ -41,7 +41,7 @@ def look(luma: UInt8[np.ndarray, "h w"]) -> Look:
     columns = _brightest([luma[top:bottom] for top, bottom in _cut(height, STRIPES)], axis=0)
     scale = min(1.0, SHARPNESS_WIDTH / max(luma.shape))
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    # Averaging over areas is slow unless they are whole pixels; down to a half, interpolation sees all pixels too.
+    # Averaging over areas is slow unless they are whole pixels; down to a half, interpolation uses all pixels, too.
     middle = cv2.resize(luma, size, interpolation=cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR)
     top, left, bottom, right = box_of(rows, columns)
     inner = middle[round(top * scale) : round(bottom * scale), round(left * scale) : round(right * scale)]
@@ -64,7 +64,7 @@ def _cut(length: int, count: int) -> Iterator[tuple[int, int]]:
 
 
 def _brightest(stripes: list[UInt8[np.ndarray, "_ _"]], axis: int) -> UInt8[np.ndarray, "n"]:
-    """Means along ``axis`` of each stripe; the greatest of all stripes."""
+    """The largest of the stripes' means along ``axis``."""
     import cv2
 
     means = [cv2.reduce(stripe, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel() for stripe in stripes]
@@ -96,7 +96,7 @@ def blur_effect(gray: UInt8[np.ndarray, "h w"], size: int = 9) -> float:
 
 
 def box_of(rows: UInt8[np.ndarray, "h"], columns: UInt8[np.ndarray, "w"]) -> tuple[int, int, int, int]:
-    """Top, left, bottom, right (exclusive) of what is not black bar; the whole frame if all of it is dark."""
+    """Top, left, bottom, right (exclusive) of the picture inside black bars; the whole frame if all of it is dark."""
     top, bottom = _lit(rows.astype(np.int32))
     left, right = _lit(columns.astype(np.int32))
     return top, left, bottom, right

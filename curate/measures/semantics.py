@@ -24,7 +24,7 @@ SCREEN = (916, 917, 918, 921, 922, 664, 782, 851, 527, 620, 688)
 
 
 class Semantics(NamedTuple):
-    """What an image shows, a probability each, 0..1."""
+    """What an image shows, as probabilities, 0..1."""
 
     nature: float
     coast: float

@@ -1,4 +1,4 @@
-"""Points followed through a video at about 15 Hz: each step, and pairs of frames further apart."""
+"""Points tracked through a video at about 15 Hz: each step, and pairs of frames farther apart."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .links import corners, follow, patches
 
 Gray = UInt8[np.ndarray, "h w"]
 
-LEAST_POINTS = 20  # that can be followed directly from a window's first picture to its last
+LEAST_POINTS = 20  # points that must be tracked directly from a window's first picture to its last
 FEW = 24  # points; with fewer, or a quarter of those it began with, the window closes and new ones are detected
 READ_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # ages at which a window is read; after the last it closes
-READ_WIDTHS = (0.03, 0.06, 0.12, 0.2, 0.3)  # motion of the picture at which it is read; likewise
+READ_WIDTHS = (0.03, 0.06, 0.12, 0.2, 0.3)  # motion of the picture at which it is read; after the last it closes
 PAUSE_S = 0.3  # least time between two reads of one window, except its last
-ALIKE = 0.8  # normalised cross-correlation of a point's surroundings; ground keeps 0.9, waves fall to 0.4
+ALIKE = 0.8  # least normalised cross-correlation of a point's surroundings; ground keeps 0.9, waves fall to 0.4
 OFF_AFFINE = 0.006  # picture widths a point may lie from where an affine map has it
-BORDER = 0.06  # of the longer side; a point lost so near to the edge has left the picture
+BORDER = 0.06  # of the longer side; a point lost so near the edge has left the picture
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,19 @@ class Window:
 
     @property
     def shift(self) -> float:
-        """Median way of all its points, picture widths; 0 without points."""
+        """Median motion of all its points, picture widths; 0 without points."""
         return _median_way(self.anchor, self.points) / self.shape[1]
 
     @property
     def firm_shift(self) -> float:
-        """Likewise of the firm ones."""
+        """Median motion of its firm points, picture widths; 0 without any."""
         return _median_way(self.anchor[self.firm], self.points[self.firm]) / self.shape[1]
 
     @property
     def firm_way(self) -> float:
-        """Mean way of the middle half of the firm points, picture widths.
+        """Mean motion of the middle half of the firm points, picture widths.
 
-        Steadier than their median, which leaps where half of them are near and half far, as over a coast.
+        Steadier than their median, which jumps if half of them are near and half far, as over a coast.
         """
         return _middle_way(self.anchor[self.firm], self.points[self.firm]) / self.shape[1]
 
@@ -77,10 +77,10 @@ def _middle_way(anchor: np.ndarray, points: np.ndarray) -> float:
 
 
 class Tracker:
-    """Follows points through a video; give it frames in order and take steps and windows from it.
+    """Tracks points through a video; give it frames in order and take steps and windows from it.
 
     A window opens with fresh corners and closes when few of them are left, when the picture has moved far, or when it
-    is old. In between it is read at several ages and lengths of way, so that a slow flight shows its whole travel.
+    is old. In between it is read at several ages and distances, so that a slow flight shows its whole travel.
     """
 
     def __init__(self) -> None:
@@ -150,7 +150,7 @@ def _near_border(points: Float[np.ndarray, "n 2"], shape: tuple[int, ...]) -> in
 def _follow_far(
     before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"], points: Float[np.ndarray, "n 2"]
 ) -> tuple[Float[np.ndarray, "n 2"], np.ndarray]:
-    """Follow points; where few arrive, try again from where the picture as a whole has gone."""
+    """Track points; if few are found, try again starting from the motion of the picture as a whole."""
     import cv2
 
     there, good = follow(before, after, points)
@@ -185,13 +185,13 @@ def _step(
 def _without_drift(
     opening: Gray, gray: Gray, anchor: np.ndarray, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Follow points once more, from a window's first picture straight to its last, brought to the first one's scale.
+    """Track points again, directly from a window's first picture to its last, warped to the first one's scale.
 
-    From frame to frame points drift as the picture grows or turns, each its own way, which would pass for parallax.
+    From frame to frame points drift as the picture grows or turns, each differently, which would look like parallax.
 
     Returns:
-        Their places, which of them arrive, and how alike they look (normalised cross-correlation); None if the
-        pictures cannot be brought together.
+        Their places, which of them were found, and how similar they look (normalised cross-correlation); None if the
+        pictures cannot be aligned.
     """
     import cv2
 

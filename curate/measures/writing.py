@@ -1,7 +1,7 @@
-"""Writing in a picture: titles, captions, watermarks, found whether they move or stand.
+"""Writing in a picture: titles, captions and watermarks, moving or not.
 
 The network is PP-OCRv4's mobile text detector (PaddlePaddle, Apache-2.0; differentiable binarisation, Liao et al.
-2020), as the package rapidocr-onnxruntime 1.4.4 carries it. It says how likely each pixel lies in the core of a line.
+2020) from the package rapidocr-onnxruntime 1.4.4. It gives the probability that a pixel is in the core of a line.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from jaxtyping import Bool, Float, UInt8
 LONG = 384  # pixels of the longer side that the network sees; at 320 it misses small logos
 CORE = 0.3  # probability of a pixel
 SURE = 0.6  # mean probability of a line; waves and rocks reach 0.5
-GROWS = 1.6  # by how much a line is larger than its core: area over outline, in the network's training
+GROWS = 1.6  # how much a line is larger than its core: area over outline, as in the network's training
 LEAST_PIXELS = 12
 
 
 def writing(pictures: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Bool[np.ndarray, "n h w"]:
-    """Where there is writing, in each of some RGB pictures of one size."""
+    """Where there is writing, in each of several RGB pictures of one size."""
     return np.stack([_lines(picture) for picture in pictures])
 
 

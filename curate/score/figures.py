@@ -14,7 +14,7 @@ Z = 1.959964  # of a normal distribution, 95 % two-sided
 
 @dataclass(frozen=True)
 class Tally:
-    """Shots that were kept and are labelled keep, shots that were kept, shots that are labelled keep."""
+    """Numbers of shots: kept and labelled keep, kept, labelled keep."""
 
     right: int = 0
     kept: int = 0
@@ -25,7 +25,7 @@ class Tally:
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall; 0 of nothing."""
+        """Harmonic mean of precision and recall; 0 if there are none."""
         return 2 * self.right / max(1, self.kept + self.wanted)
 
     def lines(self) -> list[str]:
@@ -35,7 +35,7 @@ class Tally:
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """The 95 % Wilson interval of a share; (0, 1) of nothing."""
+    """The 95 % Wilson interval of a share; (0, 1) if ``total`` is 0."""
     if not total:
         return 0.0, 1.0
     share, z2 = hits / total, Z * Z / total
@@ -48,8 +48,8 @@ def summary(matched: Sequence[tuple[Span, Label | None]], unmet: Sequence[Label]
     """Lines to print.
 
     Args:
-        matched: shots with their labels. Those without a label, or labelled unsure, count for nothing but are counted.
-        unmet: labels that speak for no shot; one that says keep is a shot missed.
+        matched: shots with their labels. Those without a label, or labelled unsure, are only counted.
+        unmet: labels that match no shot; one that says keep is a missed shot.
     """
     said = [(span, label.verdict) for span, label in matched if label is not None and label.verdict != "unsure"]
     missed = [label for label in unmet if label.verdict == "keep"]

@@ -1,4 +1,4 @@
-"""What each threshold does against labels: the margin on both sides, the sweep, and figures with a video left out."""
+"""Thresholds against labels: the margin on both sides, the sweep, and figures with a video left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .labels import Label, Span
 
 @dataclass(frozen=True)
 class Said:
-    """A labelled shot; ``measures`` are what the rules judge, ``keep`` what the label says."""
+    """A labelled shot: its video, whether the label says keep, and the measures that the rules judge."""
 
     video: str
     keep: bool
@@ -25,9 +25,9 @@ class Said:
 
 @dataclass(frozen=True)
 class Swept:
-    """A threshold and its margin: between ``low`` and ``high`` it may lie anywhere and no labelled shot changes sides.
+    """A threshold and its margin: anywhere between ``low`` and ``high`` no labelled shot changes sides.
 
-    ``best`` is the greatest F1 that any value of it gives, the others at their settings, between ``best_low`` and
+    ``best`` is the largest F1 that any value of it gives, with the others at their settings, between ``best_low`` and
     ``best_high``; ``left_out`` counts shots judged with the value that is best for all other videos.
     """
 
@@ -52,7 +52,7 @@ def labelled(matched: Iterable[tuple[Span, Label | None]]) -> list[Said]:
 
 
 def sweep(said: Sequence[Said], rules: Rules) -> list[Swept]:
-    """Every threshold by itself. Duplicates stay those that were found."""
+    """Sweep every threshold by itself. The duplicates found stay the same."""
     found = []
     for limit in _enforced(rules):
         at = rules.threshold(limit)
@@ -69,7 +69,7 @@ def sweep(said: Sequence[Said], rules: Rules) -> list[Swept]:
 
 
 def left_out_together(said: Sequence[Said], rules: Rules) -> Tally:
-    """Shots judged with every enforced threshold chosen anew, one after the other, on all other videos."""
+    """Shots judged with every enforced threshold chosen again, one after the other, on all other videos."""
     tally = Tally()
     for video in sorted({one.video for one in said}):
         rest = [one for one in said if one.video != video]
@@ -131,7 +131,7 @@ def _tally(sides: Sequence[_Side], threshold: float, limit: Limit) -> Tally:
 
 
 def _best(pieces: Sequence[Piece], near: float) -> Piece:
-    """The range with the greatest F1; of equals the one nearest to ``near``."""
+    """The range with the largest F1; of equals the one nearest to ``near``."""
     return min(pieces, key=lambda p: (-p[2].f1, max(p[0] - near, near - p[1], 0.0)))
 
 

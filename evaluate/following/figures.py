@@ -1,6 +1,6 @@
 """Camera figures of one flight: how far the recovered camera is from the commanded one.
 
-Here is what they share; each function says the rest. *Estimator*: poses from structure from motion on the flight's
+Common to all of them: *Estimator*: poses from structure from motion on the flight's
 frames alone, intrinsics known (:mod:`.reconstruct`). *Alignment*: one similarity over all posed frames
 (:func:`.similarity.by_orientations`). *Failure*: a frame without a pose counts as the worst posed frame of its
 flight; a flight without a path (under three posed frames, or a commanded camera that stands still) has no figures and
@@ -24,7 +24,7 @@ from .path import Errors, Path, path_length
 def rotation_errors(path: Path) -> Errors:
     """Angle between the recovered and the commanded orientation, after alignment.
 
-    Unit: degrees, 0 to 180. Reduction: none, one a frame; results take the mean and the median over a flight's
+    Unit: degrees, 0 to 180. Reduction: none, one per frame; results take the mean and the median over a flight's
     frames, then the mean over flights. Failure: a frame without a pose has the flight's largest error.
 
     Returns:
@@ -36,7 +36,7 @@ def rotation_errors(path: Path) -> Errors:
 def translation_errors(path: Path) -> Errors:
     """Distance of the recovered camera centre from the commanded one, after alignment by a similarity.
 
-    Unit: share of the commanded path's whole length. Reduction: none, one a frame; results take the mean and the
+    Unit: share of the commanded path's whole length. Reduction: none, one per frame; results take the mean and the
     median over a flight's frames, then the mean over flights. Failure: a frame without a pose has the flight's largest
     error.
 
@@ -51,12 +51,12 @@ def step_errors(path: Path) -> tuple[Errors, Errors] | None:
     """Relative pose error: the recovered motion from each frame to the next against the commanded one.
 
     With ``D`` the pose of frame i + 1 as frame i sees it, the angle of ``D_commanded^-1 D_found`` and the length of its
-    translation. Unit: degrees a step, and the commanded path's mean step. Alignment: only the scale matters.
-    Reduction: none, one a step; results take the mean over a flight's steps, then the mean over flights. Failure: a
+    translation. Unit: degrees per step, and the commanded path's mean step. Alignment: only the scale matters.
+    Reduction: none, one per step; results take the mean over a flight's steps, then the mean over flights. Failure: a
     step with an end that has no pose has the flight's largest error.
 
     Returns:
-        (rotation, translation), each ``[n - 1]``, one a step; None where no two neighbouring frames have poses.
+        (rotation, translation), each ``[n - 1]``, one per step; None if no two neighbouring frames have poses.
     """
     first = np.flatnonzero(np.diff(path.placed) == 1)
     if not len(first):
@@ -84,8 +84,8 @@ def share_posed(path: Path) -> float:
 def deviation(path: Path) -> float:
     """Root mean square of the distance of the camera centres over the posed frames, after alignment.
 
-    Unit: share of the path commanded of the posed frames. 0 is the commanded path; about 0.29 one that does not go
-    that way at all. Failure: frames without a pose are not in it, which is why the share posed stands beside it.
+    Unit: share of the length of the posed frames' commanded path. 0 is the commanded path; about 0.29 a path that goes
+    another way altogether. Failure: frames without a pose do not count, so the share posed is reported beside it.
     """
     there = path.commanded[path.placed]
     off = camera_center(path.aligned) - camera_center(there)
@@ -93,7 +93,7 @@ def deviation(path: Path) -> float:
 
 
 def figures(path: Path) -> dict[str, float | None]:
-    """All figures of a flight, by the names of the results tables; None where the path does not give one."""
+    """All figures of a flight, by the names of the results tables; None for a figure that the path does not give."""
     rotation, translation, steps = rotation_errors(path), translation_errors(path), step_errors(path)
     return {
         "follow_sfm_deviation": deviation(path),
@@ -111,7 +111,7 @@ def figures(path: Path) -> dict[str, float | None]:
 
 
 def fill_failures(values: Sequence[float | None]) -> list[float] | None:
-    """One value per flight, failures (None) counted as the worst value; None where no flight has one.
+    """One value per flight, with failures (None) counted as the worst value; None if no flight has a value.
 
     All camera figures are lower when better, so the worst is the largest.
     """

@@ -1,13 +1,13 @@
 """Does the flight follow its camera? The motion seen between frames against the motion the poses command.
 
-For each pair of successive frames the poses, with a rough idea of depth, say how every point of the picture should
-move. Dense optical flow says how it does. Two numbers come of it, over the points with texture:
+For each pair of successive frames, the poses and a rough depth predict how every point of the picture should move;
+dense optical flow measures how it does. Two numbers compare them over the points with texture:
 
-- correlation: the cosine of the two motion fields, 1 where the picture moves as told whatever its speed;
-- gain: how much of the commanded motion is there (least squares), 1 when all of it is, 0 for a still picture.
+- correlation: the cosine of the two motion fields, 1 if the picture moves in the commanded direction at any speed;
+- gain: the share of the commanded motion that is seen (least squares), 1 for all of it, 0 for a still picture.
 
 Depth is taken from the start frame alone, row by row (a flight keeps its ground below and its sky above), never from
-the method, which could choose it so as to look obedient.
+the method, which could choose it so as to seem to follow.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Follow:
     Attributes:
         correlation: in [-1, 1].
         gain: commanded motion that is seen, as a share.
-        pairs: pairs of frames with enough to see; the others are black, or smooth, or the camera stood still.
+        pairs: number of pairs of frames with enough texture and motion; in the others nothing can be measured.
         commanded: pairs between which the camera moved.
     """
 
@@ -66,16 +66,16 @@ class Follow:
 def follow(
     frames: list[Frame], poses: Float[np.ndarray, "n 3 4"], intrinsics: Intrinsics, disparity: Float[np.ndarray, "h w"]
 ) -> Follow:
-    """Hold a flight against its camera.
+    """Compare a flight with its camera.
 
     Args:
-        frames: the start frame, then one a step.
+        frames: the start frame, then one per step.
         poses: cam_from_world of each.
         intrinsics: fx fy cx cy, normalised.
         disparity: of the start frame.
 
     Raises:
-        ValueError: not one pose a frame, or fewer than two frames.
+        ValueError: not one pose per frame, or fewer than two frames.
     """
     if len(frames) != len(poses) or len(frames) < 2:
         raise ValueError(f"{len(frames)} frames and {len(poses)} poses")
@@ -95,7 +95,7 @@ def follow(
 
 
 def rough_disparity(disparity: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """The start frame's disparity as a flight may still have it much later: each row its median."""
+    """The start frame's disparity, each row replaced by its median: roughly true for a whole flight."""
     rows = np.median(np.clip(disparity, 0.01, 1), axis=1, keepdims=True)
     return np.repeat(rows, disparity.shape[1], 1)
 
@@ -134,7 +134,7 @@ def moves(expected: Field, inside: Bool[np.ndarray, "h w"]) -> bool:
 def compare_motion(
     seen: Field, expected: Field, inside: Bool[np.ndarray, "h w"], here: Frame
 ) -> tuple[float, float] | None:
-    """(correlation, gain) of one pair of frames; None where the picture has too little texture to see motion in."""
+    """(correlation, gain) of one pair of frames; None if the picture has too little texture to show motion."""
     usable = _visible(expected, inside) & textured(here)
     if usable.sum() < 0.02 * usable.size:
         return None
@@ -168,7 +168,7 @@ def textured(image: Frame) -> Bool[np.ndarray, "h w"]:
 def warp_error(here: Frame, there: Frame) -> float | None:
     """Temporal warping error: mean |RGB| difference in [0, 1] after the next frame is warped back along the flow.
 
-    Pixels that the flow there and back does not agree on are left out; None where that leaves nothing.
+    Pixels where the flow there and back disagrees are left out; None if that leaves nothing.
     """
     import cv2
 

@@ -13,7 +13,7 @@ from .similarity import Poses, by_orientations
 
 Errors = Float[np.ndarray, "n"]
 Found = Float[np.ndarray, "k 3 4"]  # cam_from_world of the frames that were placed
-MIN_POSED = 3  # frames without which there is no path
+MIN_POSED = 3  # fewest posed frames that make a path
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Path:
 
     @classmethod
     def of(cls, recovered: Found, placed: Int[np.ndarray, "k"], commanded: Poses) -> Path | None:
-        """None where there is no path: under ``MIN_POSED`` posed frames, or a commanded camera that stands still."""
+        """The aligned path; None for fewer than ``MIN_POSED`` posed frames, or a commanded camera that stands still."""
         placed = np.asarray(placed)
         if len(placed) < MIN_POSED or path_length(commanded[placed]) == 0:
             return None

@@ -1,8 +1,8 @@
 """Camera figures as papers print them, for comparison with their tables only.
 
-They are sums over frames, so they grow with a flight's length: compare them at one number of frames only. The papers
-leave out videos that structure from motion cannot pose (or do not say); here those count as the worst posed one, and
-a frame without a pose as the worst posed frame, so values can only be higher than by the papers' own scripts.
+They are sums over frames, so they grow with a flight's length: compare them only for equal numbers of frames. The
+papers leave out videos that structure from motion cannot pose (or do not say); here those count as the worst posed one,
+and a frame without a pose as the worst posed frame, so values can only be higher than from the papers' own scripts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where did the camera of a flight go? Structure from motion on its frames, compared with the commanded path.
 
-COLMAP runs in a process of its own, because frames that no camera took can make it crash, or never end. What became
-of the path is then not known, which is not the same as that there is none.
+COLMAP runs in a process of its own, because generated frames can make it crash, or never end. The path is then not
+known, which is not the same as that there is none.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Recovered:
     """A camera path that structure from motion found in a flight.
 
     Attributes:
-        registered: share of the flight's frames that have a place on it; None where that was not measured.
-        figures: how far it is from the commanded one (:func:`.figures.figures`); None where fewer than three frames
-            have a place, or nothing was measured.
+        registered: share of the flight's frames that have a pose; None if that was not measured.
+        figures: how far it is from the commanded one (:func:`.figures.figures`); None if fewer than three frames have a
+            pose, or nothing was measured.
         why_not: why nothing was measured.
     """
 
@@ -67,10 +67,10 @@ def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limi
     """Reconstruct a flight and compare its camera with the commanded one.
 
     Args:
-        frames: the start frame, then one a step.
+        frames: the start frame, then one per step.
         poses: commanded cam_from_world of each.
         intrinsics: fx fy cx cy, normalised; taken as known.
-        time_limit_s: seconds of processor time, after which the path counts as not measured, as where COLMAP crashes.
+        time_limit_s: seconds of processor time after which the path counts as not measured, as if COLMAP crashes.
 
     Raises:
         OSError: the disk of temporary files is full.
@@ -174,7 +174,7 @@ def _size(image: Path) -> tuple[int, int]:
 
 
 def main(folder: Path, parent: int, limit_s: int, intrinsics: list[float]) -> None:
-    """What the process of :func:`recover` does; it ends with its parent."""
+    """Entry point of the process that :func:`recover` starts; it ends with its parent."""
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 5))

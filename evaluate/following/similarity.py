@@ -36,8 +36,8 @@ class Similarity:
 def by_orientations(recovered: Poses, commanded: Poses) -> Similarity:
     """Rotation from the orientations alone, scale (at least zero) and shift from the centres; least squares each.
 
-    A drone's path is close to a straight line, about which centres leave the rotation open, and a line flown
-    backwards can be turned into one flown ahead. Orientations settle both.
+    A drone's path is close to a straight line: centres do not determine the rotation about it, and cannot tell a line
+    flown backwards from one flown ahead. Orientations do.
     """
     return _scaled(_nearest_rotation(np.einsum("nji,njk->ik", commanded[:, :, :3], recovered[:, :, :3])),
                    recovered, commanded)  # fmt: skip

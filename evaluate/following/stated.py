@@ -1,7 +1,7 @@
 """The cameras that a flight is judged by: the protocol's own, or stated ones that a flight of this protocol could have.
 
-Where the protocol plans a flight, its plan is the camera, whatever is handed in. A method that steers itself states a
-pose for the start and one a step. Those it must have flown as the autopilot flies: from the protocol's start, at the
+If the protocol plans a flight, its plan is the camera, whatever is handed in. A method that steers itself states a pose
+for the start and one per step. They must be a flight that the autopilot could fly: from the protocol's start, at the
 protocol's speed, and not through the ground or a hill that the start frame shows.
 """
 
@@ -33,7 +33,7 @@ class Commanded:
     """The camera of one flight.
 
     Attributes:
-        poses: cam_from_world of the start and of each step; None where there are none to judge the frames by.
+        poses: cam_from_world of the start and of each step; None if there are none to judge the frames by.
         objection: why the flight does not count as following, whatever its frames show.
     """
 
@@ -48,10 +48,10 @@ def stated_cameras(file: Path, steps: int, start: Pose, speed: float, surface: F
     """Read and check the cameras that a method states for a flight.
 
     Args:
-        file: RealEstate10K text, a line for the start and one a step; the times and intrinsics in it count for nothing.
+        file: RealEstate10K text, one line for the start and one per step; its times and intrinsics are ignored.
         steps: of the flight.
         start: the protocol's cam_from_world of the start frame.
-        speed: the protocol's, scene units a step.
+        speed: the protocol's, scene units per step.
         surface: of the start frame; see :func:`start_surface`.
     """
     if not file.is_file():
@@ -71,7 +71,7 @@ def stated_cameras(file: Path, steps: int, start: Pose, speed: float, surface: F
 def _wrong(poses: Poses, steps: int, start: Pose, speed: float) -> str | None:
     """Why the poses cannot be a flight of this start and speed, or None."""
     if len(poses) != steps + 1:
-        return f"states {len(poses)} cameras, not {steps + 1}: one for the start, one a step"
+        return f"states {len(poses)} cameras, not {steps + 1}: one for the start, one per step"
     rotations = poses[:, :, :3]
     square = np.abs(rotations @ rotations.swapaxes(1, 2) - np.eye(3)).max() < 1e-4
     if not square or (np.linalg.det(rotations) < 0).any():
@@ -96,7 +96,7 @@ def start_surface(disparity: Float[np.ndarray, "h w"], intrinsics: Intrinsics) -
 
 
 def first_crossing(centers: Float[np.ndarray, "n 3"], surface: Float[np.ndarray, "h w 3"]) -> int | None:
-    """The first step that leads through the surface; None where none does.
+    """The first step that leads through the surface; None if no step does.
 
     Args:
         centers: where the camera is at the start and at each step, in the start camera's frame.

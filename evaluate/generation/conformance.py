@@ -1,4 +1,4 @@
-"""A small conformance test for a method: two short flights over a made-up coast."""
+"""A small conformance test for a method: two short flights over a synthetic coast."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_method(spec: Spec, *, height: int, width: int, checkpoint: Path | None
     """Run the test; yields one line for each check that passes.
 
     Raises:
-        MethodFailure: what does not.
+        MethodFailure: a check fails; says which.
     """
     with tempfile.TemporaryDirectory() as folder:
         workspace = coast_workspace(Path(folder) / "workspace", height, width)

@@ -1,4 +1,4 @@
-"""Checks of handed-in frames: all there, and of the size and type that the protocol asks for."""
+"""Checks of handed-in frames: complete, and of the size and type that the protocol asks for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Frames:
         return read_png(self.files[index])
 
     def sha256(self) -> str:
-        """Over the files' contents."""
+        """SHA-256 over the files' contents, hex."""
         return content_key([sha256_of(file) for file in self.files])
 
 
@@ -78,7 +78,7 @@ def check_png(file: Path, height: int, width: int, name: str) -> None:
     """Refuse a file that is not an 8-bit RGB PNG of the size.
 
     Raises:
-        MethodFailure: says what it is instead.
+        MethodFailure: it is not; says what it is instead.
     """
     with open(file, "rb") as opened:
         head = opened.read(26)

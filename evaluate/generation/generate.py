@@ -42,7 +42,7 @@ class FlightRequest:
         id: ``view_synthesis/START``, ``generation/START`` or ``revisit/START``; where its frames go.
         start: file of the start frame below the request folder: an array ``rgbd`` ``[4, h, w]``, in [0, 1].
         intrinsics: fx fy cx cy, normalised.
-        seed: for whatever is random in the method.
+        seed: for all that is random in the method.
         steps: frames to make.
         pose: cam_from_world of the start frame, row by row.
         poses: cam_from_world of the start and of each step; None where the autopilot steers.
@@ -92,7 +92,7 @@ def write_request(source: Source, folder: Path, *, planned: bool, setting: Setti
     Args:
         source: the protocol's data.
         folder: where.
-        planned: give the poses of generation flights (methods that cannot be steered).
+        planned: include the poses of generation flights (for methods that cannot be steered).
         setting: what the method is told.
     """
     header = source.protocol.header
@@ -179,12 +179,12 @@ def _frames(
             raise MethodFailure(f"{flight.id}: step {step}: {_said(error)}", remedy="See its log") from error
         if frame is None:
             raise MethodFailure(
-                f"{flight.id}: made {step - 1} of {flight.steps} frames", remedy="Yield one frame a step"
+                f"{flight.id}: made {step - 1} of {flight.steps} frames", remedy="Yield one frame per step"
             )
         if len(recorder.poses) != step + 1:
             raise MethodFailure(
                 f"{flight.id}: step {step}: asked for {len(recorder.poses) - 1} poses",
-                remedy="Call flight.next_pose once a frame",
+                remedy="Call flight.next_pose once per frame",
             )
         yield frame
 
@@ -193,7 +193,7 @@ def check_frame(frame: object, height: int, width: int, where: str) -> None:
     """Refuse a frame that is not uint8 ``[h, w, 3]``.
 
     Raises:
-        MethodFailure: says what it is instead.
+        MethodFailure: it is another kind of array; says which.
     """
     found = np.asarray(frame)
     what = None
@@ -213,7 +213,7 @@ def _said(error: BaseException) -> str:
 
 
 def write_flown(path: Path, flight: FlightRequest, poses: np.ndarray) -> None:
-    """Where the camera was told to go, start first; the time is the step."""
+    """Write the commanded cameras, start first, as a camera file whose times are the steps."""
     count = len(poses)
     intrinsics = np.tile(np.array(flight.intrinsics), (count, 1))
     write_cameras(path, Cameras(flight.id, np.arange(count, dtype=np.int64), intrinsics, poses))

@@ -1,1 +1,1 @@
-"""Which methods there are, and the baselines."""
+"""The registry of methods, running them, and the baselines."""

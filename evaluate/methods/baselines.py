@@ -1,4 +1,4 @@
-"""Methods without training: a trained one must beat them, and a metric must not be fooled by them."""
+"""Methods without training: trained methods must beat them, and metrics must not be fooled by them."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class RenderOnly(Baseline):
 class RenderInpaint(RenderOnly):
     """Warp, then fill what was not seen with OpenCV's Telea inpainting, in colour and in disparity.
 
-    The renderer multiplies by the coverage, whose square is ``seen``. What was seen in part is divided by it again, or
-    rims would darken from step to step: a baseline is to be as good as it can be.
+    The renderer multiplies by the coverage, whose square is ``seen``. Partly seen pixels are divided by it again, or
+    edges would darken from step to step: a baseline should be as good as it can be.
     """
 
     def complete(self, rgbd: Float[Tensor, "b 4 h w"], seen: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 4 h w"]:
@@ -136,7 +136,7 @@ class Layered(Planes):
                 own |= rgbd[3] < low
             if not own.any():
                 continue
-            behind = rgbd[3] >= high  # hidden by nearer layers: this layer goes on there
+            behind = rgbd[3] >= high  # hidden by nearer layers: this layer continues there
             filled = inpaint(rgbd, ~own)
             alpha = (own | behind).astype(np.float32)[..., None]
             found.append(

@@ -1,4 +1,4 @@
-"""Which methods there are, and running one: a Python class, or any command in an environment of its own."""
+"""Finding methods and running them: a Python class, or any command in an environment of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MethodFailure(FlythroughError):
 
 
 class Spec(Section):
-    """What a method is and how it is run; reading one imports nothing."""
+    """A method's description and how it is run; reading one imports nothing."""
 
     name: Name = Field(pattern="^[a-z0-9][a-z0-9._-]*$", description="lower case, as in tables")
     about: str = Field(default="", description="one line")
@@ -122,16 +122,16 @@ def load_class(entry_point: str) -> Any:
 
 
 def run_command(spec: Spec, request: Path, frames: Path, time_limit_s: float) -> None:
-    """Run a method that is not ours on a request folder; it ends with all its descendants.
+    """Run an external method on a request folder; it ends with all its descendants.
 
     Args:
         spec: the method.
-        request: folder of what is asked for.
+        request: the request folder.
         frames: folder for its frames.
-        time_limit_s: processor time at most; by the clock, which other work shares, ten times that.
+        time_limit_s: limit on processor time; ten times that by the clock, since other work may share the machine.
 
     Raises:
-        MethodFailure: it would not start, ended with an error, or did not end.
+        MethodFailure: it did not start, ended with an error, or did not end.
     """
     if spec.command is not None:
         command = [part.format(request=request.absolute(), frames=frames.absolute()) for part in spec.command]
@@ -192,4 +192,4 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float) -> int:
         if time.monotonic() > ends:
             what = f"{WALL_CLOCK_FACTOR * limit_s:g} s"
             break
-    raise MethodFailure(f"did not end within {what}", remedy="Raise evaluate.time_limit_s, or mend the method")
+    raise MethodFailure(f"did not end within {what}", remedy="Raise evaluate.time_limit_s, or fix the method")

@@ -1,8 +1,8 @@
 """Runs a command and ends it with all its descendants: ``python -m flythrough.evaluate.methods.supervise FD COMMAND``.
 
-``FD`` is a pipe that whoever asked for the command holds open. When it closes, because they want the end or were
-killed themselves, or when the command ends, every process that it started is killed, also those that have left its
-process group or ignore SIGTERM: on Linux, orphans become this process's children.
+``FD`` is a pipe that the caller holds open. When it closes, because the caller wants to stop or was killed, or when the
+command ends, every process that the command started is killed, also those that have left its process group or ignore
+SIGTERM: on Linux, orphans become this process's children.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _end_descendants() -> None:
-    """Kill until nobody is left: one that dies leaves its children to us, and they may be forking."""
+    """Kill until no descendant is left: a killed process leaves its children to this one, and they may fork."""
     while found := list(_children(os.getpid())):
         for pid in found:
             with suppress(ProcessLookupError):
@@ -64,7 +64,7 @@ def _end_descendants() -> None:
 
 
 def _children(parent: int) -> Iterator[int]:
-    """Processes below one, whatever their group; none where there is no /proc."""
+    """The child processes of one, in any process group; none on systems without /proc."""
     below: dict[int, list[int]] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if name.isdigit():

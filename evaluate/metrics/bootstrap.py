@@ -61,7 +61,7 @@ def centred_interval(value: float, drawn: Drawn) -> Interval:
 
 
 def kept(drawn: Drawn, starts: Sequence[str], seed: int) -> Replicates | None:
-    """The replicates that a result stores for paired comparisons: the first ``KEPT``; None where there are too few."""
+    """The replicates that a result stores for paired comparisons: the first ``KEPT``; None if there are too few."""
     if len(starts) < 2 or len(drawn) < 2:
         return None
     values = tuple(float(f"{value:.12g}") for value in drawn[:KEPT])

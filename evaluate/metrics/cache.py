@@ -13,7 +13,7 @@ from flythrough.workspace.files import content_key, publish
 
 from .features import Extractor, Image, extract
 
-VERSION = 1  # raise it when a change gives other features for the same frames and weights
+VERSION = 1  # increase it when a change gives other features for the same frames and weights
 
 
 def cache_folder() -> Path:
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
 def cached_features(
     extractor: Extractor, frames_key: str, load: Callable[[int], Image], count: int
 ) -> Float[np.ndarray, "n d"]:
-    """Features of a flight's frames as a memory map; computed only where they are not on disk yet."""
+    """Features of a flight's frames as a memory map; computed only if they are not on disk yet."""
     key = content_key(VERSION, extractor.name, extractor.weights_sha256, extractor.resize, frames_key)
     file = cache_folder() / key[:2] / f"{key}.npy"
     if not file.is_file():

@@ -164,7 +164,7 @@ class Reference:
         return self.combine(np.asarray(mean), trace, sqrt_trace(np.asarray(inner)))
 
     def combine(self, mean: np.ndarray, trace: float, cross: float) -> float:
-        """The distance from its three parts: mean, trace of the covariance, trace of the root of the product."""
+        """The distance from its parts: the mean, the trace of the covariance, and the trace of the product's root."""
         gap = mean - self.mean
         return float(gap @ gap + trace + self.trace - 2 * cross)
 
@@ -258,7 +258,7 @@ def mmd(kernels: Kernels, weights: Int[np.ndarray, "n"] | None = None) -> float:
 
 
 def _chunks(counts: np.ndarray) -> list[np.ndarray]:
-    """Row numbers that count at all, a chunk at a time."""
+    """Numbers of the rows that count at all, one chunk at a time."""
     rows = np.flatnonzero(counts)
     return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]
 

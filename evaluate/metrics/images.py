@@ -88,7 +88,7 @@ def lpips_model(net: str) -> Any:
 
 
 def lpips_distance(model: Any, frame: Image, real: Image) -> float:
-    """The distance of two uint8 images, which the network wants in [-1, 1]."""
+    """The distance of two uint8 images (the network takes them in [-1, 1])."""
     import torch
 
     frame, real = _checked(frame, real)

@@ -1,9 +1,9 @@
 """A distance between sets for few samples: optimal transport along the principal axes of the real features.
 
-A Frechet distance needs a covariance of d x d numbers, more than a few hundred images tell, so small sets look far
-apart. Here features are projected onto the directions in which the real ones vary most; along each, the optimal (Monge)
-map of one set onto another pairs equal quantiles, and costs the mean squared difference of these. The distance is the
-sum of the costs over the axes. It sees no correlation between axes, nor what lies beside them.
+A Frechet distance needs a covariance of d x d numbers, which a few hundred images do not determine, so small sets look
+far apart. Here features are projected onto the directions in which the real ones vary most; along each, the optimal
+(Monge) map of one set onto another pairs equal quantiles, at the cost of their mean squared difference. The distance is
+the sum of the costs over the axes. It ignores correlation between axes, and all directions but these.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Axes:
         Args:
             features: of the real frames.
             reference: of the same.
-            axes: most axes; fewer where the features span less.
+            axes: most axes; fewer if the features span fewer dimensions.
         """
         factor = reference.factor
         variances, turned = np.linalg.eigh(factor.T @ factor)

@@ -1,4 +1,4 @@
-"""How natural a picture's grain is, without a reference picture: the statistics of NIQE against those of real frames.
+"""How natural a picture's texture is, without a reference picture: NIQE's statistics against those of real frames.
 
 Mittal, Soundararajan and Bovik, "Making a completely blind image quality analyzer", 2013; the statistics are those of
 BRISQUE (2012). Luma is divided by its local contrast; generalised Gaussians are fitted to that and to the products of

@@ -1,4 +1,4 @@
-"""What a single frame looks like: how sharp, how colourful."""
+"""Measures of a single frame: sharpness and saturation."""
 
 from __future__ import annotations
 

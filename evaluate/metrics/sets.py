@@ -68,7 +68,7 @@ class Distances:
     Attributes:
         values: Frechet, kernel and Monge distance.
         frechet: name of the first, which ranks.
-        drawn: its replicates over flights; empty where there are too few flights.
+        drawn: its replicates over flights; empty if there are too few flights.
     """
 
     values: list[Value]
@@ -93,7 +93,7 @@ def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> Di
 
 
 def frechet_replicates(reference: Reference, made: Rows, replicates: int, seed: int) -> Drawn:
-    """The Frechet distance with flights drawn again, whole; none where there are fewer than two flights or draws."""
+    """Replicates of the Frechet distance, drawing whole flights; none for fewer than two flights or draws."""
     flights, flight = len(made.parts), made.flight_of_row()
     if flights < 2 or replicates < 2:
         return np.empty(0)

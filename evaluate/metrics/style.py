@@ -1,4 +1,4 @@
-"""Style distance: how far the look of a frame is from the start frame's, by Gram matrices of feature maps."""
+"""Style distance of a frame to its start frame, by Gram matrices of feature maps."""
 
 from __future__ import annotations
 

@@ -12,20 +12,20 @@ from .fid import Features, Reference, sqrt_trace
 
 
 def ends(steps: int, window: int) -> tuple[slice, slice]:
-    """The first and the last steps of a flight: ``window`` of each, or half the flight where it has fewer than two."""
+    """The first and the last steps of a flight: ``window`` of each, or half the flight if it is shorter than both."""
     size = max(1, min(window, steps // 2))
     return slice(0, size), slice(steps - size, steps)
 
 
 @dataclass
 class _Sums:
-    """Sums over feature vectors seen from the reference's mean, which are small enough for nothing to cancel.
+    """Sums over feature vectors relative to the reference's mean, small enough to avoid cancellation.
 
     Attributes:
-        n: how many.
-        first: of the vectors.
-        power: of their squared lengths.
-        second: of the outer products of the vectors turned by the reference's factor.
+        n: number of vectors.
+        first: sum of the vectors.
+        power: sum of their squared lengths.
+        second: sum of the outer products of the vectors projected by the reference's factor.
     """
 
     n: float
@@ -40,7 +40,7 @@ class _Sums:
         return cls(len(rows), rows.sum(0), float((rows**2).sum()), turned.T @ turned)
 
     def add(self, other: _Sums, sign: int = 1) -> None:
-        """Take in another's sums, or take them away again."""
+        """Add another's sums, or subtract them with ``sign`` -1."""
         self.n += sign * other.n
         self.first += sign * other.first
         self.power += sign * other.power
@@ -57,13 +57,13 @@ class _Sums:
 def sliding_distances(reference: Reference, steps: Iterable[Features], size: int) -> Iterator[float]:
     """Distances of all runs of ``size`` successive steps to the reference, in order.
 
-    The features are turned by the reference's factor once, and a window differs from the one before by two steps, so
-    that a window costs one symmetric eigenvalue problem; the sums of only ``size`` steps are held.
+    The features are projected by the reference's factor once, and a window differs from the one before by two steps, so
+    a window costs one symmetric eigenvalue problem; only the sums of ``size`` steps are in memory.
 
     Args:
         reference: the real side.
         steps: features ``[n, d]`` of all flights at step 1, 2, ...
-        size: steps a window.
+        size: steps per window.
     """
     held: deque[_Sums] = deque()
     rank = reference.factor.shape[1]

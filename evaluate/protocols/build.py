@@ -36,7 +36,7 @@ class Choices(Section):
 
 
 def build_from_workspace(workspace: Workspace, choices: Choices, name: str = "workspace-v1") -> Protocol:
-    """Freeze the workspace's test clips; where it has none, all its clips, and ``held_out`` is false.
+    """Freeze the workspace's test clips; if it has none, all its clips, with ``held_out`` false.
 
     Raises:
         InputError: it has no clip with frames and disparity.
@@ -69,7 +69,7 @@ def build_from_workspace(workspace: Workspace, choices: Choices, name: str = "wo
 
 
 def _starts_of(clip: Clip, sha256: str, choices: Choices) -> list[Start]:
-    """Starts spread over a clip, such that the recorded path behind each is as long as the clip allows."""
+    """Starts spread over a clip, so that the recorded path after each is as long as the clip allows."""
     longest = max(choices.view_steps, default=0)
     last = max(len(clip) - 1 - longest * clip.steps, 0)
     found = []

@@ -13,10 +13,10 @@ from .source import Source
 def refuse_trained_on(source: Source, checkpoint: Path) -> None:
     """Refuse a checkpoint that has seen a start of a protocol whose starts are held out.
 
-    What counts is the checkpoint's own record, not the splits in today's table, which may have moved since.
+    The checkpoint's own record counts, not the splits in today's table, which may have changed since.
 
     Raises:
-        MethodFailure: it has; names the starts.
+        MethodFailure: it was trained on a start; names the starts.
     """
     history = read_trained_on(checkpoint)
     if history is None or not source.protocol.header.held_out:

@@ -1,4 +1,4 @@
-"""Which differences a protocol's starts can tell apart, from methods that were scored before."""
+"""Which differences a protocol's starts can show, estimated from methods that were scored before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flythrough.workspace.stage import Section
 
 
 class PairPower(Section):
-    """Two methods, and whether the protocol's starts tell them apart if they differ by what was measured."""
+    """Two methods, and whether the protocol's starts tell them apart if they differ as much as measured."""
 
     methods: tuple[str, str] = Field(description="their names")
     difference: float = Field(ge=0, description="of their scores")
@@ -33,14 +33,14 @@ class Power(Section):
 
     @property
     def line(self) -> str:
-        """In words."""
+        """The power as one sentence."""
         apart = sum(pair.power >= POWER for pair in self.pairs)
         text = f"{self.metric}: {self.starts} starts tell {self.separates:.3g} apart in {POWER:.0%} of cases"
         bound = self._bound(self.separates)
         return f"{text}{bound}; so {apart} of the {len(self.pairs)} pairs of methods measured"
 
     def for_difference(self, difference: float) -> str:
-        """In words, how many starts would tell this difference apart."""
+        """One sentence on how many starts would show this difference."""
         spread = Spread(pair_for(self.pairs, difference).spread, self.measured_on)
         needed = spread.starts_for(difference)
         wanted = "more starts than any protocol has" if needed is None else f"{needed} starts"
@@ -59,8 +59,8 @@ def measured_power(results: Iterable[Result], starts_of: Mapping[str, int]) -> t
     Nothing is stated from fewer than ``FEW`` starts.
 
     Args:
-        results: of earlier runs, on any protocol like this one; of several, that with the most starts counts.
-        starts_of: how many starts the protocol has, by metric (``METRIC`` or ``METRIC@STEP``).
+        results: of earlier runs, on any similar protocol; of several, the one with the most starts counts.
+        starts_of: number of starts of the protocol, by metric (``METRIC`` or ``METRIC@STEP``).
     """
     found: dict[str, Power] = {}
     for (name, _), scores in _scores(results).items():

@@ -1,4 +1,4 @@
-"""What is flown and what it is held against, frozen: a protocol is a TOML header and a JSON index, under one hash."""
+"""A protocol: what is flown and what it is compared with, frozen as a TOML header and a JSON index under one hash."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ViewSynthesis(Section):
 
     @property
     def longest(self) -> int:
-        """The last step that is compared; 0 where none is."""
+        """The last step that is compared; 0 if there is none."""
         return max(self.steps, default=0)
 
     @model_validator(mode="after")
@@ -54,15 +54,15 @@ class ViewSynthesis(Section):
 
 
 class Generation(Section):
-    """Flights into the unknown against a set of real frames."""
+    """Flights beyond the recorded views, compared with a set of real frames."""
 
     steps: int = Field(default=100, ge=1, description="steps a flight")
     flight: Literal["autopilot", "plan"] = Field(
         default="autopilot",
         description="who steers: the autopilot, by the disparity the method sees, or poses in the index",
     )
-    speed: float = Field(default=0.2, gt=0, description="distance a step, scene units")
-    window: int = Field(default=20, ge=1, description="steps a sliding window (FID_sw)")
+    speed: float = Field(default=0.2, gt=0, description="distance per step, scene units")
+    window: int = Field(default=20, ge=1, description="steps per sliding window (FID_sw)")
     style_steps: int = Field(default=50, ge=1, description="steps over which the style distance to the start is taken")
     sfm_flights: int = Field(
         default=10, ge=0, description="flights, the first ones, whose camera structure from motion looks for"
@@ -81,9 +81,7 @@ class Sets(Section):
         default=50_000, ge=2, description="most other real frames, for the real-against-real floor"
     )
     kid_subsets: int = Field(default=100, ge=1, description="random subsets of a kernel distance")
-    kid_subset_size: int = Field(
-        default=1000, ge=2, description="images a subset; the smaller set's size where that is less"
-    )
+    kid_subset_size: int = Field(default=1000, ge=2, description="images per subset; at most the smaller set's size")
     kid_seed: int = Field(default=2020, description="of the subsets")
 
 
@@ -96,7 +94,7 @@ class Header(Section):
     height: int = Field(ge=32, description="pixels of every frame")
     width: int = Field(ge=32, description="pixels of every frame")
     resize: Literal["area"] = Field(default="area", description="kernel that brings recorded frames to this size")
-    seed: int = Field(default=0, description="root of the seeds given to methods, one a start")
+    seed: int = Field(default=0, description="root of the seeds given to methods, one per start")
     view_synthesis: ViewSynthesis = Field(default=ViewSynthesis(), description="see there")
     generation: Generation = Field(default=Generation(), description="see there")
     sets: Sets = Field(default=Sets(), description="see there")
@@ -142,7 +140,7 @@ class Index(Section):
 
 
 class Protocol(Section):
-    """A header and an index, and what its starts tell apart."""
+    """A header and an index, and the power of its starts."""
 
     header: Header = Field(description="settings")
     index: Index = Field(description="starts and real frames")
@@ -184,7 +182,7 @@ class Protocol(Section):
         return max(self.header.generation.steps, view.longest, 2 * view.revisit)
 
     def starts_by_metric(self) -> dict[str, int]:
-        """How many starts stand behind each metric that ranks, by ``METRIC`` or ``METRIC@STEP``."""
+        """Number of starts behind each metric that ranks, by ``METRIC`` or ``METRIC@STEP``."""
         flights = {name: len(self.generation_starts()) for name in METRICS if METRICS[name].needs_following}
         views = {
             f"{name}@{step}": sum(start.recorded is None or len(start.recorded) >= step for start in self.starts)
@@ -242,7 +240,7 @@ def save_protocol(protocol: Protocol, folder: Path) -> Path:
 
 
 def _power_text(protocol: Protocol) -> str:
-    """The protocol's word on its power, as tables of the TOML file."""
+    """The protocol's power, as tables of the TOML file."""
     import tomlkit
 
     if not protocol.power:

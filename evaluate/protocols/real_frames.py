@@ -24,7 +24,7 @@ def split_real(
 
     Args:
         lengths: frames of each clip.
-        header: for the seed and the sizes; where there are too few frames, each set gets half.
+        header: for the seed and the sizes; if there are too few frames, each set gets half.
     """
     pool = [(clip, frame) for clip, length in sorted(lengths.items()) for frame in range(length)]
     order = np.random.default_rng([header.seed, len(pool)]).permutation(len(pool))

@@ -10,12 +10,12 @@ from flythrough.workspace.stage import Section
 
 
 class Recipe(Section):
-    """One take an island. Poses and pictures are computed from it, so nothing that was computed is in the protocol."""
+    """One take per island. Poses and pictures are computed from it, so the protocol holds no computed values."""
 
     first_island: int = Field(ge=0, description="seed of the first island; the others follow")
-    islands: int = Field(ge=1, description="how many, a clip each")
+    islands: int = Field(ge=1, description="how many, one clip each")
     frames: int = Field(ge=2, description="frames a clip")
-    fps: int = Field(default=8, ge=1, description="frames a second; the camera moves 1.5 units a second")
+    fps: int = Field(default=8, ge=1, description="frames per second; the camera moves 1.5 units per second")
     height: int = Field(default=200, ge=32, description="pixels of a filmed frame")
     width: int = Field(default=320, ge=32, description="pixels of a filmed frame")
     kinds: tuple[Literal["forward", "orbit", "sideways"], ...] = Field(

@@ -21,7 +21,7 @@ from flythrough.workspace.files import read_json, sha256_of_folder
 
 from .recipe import Recipe
 
-# Other islands than those of `flythrough sample` at its defaults, which models may have been trained on.
+# Not the islands of `flythrough sample` at its defaults, which models may have been trained on.
 VIDEOS, SECONDS, WIDTH, HEIGHT, SEED, FPS = 3, 8, 320, 200, 1000, 8
 
 

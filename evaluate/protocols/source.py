@@ -19,8 +19,8 @@ class Source:
     """Reads what a protocol names.
 
     Args:
-        protocol: what is wanted.
-        workspace: where its clips are.
+        protocol: the protocol.
+        workspace: the workspace with its clips.
 
     Raises:
         InputError: clips are missing, or are not the ones that were frozen; names them.
@@ -73,7 +73,7 @@ class Source:
         return self.clip_of(start).cameras.intrinsics[start.frame]
 
     def recorded(self, start: Start) -> list[int]:
-        """Frames at step 1, 2, ... along the recorded path; fewer than asked for where the clip ends."""
+        """Frames at step 1, 2, ... along the recorded path; fewer than asked for if the clip ends before."""
         assert start.frame is not None
         if start.recorded is not None:
             return list(start.recorded)
@@ -89,7 +89,7 @@ class Source:
         return self.clip_of(start).cameras.poses[[start.frame, *self.recorded(start)]]
 
     def out_and_back(self, start: Start) -> Float[np.ndarray, "n 3 4"] | None:
-        """Poses of the flight that comes back to the start; None where the protocol has none from here."""
+        """Poses of the flight that comes back to the start; None if the protocol has none from here."""
         steps = self.protocol.header.view_synthesis.revisit
         poses = self.poses(start)
         if not steps or len(poses) <= steps:

@@ -42,7 +42,7 @@ def update_report(workspace: Workspace, rows: Iterable[Row]) -> Path:
 
 
 def _source(workspace: Workspace, found: list[tuple[Result, Path]]) -> Source | None:
-    """The recorded frames behind the results; None where the protocol or its clips are no longer there."""
+    """The recorded frames behind the results; None if the protocol or its clips are no longer there."""
     wanted = found[0][0].protocol.hash
     for _, folder in found:
         for file in folder.glob("*.toml"):
@@ -55,7 +55,7 @@ def _source(workspace: Workspace, found: list[tuple[Result, Path]]) -> Source | 
 
 
 def build_report(found: list[tuple[Result, Path]], source: Source | None = None) -> str:
-    """The page, from results and their folders, whose frames may be gone."""
+    """The page, from results and their folders; frames that are gone are left out."""
     results = [result for result, _ in found]
     protocol = results[0].protocol
     flown = [(r.method.name, folder / "frames") for r, folder in found if r.status == "scored"]

@@ -16,7 +16,7 @@ from ..generation.generate import FLIGHT, VIEW, frame_name
 from ..protocols.real_frames import RealFrame
 from ..protocols.source import Source
 
-WIDTH = 240  # pixels of a frame, so that three methods stand beside each other
+WIDTH = 240  # pixels of a frame, so that three methods fit beside each other
 
 
 def flights(flown: list[tuple[str, Path]]) -> list[str]:

@@ -25,7 +25,7 @@ def over_steps(results: list[Result], metric: str) -> Markup | None:
 
 
 def per_start(results: list[Result], metric: str) -> Figure | None:
-    """Every start's value, one column per method; None where no method has it."""
+    """Every start's value, one column per method; None if no method has any."""
     import matplotlib.pyplot as plt
 
     columns = {r.method.name: [v[metric] for v in r.starts.values() if v.get(metric) is not None] for r in results}

@@ -14,7 +14,7 @@ DRAWS, MEANS = "draws.json", "means.json"
 
 
 def note_draws(folder: Path, tally: Tally) -> None:
-    """Write a tally's numbers of draws, and the values behind its means."""
+    """Write a tally's numbers of draws and the values behind its means into a folder."""
     write_json(folder / MEANS, [asdict(mean) for mean in tally.means])
     write_json(folder / DRAWS, tally.settings.draws())
 
@@ -25,7 +25,7 @@ def draws_differ(folder: Path, wanted: Mapping[str, int]) -> bool:
 
 
 def means_of(folder: Path, settings: Settings) -> Tally:
-    """A tally of the same means, their intervals drawn as ``settings`` say."""
+    """A tally of the stored means, with intervals drawn by ``settings``."""
     tally = Tally(settings)
     for record in read_json(folder / MEANS):
         mean = Mean(**record)

@@ -1,4 +1,4 @@
-"""Does a flight last? Its last steps against its first: naturalness, sharpness, saturation."""
+"""Drift over a flight: naturalness, sharpness and saturation of its last steps against its first."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _along(flight: Flight, measure: Callable[[Image], float]) -> Curve:
 
 
 def _kept(curve: Curve, window: int) -> float | None:
-    """The mean of the last steps over that of the first; None where the first have none of it."""
+    """The mean of the last steps over that of the first; None if the first have none of it."""
     first, last = (float(curve[part].mean()) for part in ends(len(curve), window))
     return last / first if first > 0 else None
 

@@ -33,7 +33,7 @@ def keep(workspace: Workspace, result: Result) -> Path:
 
 
 def handed_in_rows(workspace: Workspace, protocol_hashes: Iterable[str]) -> list[Row]:
-    """Rows of all handed-in results on these protocols; results on others are left where they are."""
+    """Rows of all handed-in results on these protocols; results on other protocols are left out."""
     wanted = set(protocol_hashes)
     rows: list[Row] = []
     for file in sorted((workspace / FOLDER).glob("*/results.json")):

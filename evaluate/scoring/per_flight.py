@@ -53,7 +53,7 @@ def made_flights(source: Source, frames: dict[str, Frames], folder: Path) -> lis
 
 
 def _commanded(source: Source, start: Start, folder: Path) -> Commanded:
-    """Where the camera was told to go: as the protocol plans it; only where it does not, as the method states it."""
+    """The commanded camera: the protocol's plan, or if it has none, what the method states."""
     if start.plan is not None:
         return Commanded(np.array(start.plan).reshape(-1, 3, 4))
     header = source.protocol.header.generation
@@ -63,7 +63,7 @@ def _commanded(source: Source, start: Start, folder: Path) -> Commanded:
 
 
 def real_flights(source: Source) -> list[Load]:
-    """The recorded clips as flights, as long as they last."""
+    """The recorded clips as flights, as far as they go."""
 
     def load(start: Start) -> Flight:
         clip = source.clip_of(start)
@@ -76,7 +76,7 @@ def real_flights(source: Source) -> list[Load]:
 
 
 def measure_flights(source: Source, flights: list[Load], tally: Tally) -> None:
-    """Is each flight steady, does it keep its style, and does it follow its camera?"""
+    """Add each flight's steadiness and style distance, and whether it follows its camera."""
     found: list[Follow] = []
     against: list[str | None] = []
     warps: list[float] = []
@@ -115,7 +115,7 @@ def measure_flights(source: Source, flights: list[Load], tally: Tally) -> None:
 
 
 def _without(without: int, flights: int) -> str:
-    """Why no mean is taken: it would be one over those flights that a method chose to state cameras for."""
+    """Why no mean is taken: it would be over those flights only that a method chose to state cameras for."""
     return f"{without} of {flights} flights have no camera to be judged by"
 
 
@@ -128,7 +128,7 @@ def verdict(reasons: list[str | None]) -> tuple[bool | None, str | None]:
     """Whether a method follows its camera, which it does if most of its flights do; else why not.
 
     Args:
-        reasons: a flight: why it does not follow, or None. One without a camera counts as one that does not follow.
+        reasons: for each flight why it does not follow, or None. A flight without a camera counts as not following.
     """
     against = [reason for reason in reasons if reason is not None]
     if all(reason == NOT_STATED for reason in reasons):
@@ -139,7 +139,7 @@ def verdict(reasons: list[str | None]) -> tuple[bool | None, str | None]:
 
 
 def recovered_paths(source: Source, flights: list[Load], tally: Tally) -> None:
-    """Hold the first flights' cameras, as structure from motion finds them, against the commanded ones."""
+    """Compare the first flights' cameras, as structure from motion finds them, with the commanded ones."""
 
     def one(load: Load) -> tuple[str, int, Recovered] | None:
         flight = load()

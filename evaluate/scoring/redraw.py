@@ -1,4 +1,4 @@
-"""Other numbers of bootstrap draws: intervals are drawn again from what was measured; nothing is flown or scored."""
+"""Draw intervals again with other numbers of bootstrap draws, from stored values; nothing is flown or scored."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ANEW = {DRAWS, RESULT_FILE, MANIFEST, TASK_FILE}  # never linked: they are writ
 
 
 def redraw(before: Path, folder: Path, source: Source, settings: Settings) -> Result:
-    """The result in ``before`` with intervals drawn as ``settings`` say; its other files are linked into ``folder``.
+    """The result in ``before`` with intervals drawn by ``settings``; its other files are linked into ``folder``.
 
-    Distances between sets are computed from their features, which are kept by content.
+    Distances between sets are computed from their features, which are cached by content.
     """
     result = read_result(before / RESULT_FILE)
     _link_all(before, folder)

@@ -1,4 +1,4 @@
-"""Back where it started: does a method that flies out and back on one path show its start frame again?"""
+"""Revisits: does a method that flies out and back on one path show its start frame again?"""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Measure = Callable[[Image, Image], float]
 
 
 def measure_revisits(source: Source, frames: dict[str, Frames], metrics: dict[str, Measure], tally: Tally) -> None:
-    """Add ``revisit_psnr`` and its like: the last frame of each flight out and back against the start frame.
+    """Add the ``revisit_`` metrics: the last frame of each flight out and back against the start frame.
 
     Args:
         source: the protocol's data.
         frames: of all flights.
         metrics: of a frame against another, by name.
-        tally: added to; a metric that was not measured for want of weights is noted here too.
+        tally: added to; metrics that lack their weights are noted here as not measured.
     """
     starts = [start for start in source.protocol.starts if f"{REVISIT}/{start.id}" in frames]
     if not starts:

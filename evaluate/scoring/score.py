@@ -1,4 +1,4 @@
-"""Frames in, a result out. Knows nothing of how the frames were made."""
+"""Scores a folder of frames, however they were made."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def score(
         spec: whose frames they are; the method ``real`` has none (``folder`` is None): recorded frames stand in.
         source: the protocol's data.
         folder: ``view_synthesis/START/000001.png`` and so on, ``generation/START/000001.png`` and so on.
-        settings: see there.
+        settings: how scores are taken.
         weights: SHA-256 of the method's own weights, by use.
         notes: folder to write what :mod:`.redraw` needs into.
 
@@ -98,7 +98,7 @@ def result_of(spec: Spec, protocol: Protocol, tally: Tally, frames: dict[str, Fr
 
 
 def failed(spec: Spec, protocol: Protocol, failure: MethodFailure, settings: Settings) -> Result:
-    """The result of a method that made no full set of frames: every row says what happened."""
+    """The result of a method that did not make all its frames: every row says what happened."""
     planned: list[tuple[str, int | None]]
     planned = [(name, step) for name in ("psnr", "ssim", "mse") for step in protocol.header.view_synthesis.steps]
     planned += [(name, None) for network in protocol.header.sets.networks for name in NAMES[network]]
@@ -135,7 +135,7 @@ def describe_protocol(protocol: Protocol) -> ProtocolRecord:
 
 
 def _with_ranking(value: Value, spec: Spec, protocol: Protocol, tally: Tally) -> Value:
-    """The value with the word on whether it may be ranked, and why not."""
+    """The value with whether it may be ranked, and why not."""
     metric = METRICS[value.metric]
     notes = [] if protocol.header.held_out else ["not held out: starts come from clips that may be trained on"]
     ranked = value.value is not None and not metric.qualifies
@@ -172,7 +172,7 @@ def needs_weights(name: str) -> str:
 
 
 def image_metrics(tally: Tally) -> dict[str, Measure]:
-    """Measures of a frame against the real one, by name; LPIPS where its trunk is on this machine."""
+    """Metrics of a frame against the real one, by name; LPIPS only if its trunk is on this machine."""
     from flythrough.networks.weights import locate
     from flythrough.workspace.files import sha256_of
 
@@ -195,7 +195,7 @@ def _view_synthesis(source: Source, frames: dict[str, Frames], metrics: dict[str
         for start in source.protocol.view_starts():
             recorded = source.recorded(start)
             if len(recorded) < step:
-                continue  # the protocol itself says how far this clip goes
+                continue  # the protocol itself ends this clip before
             real = source.frame(RealFrame(start.clip, recorded[step - 1]))
             made = frames[f"{VIEW}/{start.id}"][step - 1]
             values = {name: measure(made, real) for name, measure in metrics.items()}

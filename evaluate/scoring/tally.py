@@ -1,4 +1,4 @@
-"""A result in the making: values, raw values of each start, and what could not be measured."""
+"""A result under construction: values, raw values of each start, and what could not be measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..metrics.sets import Distances
 
 @dataclass(frozen=True)
 class Settings:
-    """How scores are taken, besides what the protocol says.
+    """How scores are taken, besides the protocol's settings.
 
     Attributes:
         replicates: bootstrap draws for means over starts.
@@ -49,7 +49,7 @@ class Mean:
 
 @dataclass
 class Tally:
-    """What :class:`.results.Result` is filled from."""
+    """Collects all that a result is made from."""
 
     settings: Settings
     values: list[Value] = field(default_factory=list)
@@ -68,14 +68,14 @@ class Tally:
         self.starts.setdefault(start, {})[name] = value if finite else None
 
     def value_of(self, metric: str) -> float | None:
-        """What was found over all steps; None where nothing was."""
+        """The metric's value over all steps; None if it has none."""
         return next((each.value for each in self.values if each.metric == metric and each.step is None), None)
 
     def add_distances(self, found: Distances, flights: Sequence[str], seed: int) -> None:
         """Add distances between sets, and the replicates of the one that ranks.
 
         Args:
-            found: see there.
+            found: the distances of one network.
             flights: the starts that were drawn from, in order.
             seed: of the draws.
         """
@@ -97,10 +97,10 @@ class Tally:
         Args:
             metric: its name.
             step: flight step, or None for all.
-            values: one a start.
+            values: one per start.
             n: images or pairs behind them, if not one each.
             starts: whose values they are; without them the mean cannot be compared in pairs.
-            note: what the reader must know of it.
+            note: shown with the value.
         """
         count = len(values) if n is None else n
         if not values:
