@@ -1,4 +1,4 @@
-"""Extra commands of leaderboard/."""
+"""Subcommands of ``flythrough leaderboard``."""
 
 from __future__ import annotations
 

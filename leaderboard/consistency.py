@@ -18,7 +18,7 @@ def inconsistency(submission: Result, references: list[Result]) -> str | None:
     """Evidence that the numbers were not made as ours were, or were changed; None if there is none.
 
     Args:
-        submission: what was handed in.
+        submission: the submitted results.
         references: scored results of the same protocol, measured here.
     """
     starts = None if is_loose(submission) else _other_starts(submission, references)
@@ -26,7 +26,7 @@ def inconsistency(submission: Result, references: list[Result]) -> str | None:
 
 
 def is_loose(submission: Result) -> bool:
-    """Whether it claims only distances of one set of frames that belong to no start, such as a video's."""
+    """Whether a submission has only set distances of frames that belong to no start, such as a video's."""
     if submission.starts or submission.replicates or submission.curves or submission.follows_camera:
         return False
     claimed = {value.metric for value in submission.values if value.value is not None}
@@ -38,8 +38,8 @@ def reused_frames(submission: Result, others: list[Result]) -> str | None:
     """Which other method's frames a submission contains, or what it leaves out to hide that; None if nothing is found.
 
     Args:
-        submission: what was handed in.
-        others: results of other methods on the same protocol, measured here or handed in.
+        submission: the submitted results.
+        others: results of other methods on the same protocol, measured here or submitted.
     """
     hashes = submission.frames_sha256
     expected = {flight for each in others if each.method.name != FLOOR_METHOD for flight in each.frames_sha256}

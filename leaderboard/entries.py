@@ -1,7 +1,7 @@
 """Which files a submission may contain, and how large: rules shared by zips and folders.
 
-Paths are checked by what they must be, not by what they must not: a file that is none of a submission's is refused.
-The reasons before that only say more exactly what is wrong.
+Paths are checked against a list of what is allowed: any other file is refused. The reasons tested before that only
+make the message more exact.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def check_sizes(sizes: Iterable[tuple[str, int]]) -> None:
 
 
 class FolderEntries:
-    """The files below a folder: regular ones only, and no link is followed.
+    """The files below a folder: regular files only, without following links.
 
     Raises:
         Refused: a link, a device, a path or a size that no submission has.
@@ -169,7 +169,7 @@ def check_mode(path: str, mode: int) -> None:
 
     Args:
         path: of the entry.
-        mode: Unix file mode; 0 where the archive states none.
+        mode: Unix file mode; 0 if the archive states none.
 
     Raises:
         Refused: it is a link, a folder or a device.

@@ -46,7 +46,7 @@ class FileRecord(Section):
 
 
 class Manifest(Section):
-    """``manifest.json``: what else is in the submission."""
+    """``manifest.json``: the list of all other files of the submission."""
 
     format: Literal["flythrough-submission"] = Field(default="flythrough-submission", description="what this is")
     version: Literal[1] = Field(default=1, description="of this format")
@@ -55,11 +55,11 @@ class Manifest(Section):
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission, checked on its own, before it is compared with a leaderboard.
+    """A submission, checked by itself, before it is compared with a leaderboard.
 
     Attributes:
         result: the numbers.
-        flights: frames inside, by flight (``generation/START``): how many. Empty where only numbers were handed in.
+        flights: number of frames by flight (``generation/START``); empty if only numbers were submitted.
     """
 
     result: Result
@@ -74,7 +74,7 @@ def pack(source: Path, out: Path) -> Submission:
         out: the zip to write.
 
     Raises:
-        InputError: results.json is missing, or the check would refuse what is to be packed.
+        InputError: results.json is missing, or the check would refuse the submission.
     """
     files = dict(_files_of(source))
     try:
@@ -96,7 +96,7 @@ def pack(source: Path, out: Path) -> Submission:
 
 
 def _entry(path: str) -> zipfile.ZipInfo:
-    """Stored, not deflated: deflate's bytes differ from one zlib to the next, and frames are compressed already."""
+    """A zip entry, stored, not deflated: deflate's bytes depend on the zlib, and frames are compressed already."""
     entry = zipfile.ZipInfo(path, _EPOCH)
     entry.create_system, entry.external_attr = 3, 0o100644 << 16
     return entry
@@ -125,7 +125,7 @@ def open_submission(path: Path, *, name: str | None = None, frames_to: Path | No
         frames_to: folder to write ``frames/`` below, each file once it is checked.
 
     Raises:
-        InputError: it cannot be read, or does not hold what it says; one line.
+        InputError: it cannot be read, or its contents contradict it; one line.
     """
     name = name or str(path)
     try:
@@ -187,7 +187,7 @@ def _manifest(content: bytes, name: str) -> Manifest:
 
 
 def _check_frame(content: bytes, path: str, result: Result) -> None:
-    """Its first 26 bytes: 8-bit RGB PNG of the protocol's size. No picture is decoded here."""
+    """Check a frame's first 26 bytes: 8-bit RGB PNG of the protocol's size. No picture is decoded here."""
     head = content[:26]
     if len(head) < 26 or head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
         raise Refused(f"{path!r} is not a PNG")
@@ -203,7 +203,7 @@ def _check_cameras(content: bytes, path: str) -> None:
 
 
 def _check_flights(hashes: dict[str, dict[str, str]], result: Result) -> None:
-    """Frames inside must be all of those that the numbers rest on."""
+    """Check that the frames inside are all those that the numbers were computed from."""
     if not hashes:
         return
     if odd := sorted(set(hashes) ^ set(result.frames_sha256)):

@@ -1,4 +1,4 @@
-"""Tables that papers print: each with its citation and setting, shown apart and never ranked with measured ones."""
+"""Tables from papers, each with its citation and setting, shown apart and never ranked with measured results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Score the frames of a submission again, and compare the scores with those it claims.
 
-The frames are scored by ``flythrough evaluate score`` in a process of its own, so this stage needs no torch, and what a
-picture does to a decoder it does there.
+The frames are scored by ``flythrough evaluate score`` in a process of its own, so this stage needs no torch, and a
+picture that breaks a decoder breaks it there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .consistency import FLOOR_TOLERANCE
 from .entries import FRAMES
 from .package import open_submission
 
-PIXELS_TOLERANCE = 1e-6  # of metrics of pixels alone: the same sums in another order
+PIXELS_TOLERANCE = 1e-6  # of metrics computed from pixels: the same sums in another order
 LPIPS_TOLERANCE = 5e-4  # absolute: float32 networks differ so much between processors
 OF_PIXELS = "(revisit_)?(psnr|ssim|mse)(_seen)?"
 Scorer = Callable[[list[str]], int]
@@ -36,11 +36,11 @@ def rescore(workspace: Workspace, path: Path, *, keep: bool = False, run: Scorer
     Args:
         workspace: with the clips of the protocol, and results on it.
         path: the submission, already checked.
-        keep: put what was measured into the workspace, as ``rescored``.
-        run: runs ``flythrough`` with these words; by default in a process of its own.
+        keep: store the scores in the workspace, as ``rescored``.
+        run: runs ``flythrough`` with the given arguments; by default in a process of its own.
 
     Returns:
-        what was measured here.
+        The result scored here.
 
     Raises:
         InputError: it has no frames, they cannot be scored, or give other values than it claims.
@@ -73,10 +73,10 @@ def rescore(workspace: Workspace, path: Path, *, keep: bool = False, run: Scorer
 
 
 def differences(claimed: Result, ours: Result) -> list[str]:
-    """The claimed values that differ from those scored here, in words.
+    """The claimed values that differ from those scored here, as sentences.
 
-    Camera figures are left out: structure from motion may end elsewhere on another machine, by how much was not
-    measured. What is shown of frames scored here is ours.
+    Camera figures are left out: structure from motion may give another result on another machine, by how much was not
+    measured. The page shows the figures scored here.
     """
     measured = {(value.metric, value.step): value for value in ours.values}
     wrong = []
@@ -104,7 +104,7 @@ def _of_cameras(metric: str) -> bool:
 
 
 def _protocol(workspace: Workspace, claimed: Result) -> str:
-    """The protocol's file beside a result of it, or its name where it is one that is shipped."""
+    """The protocol's file beside a result of it, or its name if it is shipped with the package."""
     name = claimed.protocol.name
     files = {r["results_file"] for r in workspace.rows("results") if r["protocol_hash"] == claimed.protocol.hash}
     beside = sorted((workspace / file).with_name(f"{name}.toml") for file in files if file)
@@ -112,5 +112,5 @@ def _protocol(workspace: Workspace, claimed: Result) -> str:
 
 
 def _run(words: list[str]) -> int:
-    """Its table goes to stderr: what check prints may be read by a program."""
+    """Run the program with its output on stderr, because the output of ``check`` may be read by another program."""
     return subprocess.run([sys.executable, "-m", "flythrough", *words], stdout=sys.stderr).returncode

@@ -1,4 +1,4 @@
-"""leaderboard/: the results as a site. One task; its files are put below ``leaderboard/``, with ``index.html``."""
+"""leaderboard/: the results as a site. One task, whose files go to ``leaderboard/``, with ``index.html``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
     from .standing.gather import gather
 
     collects = gc.isenabled()
-    gc.disable()  # up to 10^7 objects that stay alive: collecting among them takes a fifth of the time
+    gc.disable()  # up to 10^7 objects stay alive: scanning them takes a fifth of the time
     try:
         write_site(job.folder, site_files(gather(Workspace(job.workspace)), config))
     finally:

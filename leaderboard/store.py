@@ -2,11 +2,11 @@
 
 ::
 
-    leaderboard/submissions/METHOD.PROTOCOL8.json             what is listed
-    leaderboard/submissions/log.jsonl                         one line an event, oldest first
-    leaderboard/submissions/earlier/METHOD.PROTOCOL8.SHA12.json   what was superseded or withdrawn
+    leaderboard/submissions/METHOD.PROTOCOL8.json             listed
+    leaderboard/submissions/log.jsonl                         one line per event, oldest first
+    leaderboard/submissions/earlier/METHOD.PROTOCOL8.SHA12.json   superseded or withdrawn
 
-Nothing is deleted. Whoever writes holds a lock; a second writer waits for it.
+Nothing is deleted. A writer holds a lock; a second writer waits for it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def locked(workspace: Workspace, wait_s: float = WAIT_S) -> Iterator[None]:
 
 
 def file_of(workspace: Workspace, method: str, protocol_hash: str) -> Path:
-    """Where a method's numbers on a protocol are kept."""
+    """The file of a method's numbers on a protocol."""
     return workspace / FOLDER / f"{method}.{protocol_hash[:8]}.json"
 
 
@@ -91,10 +91,10 @@ def withdraw(workspace: Workspace, method: str, protocol: str | None = None) -> 
     Args:
         workspace: with the store.
         method: its name.
-        protocol: name, or the beginning of the hash; needed where the method is listed on several.
+        protocol: name, or the beginning of the hash; needed if the method is listed on several.
 
     Returns:
-        where the file is now.
+        The file's new path.
 
     Raises:
         InputError: it is not listed, or on several protocols.

@@ -1,8 +1,8 @@
 """Results measured by others: checked against those measured here, then shown beside them.
 
-A ``results.json`` names its protocol by hash, carries the raw value of every start and the floor of every distance.
-A changed mean, a left-out start, another protocol, other feature weights: each shows. Made-up raw values do not;
-entries are therefore marked "submitted", and who doubts one asks for its frames and scores them.
+A ``results.json`` names its protocol by hash, and has the raw value of every start and the floor of every distance. A
+changed mean, a left-out start, another protocol and other feature weights are detected. Made-up raw values are not;
+entries are therefore marked "submitted", and whoever doubts one asks for its frames and scores them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .package import Submission, open_submission
 
 log = logging.getLogger("flythrough.leaderboard")
 
-METHOD_NAME = "[a-z0-9][a-z0-9._-]{0,79}"  # evaluate writes no other; it becomes a file's name
+METHOD_NAME = "[a-z0-9][a-z0-9._-]{0,79}"  # as evaluate writes it; it becomes a file's name
 _ALIKE = str.maketrans("015i", "olsl")
 
 
@@ -36,10 +36,10 @@ def add_submission(workspace: Workspace, path: Path, *, replace: bool = False) -
     Args:
         workspace: of the leaderboard.
         path: a packed submission, an unpacked one, or a ``results.json``.
-        replace: may take the place of an earlier one of the method, which is kept.
+        replace: supersede an earlier submission of the method, which is kept.
 
     Raises:
-        InputError: it is not of a protocol measured here, does not hold together, or its method is listed already.
+        InputError: it is not of a protocol measured here, is inconsistent, or its method is listed already.
     """
     submission = open_submission(path)
     with store.locked(workspace):
@@ -51,7 +51,7 @@ def check_submission(workspace: Workspace, path: Path) -> Submission:
     """All checks of :func:`add_submission`, without writing; returns the submission.
 
     Raises:
-        InputError: as there, but for a method that is listed already.
+        InputError: as there, except for a method that is listed already.
     """
     submission = open_submission(path)
     refuse(workspace, submission.result, path)
@@ -74,10 +74,10 @@ def reject(submission: Result, rows: list[Row], references: list[Result], listed
     """Why a submission cannot be listed, or None.
 
     Args:
-        submission: what was handed in.
+        submission: the submitted results.
         rows: rows measured here.
         references: results files measured here.
-        listed: what was handed in before.
+        listed: earlier submissions.
     """
     known = {row["protocol_hash"]: row["protocol"] for row in rows}
     if not known:
@@ -113,7 +113,7 @@ def _as_read(name: str) -> str:
 
 
 def submissions(workspace: Workspace) -> list[Result]:
-    """The submissions that can be read; others, which another program put there, are logged."""
+    """The submissions that can be read; unreadable files, which another program put there, are logged."""
     return list(submissions_by_file(workspace).values())
 
 

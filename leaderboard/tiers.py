@@ -1,4 +1,4 @@
-"""How far a row can be trusted. A tier says who measured it, so it is set here, never read from a submission."""
+"""Tiers: who measured a row, and so how far it can be trusted. They are set here, never read from a submission."""
 
 from __future__ import annotations
 

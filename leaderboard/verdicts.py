@@ -20,13 +20,13 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>|#@&~!])")  # @ would call somebody, # name 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one submission.
+    """The verdict on one submission.
 
     Attributes:
         name: of its file.
         refused: the reason in one line, or None.
-        said: method, protocol and primary values; empty where it is refused.
-        frames: how many came with it.
+        said: method, protocol and primary values; empty if it is refused.
+        frames: number of frames that came with it.
     """
 
     name: str
@@ -47,7 +47,7 @@ def verdict(workspace: Workspace, path: Path, *, rescore: bool = False) -> Verdi
 
 
 def as_lines(verdicts: Iterable[Verdict]) -> str:
-    """One line each."""
+    """The verdicts as one line each."""
     return "".join(f"{one_line(each.name)}: {_in_words(each)}\n" for each in verdicts)
 
 

@@ -1,8 +1,8 @@
-"""A zip from a stranger, read without trusting any number in it.
+"""An untrusted zip, read without relying on any number in it.
 
 The format states most things twice (at the end, in the central directory, before each file) and the copies may differ.
-Here the end of the file is read first, so that a directory of a million entries is never loaded; what the directory
-says is checked before anything is decompressed; and what comes out is counted while it comes.
+Here the end of the file is read first, so that a directory of a million entries is never loaded; the directory is
+checked before anything is decompressed; and the output is counted while it is decompressed.
 Source for the layout: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.4.
 """
 
@@ -40,7 +40,7 @@ class ZipEntries:
         file: opened for reading; it stays open as long as this is used.
 
     Raises:
-        Refused: the file is not a zip, or breaks a rule that submissions keep.
+        Refused: the file is not a zip, or breaks a rule of submissions.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -79,7 +79,7 @@ def _check_end(file: BinaryIO) -> int:
     """The number of entries that the end of the file states.
 
     Raises:
-        Refused: the directory is too large, not where it should be, or something follows or precedes the archive.
+        Refused: the directory is too large or misplaced, or something precedes or follows the archive.
     """
     size = file.seek(0, 2)
     if size > MAX_TOTAL + MAX_DIRECTORY:
@@ -129,7 +129,7 @@ def _extra_fields(extra: bytes, shown: str) -> Iterator[int]:
 
 
 def _check_places(entries: list[zipfile.ZipInfo]) -> None:
-    """Two entries may not share bytes: a small file could be a million large ones."""
+    """Refuse entries that share bytes: a small file could contain a million large ones."""
     end = 0
     for each in sorted(entries, key=lambda each: each.header_offset):
         if each.header_offset < end:
@@ -151,7 +151,7 @@ def _damage(what: str) -> Iterator[None]:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file begins as a zip does, or is called one."""
+    """Whether a file begins like a zip, or has its suffix."""
     if path.suffix.lower() == ".zip":
         return True
     with open(path, "rb") as file:

@@ -48,13 +48,13 @@ def fly(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The video to write: .mp4, or a .gif or .webp loop.")
     ] = Path("flight.mp4"),
-    steps: Annotated[int, typer.Option(min=1, help="How many steps to fly.")] = 500,
+    steps: Annotated[int, typer.Option(min=1, help="Number of steps to fly.")] = 500,
     checkpoint: CheckpointsOption = None,
     workspace: WorkspaceOption = Path("workspace"),
     speed: Annotated[float, typer.Option(help="Distance per step, in near-ground distances; below 0: back.")] = 0.2,
     plan: Annotated[str, typer.Option(help="autopilot, straight, orbit, or a camera file to follow.")] = "autopilot",
     depth: Annotated[str, typer.Option(help="Source of a photo's depth: auto, rough, or a network's name.")] = "auto",
-    fps: Annotated[float, typer.Option(min=1, help="Frames a second of the video.")] = 20,
+    fps: Annotated[float, typer.Option(min=1, help="Frames per second of the video.")] = 20,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 (faster where supported).")] = False,
     size: Annotated[

@@ -45,14 +45,14 @@ def find_run(workspace: Workspace) -> Path:
 
 
 def read_scalars(folder: Path) -> dict[str, np.ndarray]:
-    """The columns of a run's scalars, ``step`` included; NaN where a step lacks a figure."""
+    """The columns of a run's scalars, with ``step``; NaN where a step lacks a figure."""
     rows = [json.loads(line) for line in (folder / SCALARS).read_text().splitlines() if line.endswith("}")]
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: np.array([row.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}
 
 
 def write_report(workspace: Workspace, output: Path | None = None) -> Path:
-    """Write the page; returns where.
+    """Write the page; returns its path.
 
     Raises:
         InputError: nothing was trained here.

@@ -16,7 +16,7 @@ TASK = "infinite-nature"
 
 
 def tasks(workspace: Workspace, config: TrainConfig) -> Iterable[Task]:
-    """The one run of the config, on the present clips.
+    """The one run that the config describes, on the present clips.
 
     Raises:
         InputError: there is no clip to train on.
@@ -70,7 +70,7 @@ def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:
 
 
 def _perceptual(settings: Settings) -> str:
-    """The perceptual network that training will use; part of the key, as it depends on the machine's weights."""
+    """The perceptual network that training will use; part of the key, because it depends on the machine's weights."""
     from flythrough.networks.weights import locate
 
     if settings.perceptual != "auto":

@@ -37,11 +37,11 @@ def exported(
         format: one of :data:`FORMATS`.
         organization: who runs the leaderboard (every-eval-ever).
         dataset: benchmark dataset on the Hub, OWNER/NAME (huggingface).
-        source_url: where the leaderboard stands (huggingface).
-        base_url: where the page stands (atom); empty: links are relative.
+        source_url: address of the leaderboard (huggingface).
+        base_url: address of the page (atom); empty: links are relative.
 
     Raises:
-        ConfigError: an unknown format, no dataset where one is needed, or a base URL that is none.
+        ConfigError: an unknown format, a missing dataset, or a base URL that is not an http(s) URL.
         InputError: there are no results.
     """
     if format not in FORMATS:
@@ -73,7 +73,7 @@ def exported(
 
 
 def write_export(files: dict[str, str], folder: Path) -> list[Path]:
-    """Write the files below a folder; returns where they are."""
+    """Write the files below a folder; returns their paths."""
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_text(folder / path, text)

@@ -28,7 +28,7 @@ def as_atom(held: Iterable[Holding], *, title: str = "Flythrough leaderboard", b
     Args:
         held: all results; failed ones and the floor are left out.
         title: of the leaderboard.
-        base_url: where page and feed stand; empty: links are relative to the feed, as Atom allows.
+        base_url: address of page and feed; empty: links are relative to the feed, as Atom allows.
 
     Raises:
         ConfigError: ``base_url`` is not an http(s) URL.

@@ -1,4 +1,4 @@
-"""A board or a paper's table as plain text cells: what Markdown and LaTeX have in common."""
+"""A board or a paper's table as cells of plain text, for Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def grids(protocols: Iterable[ProtocolBoards], reported: Iterable[ReportedTable]
 
 
 def best_in(values: Iterable[float | None], higher: bool | None) -> float | None:
-    """The best of some values; None where there is none, or no direction."""
+    """The best of some values; None if there are none, or the metric has no direction."""
     known = [value for value in values if value is not None]
     return None if not known or higher is None else max(known) if higher else min(known)
 
@@ -107,7 +107,7 @@ def _line(entry: Entry, columns: Sequence[str], best: dict[str, float | None], p
             continue
         among = cell.value == best.get(metric)
         if metric == primary and entry.rank is not None:
-            among = entry.rank[0] == 1  # tied with the best: as good, as far as the data tells
+            among = entry.rank[0] == 1  # the best, or not distinguishable from it
         between = f"[{cell.low:.{INTERVAL_FIGURES}g}, {cell.high:.{INTERVAL_FIGURES}g}]" if _has_interval(cell) else ""
         cells.append(GridCell(f"{cell.value:.{FIGURES}g}", between, among))
     claimed = entry.source not in (*RANKED, "measured")

@@ -33,7 +33,7 @@ class Measured:
 
     @property
     def scores(self) -> Iterator[tuple[str, Value, float]]:
-        """Name, value and score of all numbers whose direction is up or down."""
+        """Name, value and score of all numbers for which higher or lower is better."""
         for value in self.result.values:
             metric = METRICS.get(value.metric)
             if value.value is not None and metric is not None and metric.direction != "one":
@@ -41,7 +41,7 @@ class Measured:
 
 
 def measured_results(workspace: Workspace) -> list[Measured]:
-    """The scored results measured in a workspace, without the floor and without submissions, which are not ours."""
+    """The scored results measured in a workspace, without the floor and without submissions."""
     from flythrough.results.schema import read_result
 
     tiers = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}

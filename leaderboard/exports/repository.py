@@ -1,4 +1,4 @@
-"""A results repository: a leaderboard that others enter by pull request. Made once, then edited by its keeper."""
+"""A results repository: a leaderboard that others enter by pull request. Made once, then edited by its maintainer."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def make_repository(workspace: Workspace, folder: Path) -> list[Path]:
     """Write the repository's files; nothing in the workspace changes but the note of its results' dates.
 
     Args:
-        workspace: whose measured results others are held against.
+        workspace: with the measured results that others are compared with.
         folder: new, or empty.
 
     Returns:
-        the files, in order of name.
+        The files, in order of name.
 
     Raises:
         InputError: the folder has something in it, or nothing was measured yet.
@@ -56,7 +56,7 @@ def make_repository(workspace: Workspace, folder: Path) -> list[Path]:
 
 
 def not_released(version: str = __version__) -> str | None:
-    """What to change in the workflow if its version is not a release, which no package index has."""
+    """What to change in the workflow if its version is not a release, and so in no package index."""
     if re.fullmatch(r"[0-9]+(\.[0-9]+)*", version):
         return None
     return f"flythrough {version} is not a release: in workflow and README, give pip install what others can install"
@@ -67,7 +67,7 @@ def _filled(template: str) -> str:
 
 
 def _board_files(workspace: Workspace) -> Iterator[Path]:
-    """What checks and the page need: tables, results with their protocol's files, submissions, dates. No frames."""
+    """The files that checks and the page need: tables, results with their protocol's files, submissions, dates."""
     yield workspace.table_file("results")
     yield workspace / DATES
     if workspace.config_file.is_file():

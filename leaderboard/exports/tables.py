@@ -26,7 +26,7 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def as_csv(protocols: Iterable[ProtocolBoards], reported: Iterable[ReportedTable]) -> str:
-    """One line per board, method and metric; ranks are empty for what is not ranked, such as papers' rows."""
+    """One line per board, method and metric; ranks are empty for rows that are not ranked, such as papers' rows."""
     lines: list[list[object]] = []
     for protocol in protocols:
         for board in protocol.boards:
@@ -84,7 +84,7 @@ def _markdown_cell(cell: GridCell) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text in one line that Markdown shows as it is."""
+    """Text as one line that Markdown shows unchanged."""
     return _MARKDOWN.sub(r"\\\1", one_line(text, 2000))
 
 
@@ -136,5 +136,5 @@ def _latex_line(line: GridLine, ranked: bool) -> Sequence[str]:
 
 
 def latex_text(text: str) -> str:
-    """Text in one line that LaTeX sets as it is."""
+    """Text as one line that LaTeX prints unchanged."""
     return one_line(text, 2000).translate(_LATEX)

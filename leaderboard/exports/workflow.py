@@ -1,7 +1,7 @@
 """The workflow of a results repository, for GitHub Actions.
 
-The workflow runs for pull requests of people unknown, so nothing that they send is run, and no job that reads it may
-write: the check has read rights only, and the job that comments sees a table in which all text is escaped.
+The workflow runs for pull requests of unknown people, so nothing that they send is executed, and no job that reads it
+may write: the check has read rights only, and the job that comments sees a table in which all text is escaped.
 Its own files and ``board/`` are those of the main branch (``pull_request_target`` checks that out).
 """
 

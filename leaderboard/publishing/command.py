@@ -23,7 +23,7 @@ def publish(
     huggingface: Annotated[
         str | None, typer.Option("--huggingface", metavar="OWNER/NAME", help="A static Space on the Hub.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it nothing is written.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Publish; without this, only show what would change.")] = False,
 ) -> None:
     """Publish the site that flythrough leaderboard built; by default only print what would change."""
     from flythrough.cli.tools import existing

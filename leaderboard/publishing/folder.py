@@ -15,12 +15,12 @@ from .plan import Plan
 
 @dataclass(frozen=True)
 class FolderTarget:
-    """A folder, which is made if need be."""
+    """A folder, which is created if missing."""
 
     folder: Path
 
     def published(self) -> Mapping[str, str]:
-        """By the files' present content, not by the list."""
+        """The site's files by their present content, whatever the list says."""
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder} is not a folder", remedy="Name a folder")
         here = (path for path in listed_files(self.folder) if (self.folder / path).is_file())

@@ -19,10 +19,10 @@ from .plan import Plan
 
 @contextmanager
 def branch_of(remote: str, branch: str) -> Iterator[GitTarget]:
-    """The branch, fetched into a folder that is removed afterwards; one that is not there yet begins empty.
+    """The branch, fetched into a folder that is removed afterwards; a branch that does not exist yet begins empty.
 
     Raises:
-        InputError: no such repository, or no name of a branch.
+        InputError: no such repository, or not a valid name of a branch.
         MissingDependency: git is not installed.
     """
     with tempfile.TemporaryDirectory(prefix="flythrough-publish-") as folder:
@@ -73,7 +73,7 @@ def _author(here: Path) -> tuple[str, ...]:
 
 
 def _git(here: Path, *arguments: str, given: str = "", wrong: bool | None = None) -> str | None:
-    """What git prints; None if it fails where that may be (``wrong``)."""
+    """The output of git; None if it fails and ``wrong`` allows that."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # of a hook that this may run in
         environment.pop(name, None)

@@ -42,7 +42,7 @@ def hub() -> ModuleType:
 
 @dataclass(frozen=True)
 class SpaceTarget:
-    """A Space, which is made if need be. Who may write there is told by the token that huggingface_hub finds.
+    """A Space, which is created if missing; huggingface_hub's token must give write access.
 
     Attributes:
         repo: OWNER/NAME.
@@ -94,7 +94,7 @@ class SpaceTarget:
         return set(self._asked("list_repo_files")) if self._asked("repo_exists") else set()
 
     def _asked(self, function: str, **known: object) -> Any:
-        """What the Hub answers.
+        """The Hub's answer.
 
         Raises:
             FlythroughError: it refuses, or cannot be reached.

@@ -11,7 +11,7 @@ from flythrough.errors import InputError
 
 from ..site.listing import LISTING, listed_files
 
-MOST_LINES = 20  # of a plan in words, for each kind of change
+MOST_LINES = 20  # of a printed plan, for each kind of change
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Plan:
 
     @property
     def written(self) -> tuple[str, ...]:
-        """The files to send: new and changed ones, then the list of the site's files."""
+        """The files to write: new and changed ones, then the list of the site's files."""
         return (*self.added, *self.changed, LISTING)
 
     @property
     def summary(self) -> str:
-        """One line."""
+        """The plan in one line."""
         counts = f"{len(self.added)} added, {len(self.changed)} changed, {len(self.removed)} removed"
         return f"{counts}, {self.unchanged} as is"
 
     def lines(self) -> Iterator[str]:
-        """In words."""
+        """The plan as lines to print."""
         for word, paths in (("add", self.added), ("change", self.changed), ("remove", self.removed)):
             yield from (f"{word} {path}" for path in paths[:MOST_LINES])
             if len(paths) > MOST_LINES:
@@ -51,10 +51,10 @@ class Target(Protocol):
     """Where a site is published."""
 
     def published(self) -> Mapping[str, str]:
-        """SHA-256 by path of the site that is there now, of those of its files that still exist."""
+        """SHA-256 by path of the files of the site there now that still exist."""
 
     def others(self, paths: Set[str]) -> Set[str]:
-        """Those of some paths at which the target has a file."""
+        """The paths, of those given, at which the target has a file."""
 
     def write(self, source: Path, plan: Plan) -> str:
         """Carry out the plan; returns one line that says where the site is now."""
@@ -68,11 +68,11 @@ def make_plan(source: Path, target: Target) -> Plan:
         target: where it goes.
 
     Raises:
-        InputError: nothing is built, or the target has files by the site's names that no site published there.
+        InputError: nothing is built, or the target has files by the site's names that were not published by a site.
     """
     new = listed_files(source)
     if not new or not all((source / path).is_file() for path in new):
-        raise InputError(f"{source} has no whole site", remedy="Build it with: flythrough leaderboard --workspace W")
+        raise InputError(f"{source} has no complete site", remedy="Build it with: flythrough leaderboard --workspace W")
     old = target.published()
     if foreign := sorted(target.others(set(new) - set(old))):
         named = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")

@@ -20,12 +20,12 @@ GATE = (
     "(a path that does not go that way at all has about 0.29)."
 )
 MOST_TIED = 6  # names in a tooltip
-MOST_NAMED = 20  # methods not ranked, in the line that says there are some
+MOST_NAMED = 20  # methods named in the line about those that are not ranked
 
 
 @dataclass(frozen=True)
 class BoardView:
-    """What ``boards.html`` needs of a table; ``rows`` and ``other_rows`` are given the way to the top of the site."""
+    """The data of a table in ``boards.html``; ``rows`` and ``other_rows`` take the relative path to the site's top."""
 
     id: str
     title: str
@@ -44,7 +44,7 @@ class BoardView:
 
 @dataclass(frozen=True)
 class _Line:
-    """One method: its cells are HTML, all else plain text."""
+    """One method's line: its cells are HTML, all else plain text."""
 
     entry: Entry
     id: str
@@ -62,7 +62,7 @@ def board_views(site: Site) -> dict[str, list[BoardView]]:
 
 
 def board_id(protocol: ProtocolBoards, board: Board) -> str:
-    """Of a table, for links to it on either page that has it."""
+    """A table's id, for links to it on either page that has it."""
     return f"{protocol.hash[:8]}-{next(i for i, each in enumerate(protocol.boards) if each is board)}"
 
 
@@ -102,7 +102,7 @@ def _view(protocol: ProtocolBoards, board: Board, years: Mapping[tuple[str, str,
 
 
 def _floors(board: Board) -> dict[str, float]:
-    """Real against real, by metric."""
+    """The distances of real frames to real frames, by metric."""
     found: dict[str, float] = {}
     for entry in (*board.ranked, *board.unranked, *([board.floor] if board.floor else [])):
         for metric, cell in entry.cells.items():
@@ -112,7 +112,7 @@ def _floors(board: Board) -> dict[str, float]:
 
 
 def _cell(cell: Cell | None, best: float | None, usual: int | None) -> str:
-    """Made here, not by a template: a site has 10^5 of them. N is given where it is not that of the whole table."""
+    """A cell's HTML, made without a template because a site has 10^5. N is shown if it is not the whole table's."""
     if cell is None:
         return '<td class="number" data-value=""><b>–</b></td>'
     said = [f"n = {cell.n}"] if cell.n != usual else []

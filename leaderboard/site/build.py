@@ -27,7 +27,7 @@ from .sheets import Sheet, draw_sheets
 
 
 def site_files(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[str, bytes]]:
-    """The whole site; the same results give the same bytes."""
+    """All files of the site by path; the same results give the same bytes."""
     site = Site.of(standing, config)
     sheets: dict[tuple[str, str], dict[str, Sheet]] = {}
     for row, start, sheet, files in draw_sheets(site):

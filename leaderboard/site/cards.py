@@ -41,7 +41,7 @@ def card_link(page: str, base_url: str) -> str:
 
 
 def card(title: str, lines: Sequence[tuple[str, str]], foot: str) -> bytes:
-    """A picture of a title and up to four lines, each of a figure and what it is, as PNG of four colours."""
+    """A PNG of four colours with a title and up to four lines, each a figure and its name."""
     from PIL import Image as Pictures
 
     image = Pictures.new("P", SIZE, PAPER)
@@ -58,7 +58,7 @@ def card(title: str, lines: Sequence[tuple[str, str]], foot: str) -> bytes:
 
 
 def _method_lines(rows: list[Row]) -> Iterator[tuple[str, str]]:
-    """Its places, the best first; of one that has none, why."""
+    """A method's places, the best first; if it has none, the reason."""
     if rows[0].held.method == FLOOR_METHOD:
         yield "the floor", "recorded frames against recorded frames"
         return
@@ -81,7 +81,7 @@ def _best(protocol: ProtocolBoards) -> Iterator[tuple[str, str]]:
 
 
 def _fitting(text: str, most: int) -> str:
-    """The text with only those letters that the font has."""
+    """The text with only the letters that the font has."""
     plain = text.replace("\u2013", "-").encode("ascii", "replace").decode()
     return one_line(plain, most)
 

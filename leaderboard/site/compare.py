@@ -50,7 +50,7 @@ def _rank(row: Row) -> tuple[int, int]:
 
 
 def method_data(name: str, rows: list[Row], site: Site, sheets: Sheets) -> str:
-    """The script ``data/NAME.js``: all that a comparison shows of one method. A page from disk may load no JSON."""
+    """The script ``data/NAME.js``: all that a comparison shows of one method; pages from disk cannot load JSON."""
     parts = []
     for row in rows:
         known = _row(row, sheets.get((row.protocol.hash, row.name), {}))
@@ -81,7 +81,7 @@ def _starts(result: Result) -> str:
 
 
 def _boards(row: Row) -> str:
-    """JSON: its line on each board."""
+    """JSON: the method's line on each board."""
     parts = []
     for board, entry in row.places:
         cells = ((key, entry.cells.get(metric)) for metric, key in _keys(board.columns))
@@ -94,7 +94,7 @@ def _boards(row: Row) -> str:
 
 @lru_cache(maxsize=1000)
 def _keys(metrics: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """In order of the registry, each with its name as JSON."""
+    """Metric names in the registry's order, each with its name as JSON."""
     return tuple((metric, json.dumps(metric)) for metric in in_order(metrics))
 
 

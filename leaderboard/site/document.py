@@ -1,4 +1,4 @@
-"""One document of the site: the common style, and a policy that lets a browser run only what was built into it."""
+"""A document of the site: the common style, and a content security policy that allows only the site's own scripts."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def document(title: str, template: str, *, subtitle: str = "", picture: str = ""
         title: heading, as plain text.
         template: file of ``templates/``.
         subtitle: below the heading, as plain text.
-        picture: URL of what a link to the page is shown with elsewhere; empty: none.
-        known: what the template is filled with; text is escaped.
+        picture: URL of the preview picture for links to the page; empty: none.
+        known: values for the template; text is escaped.
     """
     html = page(title, fragment(template, **known), subtitle=subtitle)
     return with_policy(

@@ -26,7 +26,7 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 def listed_files(folder: Path) -> dict[str, str]:
-    """SHA-256 by path of the site in a folder; empty where there is none.
+    """SHA-256 by path of the site in a folder; empty if there is none.
 
     Raises:
         InputError: the list is damaged, or names a path outside the folder.
@@ -38,7 +38,7 @@ def listed_files(folder: Path) -> dict[str, str]:
 
 
 def parse_listing(content: bytes, name: str) -> dict[str, str]:
-    """As :func:`listed_files`, of a list that came from ``name``."""
+    """As :func:`listed_files`, from the content of a list called ``name``."""
     try:
         listed = {str(path): str(sha256) for path, sha256 in json.loads(content)["files"].items()}
         inside = all(_inside(path) for path in listed)
@@ -60,7 +60,7 @@ def _inside(path: str) -> bool:
 
 
 def _link(source: Path, target: Path) -> None:
-    """One file under two names, if the file system supports that."""
+    """Hard-link a file, or copy it if the file system has no hard links."""
     try:
         target.hardlink_to(source)
     except OSError:
@@ -68,13 +68,14 @@ def _link(source: Path, target: Path) -> None:
 
 
 def update_site(source: Path, target: Path, *, linked: bool = False) -> None:
-    """Replace the site in one folder by that of another; only files that its list names are removed there.
-    The front page and then the list are written last: an interrupted update is mended by the next one.
+    """Replace the site in one folder by the site of another; only files in the old site's list are removed.
+
+    The front page and then the list are written last, so the next update repairs an interrupted one.
 
     Args:
-        source: where it was written, with its list.
-        target: where it goes.
-        linked: neither folder's files are ever written to, only replaced, so that the two may share them.
+        source: folder of the new site, with its list.
+        target: folder of the old site, or of none.
+        linked: use hard links, for folders whose files are never written to, only replaced.
     """
     new, old = listed_files(source), listed_files(target)
     for path in sorted(new, key=lambda path: path == "index.html"):

@@ -99,7 +99,7 @@ def _curve(metric: str) -> Callable[[Row], Points | None]:
 
 
 def _beside(ranked: list[Row], of: Callable[[Row], Drawn | None]) -> list[tuple[Row, Drawn]]:
-    """The methods plotted beside one: the best that have something to plot."""
+    """The methods plotted beside one: the best ones that have values to plot."""
     found = ((other, of(other)) for other in ranked)
     return list(islice(((other, value) for other, value in found if value), MOST_LINES - 1))
 
@@ -125,7 +125,7 @@ def _sheets(row: Row, sheets: Mapping[str, Sheet]) -> Iterator[tuple[str, JsonOb
 
 
 def _starts(result: Result) -> JsonObject:
-    """Table of raw values; its body is made here, as it can have 10^4 cells, all of them numbers."""
+    """The table of raw values; its body is made without a template, as it can have 10^4 cells, all numbers."""
     names = {name.partition("@")[0] for found in result.starts.values() for name in found}
     order = {name: place for place, name in enumerate(in_order(names))}
     metrics = {name for found in result.starts.values() for name in found}

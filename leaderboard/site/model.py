@@ -48,17 +48,17 @@ class Row:
 
     @cached_property
     def name(self) -> str:
-        """Unique on its protocol: submitted numbers have another than those measured here."""
+        """Name, unique within its protocol: submitted numbers have another name than those measured here."""
         return f"{self.held.method} (submitted)" if self.held.tier == "submitted" else self.held.method
 
     @property
     def anchor(self) -> str:
-        """Where it is on its method's page."""
+        """Anchor of the row on its method's page."""
         return self.protocol.hash[:8] + ("-submitted" if self.held.tier == "submitted" else "")
 
     @cached_property
     def best_rank(self) -> int | None:
-        """Its first place on any board; None where it has none."""
+        """Its best place on any board; None if it has none."""
         return min((entry.rank[0] for _, entry in self.places if entry.rank), default=None)
 
     @property
@@ -74,7 +74,7 @@ def method_page(method: str) -> str:
 
 
 def data_file(name: str) -> str:
-    """Link to what the page of comparisons loads of the rows with one name."""
+    """Link to the file that the page of comparisons loads for the rows with one name."""
     return link("data", f"{page_name(name)}.js")
 
 
@@ -94,7 +94,7 @@ class Site:
 
     @classmethod
     def of(cls, standing: Standing, config: LeaderboardConfig) -> Site:
-        """From all that the workspace has."""
+        """The site of a workspace's standing."""
         boards = {each.hash: each for each in standing.protocols}
         lines = {each.hash: [(board, _lines(board)) for board in each.boards] for each in standing.protocols}
         rows = []
@@ -114,7 +114,7 @@ class Site:
 
     @cached_property
     def by_name(self) -> Mapping[str, list[Row]]:
-        """Rows by their name, in which numbers handed in are told apart."""
+        """Rows by name, which differs between measured and submitted numbers."""
         return _grouped(self.rows, lambda row: row.name)
 
     @cached_property
@@ -141,7 +141,7 @@ class Site:
         }
 
     def flight(self, row: Row, start: str) -> Path | None:
-        """The folder of frames of one flight; None where the site shows none."""
+        """The folder of frames of one flight; None if the site shows none."""
         if row.held.tier == "submitted" or start not in self.shown_starts(row):
             return None
         root = self.standing.flights.get(row.protocol.hash, {}).get(row.held.method)

@@ -68,7 +68,7 @@ def tables_file(protocol: str) -> str:
 
 
 def filters(site: Site, views: list[BoardView]) -> JsonObject:
-    """What the tables' rows can be filtered by."""
+    """The choices by which the tables' rows can be filtered."""
     return {
         "tiers": sorted({row.held.tier for row in site.rows if row.held.method != FLOOR_METHOD}),
         "years": sorted({row.held.date[:4] for row in site.rows}, reverse=True),
@@ -103,7 +103,7 @@ def _best_first(each: ProtocolBoards) -> list[str]:
 
 
 def _facts(results: list[Result]) -> str:
-    """What was flown, as the first results file that says so tells it."""
+    """What was flown, from the first results file that says so."""
     known = next((r.protocol for r in results if r.protocol.steps is not None), None)
     if known is None:
         return ""

@@ -1,4 +1,4 @@
-"""A method's places on its page: each board's rank in a sentence, and the paired differences that make it."""
+"""A method's places on its page: its rank on each board in a sentence, and the paired differences behind it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOTE += "tied where its interval contains 0.</p>\n"
 
 
 def places(row: Row, site: Site) -> Markup:
-    """HTML, made here and not by a template: a site has 10^5 of these rows."""
+    """The places as HTML, made without a template because a site has 10^5 of these rows."""
     return Markup("".join(part for board, entry in row.places for part in _place(row, site, board, entry)))
 
 

@@ -20,7 +20,7 @@ FACTS = (("steps", "Steps of a flight"), ("flights", "Flights"), ("starts", "Sta
 
 
 def protocol_document(protocol: ProtocolBoards, site: Site, views: list[BoardView], files: Mapping[str, str]) -> str:
-    """The page ``protocols/HASH.html``; ``views`` are its tables, ``files`` those of :func:`protocol_files`."""
+    """The page ``protocols/HASH.html``; ``views`` are its tables, ``files`` from :func:`protocol_files`."""
     record = _record(site.by_protocol.get(protocol.hash, []))
     return document(
         protocol.name,
@@ -39,7 +39,7 @@ def protocol_document(protocol: ProtocolBoards, site: Site, views: list[BoardVie
 
 
 def protocol_files(protocol: ProtocolBoards, site: Site) -> dict[str, str]:
-    """The protocol's own files, needed to enter a method: their texts by path."""
+    """The protocol's own files, which are needed to enter a method, as texts by path."""
     for row in site.by_protocol.get(protocol.hash, []):
         here = row.held.file.parent
         beside = [here / f"{protocol.name}{end}" for end in (".toml", ".json")]

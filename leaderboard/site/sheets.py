@@ -1,4 +1,4 @@
-"""Pictures of single flights: frames on a sheet, which a page shows whole, and all of them as a video to compare."""
+"""Pictures of single flights: a sheet of frames for a page, and a video of all frames for comparisons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .model import Row, Site
 
 @dataclass(frozen=True)
 class Sheet:
-    """Where a flight's frames are.
+    """The sheet and the video of a flight.
 
     Attributes:
         path: of the JPEG, from the top of the site.
@@ -26,7 +26,7 @@ class Sheet:
         across: frames in a row.
         width: pixels of a frame.
         height: pixels of a frame.
-        film: of the video of all steps, from the top of the site; empty: there is none.
+        film: path of the video of all steps, from the top of the site; empty: there is none.
     """
 
     path: str
@@ -41,7 +41,7 @@ Sheets = Mapping[tuple[str, str], Mapping[str, Sheet]]  # by protocol's hash and
 
 
 def draw_sheets(site: Site) -> Iterator[tuple[Row, str, Sheet, dict[str, bytes]]]:
-    """Every sheet of the site: its method and start, where things are, and the files by their paths."""
+    """Every sheet of the site: its method and start, its description, and its files by path."""
     for row in site.rows:
         for start in site.shown_starts(row):
             if (folder := site.flight(row, start)) is not None:

@@ -13,16 +13,16 @@ from .model import Site, method_page
 
 
 def steps_a_second(result: Result) -> float | None:
-    """Generation steps over the seconds that all of a protocol's flights took; None where the file does not say.
+    """Generation steps over the seconds that all of a protocol's flights took; None if the file does not say.
 
-    View synthesis is in those seconds, and its frames are not counted: it is a little below a method's speed.
+    Those seconds include view synthesis, whose frames are not counted: the figure is a little below a method's speed.
     """
     took, flown = result.seconds.get("generate", 0), result.protocol
     return flown.flights * flown.steps / took if took > 0 and flown.flights and flown.steps else None
 
 
 def quality_against_speed(protocol: ProtocolBoards, site: Site) -> Iterator[JsonObject]:
-    """What ``protocol.html`` needs of a plot, one for each board of distances; none where no result has a speed."""
+    """The plots for ``protocol.html``, one for each board of distances; none if no result has a speed."""
     speeds: dict[tuple[str, str], float] = {
         (row.held.method, row.held.tier): speed
         for row in site.by_protocol.get(protocol.hash, [])

@@ -1,4 +1,4 @@
-"""Why a method has its rank: its paired differences to others on one board."""
+"""Why a method has its rank: its paired differences to other methods on one board."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flythrough.results.paired import TIED, Key, Score, paired_half_widths
 from flythrough.results.ranking import Board, Entry
 from flythrough.results.schema import Replicates
 
-NEIGHBOURS = 2  # above and below, whose differences are shown
+NEIGHBOURS = 2  # methods above and below whose differences are shown
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Difference:
     """One method against another.
 
     Attributes:
-        entry: the other.
-        value: what the other has.
-        difference: this one's value minus the other's.
-        half: half its 95 % interval; None where the two share no draws.
-        verdict: ``better``, ``worse`` or ``tied``: what this one is.
+        entry: the other method.
+        value: the other's value.
+        difference: this method's value minus the other's.
+        half: half its 95 % interval; None if the two share no draws.
+        verdict: ``better``, ``worse`` or ``tied``, of this method.
     """
 
     entry: Entry
@@ -51,7 +51,7 @@ class Comparisons:
 
     @classmethod
     def of(cls, protocol: str, board: Board, replicates: Mapping[Key, Replicates]) -> Comparisons:
-        """Of a board of the protocol with this hash."""
+        """The comparisons of a board of the protocol with this hash."""
         scores = []
         for entry in board.ranked:
             cell = entry.cells[board.primary]
@@ -60,7 +60,7 @@ class Comparisons:
         return cls(board, np.array([score.value for score in scores]), paired_half_widths(scores))
 
     def place_of(self, entry: Entry) -> int | None:
-        """Where a method stands among those ranked; None where it is not."""
+        """A method's position among those ranked; None if it is not ranked."""
         return next((i for i, each in enumerate(self.board.ranked) if each is entry), None)
 
     def neighbours(self, place: int) -> list[Difference]:

@@ -23,10 +23,10 @@ class Standing:
     Attributes:
         protocols: boards by protocol.
         results: results files measured here, by protocol hash.
-        flights: folder with a folder of frames a start, by protocol hash and method; measured here only.
+        flights: folder with a folder of frames per start, by protocol hash and method; measured here only.
         reported: tables of papers, which are never mixed with the boards.
-        report: whether evaluate's report stands at ``evaluate/report.html``.
-        claims: results files handed in, by protocol hash; never ranked.
+        report: whether evaluate's report is at ``evaluate/report.html``.
+        claims: submitted results files, by protocol hash; never ranked.
         held: all results files, with tier, date and digest.
     """
 
@@ -40,7 +40,7 @@ class Standing:
 
 
 def gather(workspace: Workspace) -> Standing:
-    """Read results, submissions and where the flights' frames are.
+    """Read results and submissions, and find the flights' frames.
 
     Raises:
         InputError: there are no results.

@@ -28,11 +28,11 @@ class Holding:
     """One results file.
 
     Attributes:
-        result: what is in it.
+        result: its content.
         tier: see :mod:`..tiers`.
-        date: UTC, YYYY-MM-DDThh:mm:ssZ. When it was handed in, or when it was scored here.
+        date: when it was submitted or scored here; UTC, YYYY-MM-DDThh:mm:ssZ.
         sha256: of the file.
-        file: where it is.
+        file: its path.
     """
 
     result: Result
@@ -55,16 +55,16 @@ class Holding:
 
 
 def page_name(name: str) -> str:
-    """A name as part of a path and of a link: itself, or a hash where it has capitals or letters beyond ASCII."""
+    """A name as part of a path and a link: itself, or a hash if it has capitals or letters beyond ASCII."""
     return name if _PLAIN.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()[:24]
 
 
 def holdings(workspace: Workspace, rows: list[Row] | None = None) -> list[Holding]:
-    """Every results file behind the page that is there, by protocol and method.
+    """Every existing results file behind the page, by protocol and method.
 
     Args:
-        workspace: see there.
-        rows: those measured here, where they were read already.
+        workspace: the leaderboard's.
+        rows: the rows measured here, if they were read already.
     """
     dates = _known_dates(workspace)
     tiers = _files(workspace, measured_rows(workspace.rows("results")) if rows is None else rows)
@@ -75,13 +75,13 @@ def holdings(workspace: Workspace, rows: list[Row] | None = None) -> list[Holdin
 
 
 def _known_dates(workspace: Workspace) -> dict[str, str]:
-    """By SHA-256; what the log says goes first."""
+    """Dates by SHA-256; the log has precedence."""
     found = read_json(workspace / DATES) if (workspace / DATES).is_file() else {}
     return found | {event.sha256: event.date for event in store.events(workspace) if event.event == "added"}
 
 
 def _files(workspace: Workspace, rows: list[Row]) -> dict[Path, Tier]:
-    """The files measured here that are there."""
+    """The existing files measured here."""
     tiers: dict[str, Tier] = {row["results_file"]: row["source"] for row in rows}
     return {workspace / file: tier for file, tier in tiers.items() if file and (workspace / file).is_file()}
 

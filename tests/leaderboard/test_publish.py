@@ -236,5 +236,5 @@ def test_one_place_is_needed(source: Path, places: tuple[str, ...]) -> None:
 
 def test_nothing_built(tmp_path: Path) -> None:
     (tmp_path / "leaderboard").mkdir()
-    with pytest.raises(InputError, match="no whole site"):
+    with pytest.raises(InputError, match="no complete site"):
         make_plan(tmp_path / "leaderboard", FolderTarget(tmp_path / "out"))

@@ -1,4 +1,4 @@
-"""Random colour changes, the same for every frame of a flight, as by light, film and season."""
+"""Random colour changes, the same for every frame of a flight, as from light, film or season."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Training clips of the sample world: islands filmed with true poses and disparity, kept as arrays on disk.
 
-Islands that train start at seed :data:`FIRST_SEED`; every seed below it is free for demos, tests and evaluation, so
-that no island is ever both trained on and scored on.
+Training islands start at seed :data:`FIRST_SEED`; all seeds below it are for demos, tests and evaluation, so that no
+island is ever both trained on and scored on.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from flythrough.workspace.progress import bar
 
 FIRST_SEED = 100_000
 TAKES = (("forward", 0), ("forward", 1), ("forward", 2), ("orbit", 0), ("sideways", 0))
-FRAMES = 60  # a take; one frame is one step of the method
-FPS, SPEED = 7.5, 1.5  # 0.2 scene units a frame
+FRAMES = 60  # per take; one frame is one step of the method
+FPS, SPEED = 7.5, 1.5  # 0.2 scene units per frame
 OVERSAMPLING = 2  # filmed at this many times the training size, and averaged
 
 

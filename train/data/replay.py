@@ -1,9 +1,9 @@
-"""Training on own flights: some sequences of a batch continue from the picture that the model itself made last.
+"""Training on own flights: some sequences of a batch continue from the last picture that the model itself made.
 
-A model that is only trained on recorded starts has never seen what it makes after twenty steps, and diverges from
-there. A *flight* here is a run of consecutive sequences at one place of the batch along one take: the first starts
-from the recorded frame, each further one from the last picture of the one before. Which flights there are, and how
-long they last, is a function of (seed, place) alone, so a run resumes exactly; only the pictures are state.
+A model that is trained on recorded starts only has never seen its own pictures after twenty steps, and diverges there.
+A *flight* here is a series of consecutive sequences at one place of the batch along one take: the first starts from the
+recorded frame, each of the others from the last picture of the one before. Which flights there are, and how long they
+last, is a function of (seed, place) alone, so a run resumes exactly; only the pictures are state.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ReplaySchedule:
         share: of the places, from the end of the batch, that continue from own pictures.
         roam: of the places, the last of ``share``, that the autopilot steers.
         batch: places of the batch, of one process.
-        processes: how many train together.
+        processes: number of processes that train together.
         max_age: longest flight along a recorded path, in steps of the method.
         roam_age: longest flight of the autopilot.
         start: optimiser step from which flights last longer than one sequence.
@@ -65,7 +65,7 @@ class ReplaySchedule:
         self.first_place = round((1 - share) * batch * processes)
         self.first_roaming = round((1 - roam) * batch * processes)
         self.max_age, self.roam_age, self.start, self.unroll_at, self.seed = max_age, roam_age, start, unroll_at, seed
-        self._flights: dict[int, range] = {}  # by place, the optimiser steps of the flight asked for last
+        self._flights: dict[int, range] = {}  # by place, the optimiser steps of the latest flight
 
     def flight(self, step: int, place: int) -> Flight:
         """The flight that ``place`` is on at an optimiser step."""

@@ -1,7 +1,7 @@
-"""Training sequences: which piece of which clip, decoded in the background, mirrored right on both sides.
+"""Training sequences: pieces of clips, decoded in the background, pictures and cameras mirrored together.
 
-What is drawn is a function of (seed, step, place in the batch) alone. So a resumed run goes on exactly, and
-several processes together see the very batch that one big process would.
+The draw is a function of (seed, step, place in the batch) alone. So a resumed run continues exactly, and several
+processes together see the same batch that one large process would.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Pick:
 class Batch:
     """Sequences of T + 1 frames. Poses are relative to each sequence's first frame.
 
-    ``takeoff`` is the recorded frame that each sequence's flight began with, and ``age`` the steps flown since; where
-    that is 0, ``takeoff`` is the sequence's first frame. Where ``roams`` is 1 the autopilot flies instead, on from
+    ``takeoff`` is the recorded frame that each sequence's flight began with, and ``age`` the steps flown since; if that
+    is 0, ``takeoff`` is the sequence's first frame. If ``roams`` is 1, the autopilot flies, continuing from
     ``courses``, and the frames are not ground truth.
     """
 
@@ -69,7 +69,7 @@ class Batch:
         return [Batch(*(getattr(self, field.name)[part] for field in fields(self))) for part in parts]
 
     def go_on(self, memory: ReplayMemory) -> Batch:
-        """The batch, started from the model's own last pictures and courses where a flight continues."""
+        """The batch with the model's own last pictures and courses as starts of the flights that continue."""
         first = memory.starts(self.rgbd[:, 0], self.age)
         courses = torch.where((self.age > 0).cpu()[:, None, None], memory.courses, self.courses)
         return replace(self, rgbd=torch.cat([first[:, None], self.rgbd[:, 1:]], 1), courses=courses)
@@ -97,7 +97,7 @@ class Sequences:
 
     Args:
         clips: to draw from; all sequences of all clips are equally likely.
-        unroll: steps (T) that every sequence must have room for.
+        unroll: steps (T) of every sequence.
         height: pixels to resize to.
         width: as ``height``.
         seed: of the draw.

@@ -84,7 +84,7 @@ def load_shards(root: Path, pattern: str, split: str | None = None) -> list[Shar
     if not shards:
         raise InputError(
             f"No shard matches {pattern} below {root}",
-            remedy="Write them with: flythrough export --format webdataset, or mend train.shards",
+            remedy="Write them with: flythrough export --format webdataset, or correct train.shards",
         )
     return [clip for shard in shards for clip in _clips_of(shard) if split in (None, clip.split)]
 

@@ -1,4 +1,4 @@
-"""Disparity for a bare photo: from a depth network where one is installed with its weights, else a rough guess."""
+"""Disparity of a photo: from a depth network if one is installed with its weights, else a rough guess."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def photo_disparity(image: UInt8[np.ndarray, "h w 3"], provider: str = "auto") -
 
     Args:
         image: RGB.
-        provider: a network's name; ``rough`` for the guess; ``auto``: the first network that is here, else the guess.
+        provider: a network's name; ``rough`` for the guess; ``auto`` for the first network on this machine, else the
+            guess.
 
     Raises:
         InputError: there is no such provider.

@@ -1,7 +1,7 @@
 """A rough disparity for an outdoor photo, from the photo alone: sky, horizon, and ground below.
 
-Not a depth network: it knows that the sky is far, that the ground comes nearer towards the lower edge, and that
-depth jumps where colours do. Good enough to take off from; what it makes is labelled rough.
+Not a depth network: it assumes that the sky is far, that the ground is nearer towards the lower edge, and that depth
+changes abruptly where colours do. Good enough to start from; its result is labelled rough.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ SKY, SKYLINE, NEAR = 0.005, 0.1, 0.95  # disparity of the sky, of what stands on
 
 @dataclass(frozen=True)
 class Guess:
-    """A guessed disparity ``[h, w]`` and what it rests on."""
+    """A guessed disparity ``[h, w]``, and the horizon and sky that it was made from."""
 
     disparity: Float[np.ndarray, "h w"]
     horizon: float  # row of the horizon, in heights from the top; 0 if no sky was found
-    sky: float  # share of the picture that was taken for sky
+    sky: float  # share of the picture detected as sky
 
 
 def guess_disparity(image: UInt8[np.ndarray, "h w 3"]) -> Guess:

@@ -31,7 +31,7 @@ class Start:
     Attributes:
         rgbd: RGB and disparity in [0, 1].
         intrinsics: fx fy cx cy, normalised.
-        disparity_from: who gave the disparity: the file, a depth network, or the rough guess.
+        disparity_from: source of the disparity: the file, a depth network, or the rough guess.
     """
 
     rgbd: Float[np.ndarray, "4 h w"]
@@ -48,7 +48,7 @@ def read_start(path: Path, height: int, width: int, depth: str = "auto") -> Star
             64 degrees.
         height: pixels of the model.
         width: as ``height``.
-        depth: who gives a bare picture's disparity; see :func:`flythrough.train.fly.depth.photo_disparity`.
+        depth: source of a photo's disparity; see :func:`flythrough.train.fly.depth.photo_disparity`.
 
     Raises:
         InputError: the file is missing, is not a picture, or holds something else.
@@ -125,7 +125,7 @@ def newest_checkpoint(workspace: Workspace) -> Path:
 
 
 def default_checkpoint(workspace: Workspace) -> Path:
-    """The workspace's newest checkpoint, or the model in the package where there is none.
+    """The workspace's newest checkpoint, or the model in the package if there is none.
 
     Raises:
         InputError: there is neither.
@@ -136,7 +136,7 @@ def default_checkpoint(workspace: Workspace) -> Path:
 
 
 def name_checkpoints(folders: Sequence[Path]) -> dict[str, Path]:
-    """Checkpoints by short names: the folder's, numbered where several share it."""
+    """Checkpoints by short names: the folder's name, numbered if several share it."""
     named: dict[str, Path] = {}
     for folder in folders:
         name, count = folder.resolve().name or "model", 1
@@ -163,7 +163,10 @@ def at_size(model: InfiniteNature, size: str) -> InfiniteNature:
 
 
 def load_model(checkpoint: Path) -> InfiniteNature:
-    """Any checkpoint's model, in evaluation mode: a folder of ours, or the prefix of the authors' TensorFlow one.
+    """A checkpoint's model, in evaluation mode.
+
+    Args:
+        checkpoint: a folder that flythrough wrote, or the prefix of the authors' TensorFlow checkpoint.
 
     Raises:
         InputError: it is neither.
@@ -194,17 +197,17 @@ def film(
 
     Args:
         model: in evaluation mode, on its device.
-        start: where from.
-        flight: where to.
+        start: the start of the flight.
+        flight: where the camera goes.
         outputs: the files to write.
-        steps: how many.
+        steps: number of steps.
         fps: of the video.
         advance: called after each step.
         bf16: refine in bfloat16.
-        sky: go on showing the start picture's sky; see :mod:`..model.sky`. None is as the model has it.
+        sky: keep the start picture's sky; see :mod:`..model.sky`. None: as the model was trained.
 
     Raises:
-        KeyboardInterrupt: after the files were closed in order.
+        KeyboardInterrupt: after the files were closed.
     """
     import torch
 

@@ -27,17 +27,17 @@ def fly(
         start: a picture, one of the page's by its name (``island-9000`` to ``island-9003``), or a ``.npz`` with
             ``rgbd`` ``[h, w, 4]`` in [0, 1] and ``intrinsics`` ``[4]``.
         checkpoint: a checkpoint folder, or the prefix of the authors' TensorFlow one; by default the package's model.
-        steps: how many; ``None`` flies on for ever.
+        steps: number of steps; ``None`` flies forever.
         plan: autopilot, straight, orbit, or a camera file to follow.
-        speed: distance a step, in units of the near ground; below 0 is backwards.
+        speed: distance per step, in distances of the near ground; below 0 is backwards.
         size: such as "160x96", multiples of 32; by default the size the model was trained at.
-        depth: who gives a bare picture's disparity; see :func:`.depth.photo_disparity`.
-        sky: go on showing the start picture's sky; see :mod:`..model.sky`. None is as the model has it.
+        depth: source of a photo's disparity; see :func:`.depth.photo_disparity`.
+        sky: keep the start picture's sky; see :mod:`..model.sky`. None: as the model was trained.
         device: auto, cpu, cuda, mps.
 
     Raises:
         InputError: no such picture, checkpoint or plan.
-        ConfigError: a side of ``size`` is not a multiple of 32; the device is not here.
+        ConfigError: a side of ``size`` is not a multiple of 32, or the device is not available.
     """
     import torch
 

@@ -24,7 +24,7 @@ class InfiniteNatureMethod:
         """Load the checkpoint.
 
         Raises:
-            InputError: there is none, or it is not a checkpoint of ours.
+            InputError: there is none, or it is not a checkpoint that flythrough wrote.
         """
         from flythrough.networks.device import pick
 

@@ -26,7 +26,7 @@ CONVENTIONS = (
 
 
 def export_onnx(model: InfiniteNature, folder: Path, name: str, *, half: bool = False) -> list[Path]:
-    """Write the two files for the model's size; the batch is free.
+    """Write the two files for the model's size and any batch.
 
     ``encoder.onnx``: ``rgbd`` ``[n, 4, h, w]`` to ``mean`` and ``log_variance`` ``[n, style]``.
     ``generator.onnx``: ``rendered`` ``[n, 4, h, w]``, ``mask`` ``[n, 1, h, w]`` and ``style`` ``[n, style]`` to
@@ -34,9 +34,9 @@ def export_onnx(model: InfiniteNature, folder: Path, name: str, *, half: bool = 
 
     Args:
         model: in evaluation mode, on the CPU.
-        folder: made if it is not there.
-        name: kept in the files' metadata.
-        half: store weights as float16, half the bytes; they are widened when loaded.
+        folder: created if missing.
+        name: stored in the files' metadata.
+        half: store weights as float16 (half the bytes), converted to float32 when loaded.
 
     Raises:
         MissingDependency: ``onnx`` is not installed.

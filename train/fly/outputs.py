@@ -31,8 +31,8 @@ class Outputs:
     """The files to write; all but ``video`` are optional.
 
     Attributes:
-        video: MP4, or a GIF or WebP that repeats for ever, by its suffix.
-        disparity: the same of the disparity, in colours: red is near, blue is far.
+        video: MP4, or a GIF or WebP that repeats forever, by its suffix.
+        disparity: the same for the disparity, in colours: red is near, blue is far.
         poses: camera file in RealEstate10K's text.
         tum: trajectory in TUM's text: timestamp, position, quaternion of the camera in the world.
         path: the flown path and points of the pictures, ``.ply`` or ``.glb``.
@@ -45,7 +45,11 @@ class Outputs:
     path: Path | None = None
 
     def check(self) -> None:
-        """Raise InputError for a file name of no known kind, or for two outputs in one file."""
+        """Check the file names.
+
+        Raises:
+            InputError: an unknown suffix, or two outputs in one file.
+        """
         for file in filter(None, (self.video, self.disparity)):
             if file.suffix.lower() not in VIDEOS + LOOPS:
                 raise InputError(f"{file} is not an MP4, GIF or WebP file name", remedy="For example: -o flight.mp4")
@@ -65,7 +69,7 @@ class PictureWriter(Protocol):
 
 
 class LoopWriter:
-    """An animated GIF or WebP that repeats for ever; the frames stay in memory until :meth:`finish`."""
+    """An animated GIF or WebP that repeats forever; the frames stay in memory until :meth:`finish`."""
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path, self.fps = path, fps

@@ -14,7 +14,7 @@ from flythrough.workspace.files import publish
 
 SUFFIXES = (".ply", ".glb")
 POINTS_PER_PICTURE = 1000  # about
-EVERY = 5  # pictures; those between show nearly the same
+EVERY = 5  # one picture in so many; those between show nearly the same
 FARTHEST = 0.05  # disparity; what is farther is sky, or too rough to place
 PATH_COLOR = (255, 40, 40)
 
@@ -79,7 +79,7 @@ def format_ply(path: np.ndarray, points: np.ndarray, colors: np.ndarray) -> byte
 def format_glb(path: np.ndarray, points: np.ndarray, colors: np.ndarray) -> bytes:
     """Binary glTF 2.0 with two primitives: the path, and the points if there are any."""
     places = np.concatenate([path, points]).astype("<f4")
-    rgba = np.full((len(places), 4), 255, np.uint8)  # four bytes: glTF wants vertices aligned to four
+    rgba = np.full((len(places), 4), 255, np.uint8)  # four bytes: glTF needs vertices aligned to four
     rgba[: len(path), :3] = PATH_COLOR
     rgba[len(path) :, :3] = colors
     body = places.tobytes() + rgba.tobytes()

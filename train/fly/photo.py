@@ -19,8 +19,8 @@ from flythrough.scene.geometry import default_intrinsics
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 80_000_000
-MIN_SIDE = 16  # pixels; a smaller picture shows nothing to fly into
-MAX_SIDE = 2048  # pixels that are kept; models see far fewer
+MIN_SIDE = 16  # pixels
+MAX_SIDE = 2048  # pixels; larger photos are reduced, as models see far fewer
 FOCALS = (0.3, 4.0)  # widths; a lens outside is a fisheye, a telescope or a mistake
 _BROKEN = (
     OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, OverflowError, MemoryError,
@@ -31,11 +31,11 @@ _REMEDY = "Give a JPEG, PNG, WebP, TIFF, BMP or GIF picture"
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo, held upright.
+    """An upright photo.
 
     Attributes:
         image: RGB, its longer side at most :data:`MAX_SIDE`.
-        focal: focal length in widths of the picture; None if the photo does not tell.
+        focal: focal length in widths of the picture; None if it is unknown.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -43,7 +43,7 @@ class Photo:
 
     @property
     def intrinsics(self) -> Float[np.ndarray, 4]:
-        """Of the photo's lens, or of the release's 64-degree lens where that is not known; normalised."""
+        """fx fy cx cy of the photo's lens, or of the release's 64-degree lens if it is unknown; normalised."""
         height, width = self.image.shape[:2]
         if self.focal is None:
             return default_intrinsics(height, width)

@@ -26,19 +26,19 @@ def fly(
     bf16: bool = False,
     sky: bool | None = None,
 ) -> Iterator[Float[Tensor, "4 h w"]]:
-    """Yield the RGBD picture of each step, the start not among them; memory does not grow with the flight.
+    """Yield the RGBD picture of each step, without the start, in constant memory.
 
-    The style is the encoder's mean for the start picture, as in the release. A start of another size than the
-    model's is resized (normalised intrinsics stay as they are), and so are the pictures yielded.
+    The style is the encoder's mean for the start picture, as in the release. A start of another size than the model's
+    is resized for the model (normalised intrinsics stay valid), and the pictures yielded are resized back.
 
     Args:
         model: in evaluation mode.
         start: RGB and disparity in [0, 1].
         intrinsics: fx fy cx cy, normalised.
-        flight: where to go; asked for the next pose with the disparity of the picture at its pose.
-        steps: how many; ``None`` flies on until the plan ends.
+        flight: where the camera goes; gives the next pose from the disparity of the picture at its pose.
+        steps: number of steps; ``None`` flies until the plan ends.
         bf16: refine in bfloat16.
-        sky: go on showing the start picture's sky; see :mod:`..model.sky`. None is as the model has it.
+        sky: keep the start picture's sky; see :mod:`..model.sky`. None: as the model was trained.
     """
     stepper = Stepper(model, start, intrinsics, bf16=bf16, sky=sky, takeoff=flight.pose)
     rgbd, step = stepper.first, 0
@@ -62,7 +62,7 @@ class Stepper:
         intrinsics: fx fy cx cy, normalised.
         bf16: refine in bfloat16.
         seed: above 0 draws the style about the encoder's mean; 0 is the mean.
-        sky: go on showing the start picture's sky; None is as the model has it.
+        sky: keep the start picture's sky; None: as the model was trained.
         takeoff: the start's pose.
 
     Attributes:
@@ -99,7 +99,7 @@ class Stepper:
             self._style = mean.to(self._dtype)
 
     def pose(self, pose: Pose) -> Float[Tensor, "1 3 4"]:
-        """A numpy pose as the model takes it."""
+        """A numpy pose ``[3, 4]`` as a tensor for the model, ``[1, 3, 4]``."""
         return torch.as_tensor(pose, dtype=self._dtype, device=self._device)[None]
 
     def step(self, rgbd: Float[Tensor, "1 4 height width"], here: Pose, there: Pose) -> Step:

@@ -1,4 +1,4 @@
-"""The network under ONNX Runtime, which on a CPU refines a picture in about two thirds of PyTorch's time."""
+"""The network in ONNX Runtime, which on a CPU refines a picture in about two thirds of PyTorch's time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ NEEDED = ("onnx", "onnxruntime")
 
 
 def fast(model: InfiniteNature) -> InfiniteNature:
-    """The model, with its network run by ONNX Runtime where that is faster; pictures differ by rounding only.
+    """The model, with its network run by ONNX Runtime if that is faster; pictures differ by rounding only.
 
-    That is a float32 model on the CPU; others, and where a package of :data:`NEEDED` is not installed, come back as
-    they are. The weights are copied: the model returned does not follow a training that goes on.
+    It is faster for float32 models on the CPU. Other models are returned unchanged, and so are all if a package of
+    :data:`NEEDED` is not installed. The weights are copied: the returned model does not change if training continues.
 
     Args:
         model: in evaluation mode, at the size that it will fly at.
@@ -40,7 +40,7 @@ def _finish(model: InfiniteNature) -> Finish:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors
-    # Numbers below 1e-38 cost a CPU a hundred times as much as 0, and threads that wait without sleep hold up torch's.
+    # Numbers below 1e-38 cost a CPU a hundred times as much as 0, and threads that wait without sleep slow torch's.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(generator_bytes(model, ""), options, providers=["CPUExecutionProvider"])

@@ -31,7 +31,7 @@ def shipped_checkpoint() -> Path:
 
 
 def init_folder(init: str) -> Path:
-    """The checkpoint folder that ``train.init`` names; of a training run's folder, the one in it.
+    """The checkpoint folder that ``train.init`` names; if it names a training run's folder, the checkpoint in it.
 
     Raises:
         InputError: the package has no model.

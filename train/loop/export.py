@@ -25,7 +25,7 @@ MEAN = "mean/"  # prefix of the running mean's tensors in a training state
 def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
     """Write the running mean of a saved training state as a float16 checkpoint; returns the model, as written.
 
-    The run may still be going: a state is replaced atomically, so a read always gets one save.
+    The run may still be in progress: a state is replaced atomically, so a read always gets one complete save.
 
     Args:
         states: ``state.safetensors`` of a run; of several states of one run, the mean of their weights is written.
@@ -33,7 +33,7 @@ def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
 
     Raises:
         InputError: one is not a training state of this version, they are of different runs, or a weight is not finite.
-        DiskError: no room, no rights.
+        DiskError: the disk is full or not writable.
     """
     saved = [_read(state) for state in states]
     first = saved[0]
@@ -58,7 +58,7 @@ def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
 
 @dataclass(frozen=True)
 class _Saved:
-    """Of a training state: the step, the run's settings, and the running mean's tensors, float32."""
+    """Parts of a training state: the step, the run's settings, and the running mean's tensors, float32."""
 
     step: int
     settings: JsonObject

@@ -1,4 +1,4 @@
-"""Gradients of a step that is taken in several passes, in an order that does not depend on who takes which."""
+"""Gradients of a step in several passes, summed in an order that does not depend on which process takes which."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Parameters:
 class PairwiseSum:
     """Sums lists of tensors as a tree, neighbours first.
 
-    So the halves (or quarters) of a batch, summed by as many processes and then added, come to the very floats that
-    one process gets from the whole. Needed for GAN training, which amplifies rounding differences.
+    So the halves (or quarters) of a batch, summed by as many processes and then added, give exactly the floats that one
+    process gets from the whole. Needed for GAN training, which amplifies rounding differences.
     """
 
     def __init__(self) -> None:

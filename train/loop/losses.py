@@ -23,7 +23,7 @@ def hinge_generator(fake: Sequence[Tensor]) -> Tensor:
 
 
 def feature_matching(real: Sequence[Features], fake: Sequence[Features]) -> Tensor:
-    """Mean L1 distance between a discriminator's features of the truth (held fixed) and of the prediction."""
+    """Mean L1 distance between a discriminator's features of the truth (detached) and of the prediction."""
     return torch.stack(
         [
             (r.detach() - f).abs().mean()
@@ -38,7 +38,7 @@ def gradient_difference(
 ) -> Float[Tensor, "b"]:
     """Mean L1 distance of the slopes of two disparity maps, at ``scales`` sizes that halve (MiDaS, Ranftl et al. 2020).
 
-    Grain in disparity is small in L1, yet tears the surface at the next render; in this distance it is large.
+    Noise in disparity is small in L1, yet tears the surface at the next render; in this distance it is large.
     """
     difference, total = disparity - truth, []
     for _ in range(scales):

@@ -1,8 +1,8 @@
 """Perceptual distance: L1 between the feature maps of an ImageNet network, RGB in 0..255.
 
-VGG-19 with the layers and weights of the specification where its weights are on this machine. Without them,
-EfficientNet-Lite0, which installs with its weights; its layers are weighted the way Chen and Koltun weighted
-VGG's: each counts about as much as the L1 distance of the pictures in grey levels.
+VGG-19 with the layers and weights of the specification if its weights are on this machine; else EfficientNet-Lite0,
+whose weights are installed with it. Its layers are weighted as Chen and Koltun weighted VGG's: each counts about as
+much as the L1 distance of the pictures in grey levels.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ LITE0_WEIGHTS = (6.1, 4.5, 4.7, 4.7)
 class Vgg19Distance(nn.Module):
     """The specification's perceptual distance.
 
-    torchvision's VGG-19 wants inputs of unit deviation where the Caffe one, for which the weights were made, wants
-    grey levels. Features grow in proportion to the input (but for biases), so they are scaled back by 255 * 0.226.
+    torchvision's VGG-19 takes inputs of unit deviation, the Caffe one, for which the loss weights were chosen, grey
+    levels. Features are proportional to the input (except for biases), so they are scaled by 255 * 0.226.
     """
 
     name = "vgg19"
@@ -80,7 +80,7 @@ def perceptual_distance(name: str, device: torch.device) -> PerceptualDistance:
     """The network called ``name``; ``auto`` is VGG-19 where its weights are here, else Lite0.
 
     Raises:
-        MissingWeights: VGG-19 was asked for by name and is not here.
+        MissingWeights: VGG-19 was asked for by name and is not on this machine.
     """
     if name == "lite0":
         return Lite0Distance(device)
@@ -98,10 +98,10 @@ def content_distance(predicted: Sequence[Tensor], truth: Sequence[Tensor]) -> Fl
 
 
 def texture_distance(predicted: Sequence[Tensor], truth: Sequence[Tensor], layers: int = 3) -> Float[Tensor, "b"]:
-    """How far the textures of pictures differ, wherever in the picture they are; 0 is alike.
+    """How far the textures of pictures differ, wherever in the picture they are; 0 for equal ones.
 
     The Gram matrices of the first ``layers`` maps (Gatys et al. 2016, arXiv 1508.06576), each difference relative to
-    the truth's, mean over the layers. Stripes and grain are far from every natural texture.
+    the truth's, mean over the layers. Stripes and noise are far from every natural texture.
     """
     total = []
     for p, t in zip(predicted[:layers], truth[:layers], strict=True):

@@ -16,8 +16,7 @@ class ProcessGroup:
     """This process's rank among the processes, and means over all of them.
 
     Args:
-        device: as in :func:`flythrough.networks.device.pick`; among several processes, CUDA stands for this
-            one's own GPU.
+        device: as in :func:`flythrough.networks.device.pick`; with several processes, CUDA is this one's own GPU.
     """
 
     def __init__(self, device: str = "auto") -> None:
@@ -51,13 +50,17 @@ class ProcessGroup:
             offset += x.numel()
 
     def any(self, flag: bool) -> bool:
-        """Whether any process says yes."""
+        """Whether ``flag`` is true in any process."""
         value = torch.tensor([float(flag)], device=self.device)
         self.mean_([value])
         return bool(value.item() > 0)
 
     def check_same(self, name: str, tensors: Iterable[Tensor]) -> None:
-        """Make sure that all processes start from the same numbers."""
+        """Check that all processes have the same numbers.
+
+        Raises:
+            InputError: they have not.
+        """
         total = torch.stack([x.detach().double().sum() for x in tensors]).sum().reshape(1)
         if total.device.type == "mps":
             return

@@ -1,4 +1,4 @@
-"""A training run from its first step, or from its last saved state, to its last step."""
+"""A training run from its first step, or its last saved state, to its last step."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Session:
     Args:
         settings: of the run.
         sequences: what to train on.
-        folder: for the state, the scalars, the pictures.
+        folder: for the state, the scalars and the pictures.
         group: the processes; the first one writes.
 
     Raises:
@@ -56,8 +56,8 @@ class Session:
         """Train to the last step.
 
         Raises:
-            FlythroughError: of kind "not-finite": a loss is NaN or infinite; the batch is in not_finite.json.
-            DiskError: a save failed; the last saved state stands.
+            FlythroughError: a loss is NaN or infinite (kind "not-finite"); the batch is in not_finite.json.
+            DiskError: a save failed; the last saved state remains.
             SystemExit: stopped by SIGTERM or Ctrl-C, after saving.
         """
         settings, loader = self.settings, self._loader()
@@ -123,7 +123,7 @@ class Session:
             self.watcher.close()
         step = self.state.step
         if self.group.leads:
-            print(f"Stopped at step {step} of {self.settings.steps}; saved. The same command goes on.", file=sys.stderr)
+            print(f"Stopped at step {step} of {self.settings.steps}; saved. The same command resumes.", file=sys.stderr)
         raise SystemExit(STOPPED)
 
     def _loader(self) -> Loader:

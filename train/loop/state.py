@@ -49,7 +49,7 @@ def save_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
     """Publish the state at ``path``.
 
     Raises:
-        DiskError: no room, no rights; ``path`` is unchanged.
+        DiskError: the disk is full or not writable; ``path`` is unchanged.
     """
     from safetensors.torch import save
 
@@ -94,7 +94,7 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
 
 
 def judges_from(discriminators: nn.Module, path: Path) -> None:
-    """Load another run's discriminators, so that these need not learn again what a coast looks like.
+    """Load another run's discriminators, so that they need not be trained from the start.
 
     Args:
         discriminators: to be trained.

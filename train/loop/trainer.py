@@ -34,7 +34,7 @@ ADAM_EPSILON = 1e-6
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step came to: each loss before its weight, gradient lengths, and the pictures."""
+    """The result of a step: each loss before its weight, gradient norms, and the pictures."""
 
     scalars: Mapping[str, float]
     rollout: Rollout
@@ -90,8 +90,8 @@ class Trainer:
 
     def step(self, batch: Batch) -> StepResult:
         """Take one optimiser step on this process's share of the batch; weights move the same in all processes."""
-        # Rounding depends on the number of threads. So what every process does for itself is done in one, and what
-        # they share out in cores / passes: processes that share the cores evenly round like one that has them all.
+        # Rounding depends on the number of threads. So work that every process does for itself uses one thread, and
+        # shared work cores / passes: processes that share the cores evenly round like one that has them all.
         torch.set_num_threads(1)
         try:
             return self._step(batch.to(self.group.device, self.dtype))
@@ -121,7 +121,7 @@ class Trainer:
         return StepResult(self._move(dict(zip(losses, means[0].tolist(), strict=True))), rollout)
 
     def _side_by_side(self, work: Callable[..., Any], *columns: Sequence[Any]) -> Iterable[Any]:
-        """Map, in order; on a CPU the cores are shared out among the passes, each in a thread of its own."""
+        """Map, in order; on a CPU the cores are divided among the passes, each in a thread of its own."""
         if self.group.device.type != "cpu":
             return map(work, *columns)
         if self._pool is None:
@@ -140,8 +140,8 @@ class Trainer:
         style = mu + (0.5 * logvar).exp() * noise
         rollout = roll_out(self.generator, batch, style, generator.kernels, bf16=self.bf16)
 
-        # The losses on pictures are differentiated down to the pictures first: their graphs are gone before the
-        # rollout's is walked, and one pass of the discriminators serves generator and discriminators.
+        # The losses on pictures are differentiated down to the pictures first: their graphs are freed before the
+        # rollout's backward pass, and one pass of the discriminators serves generator and discriminators.
         frames = rollout.refined.detach().requires_grad_()
         losses, generator_loss, discriminator_loss = self._judge(frames, batch, judges)
         judges_grads = torch.autograd.grad(discriminator_loss, judges.tensors, retain_graph=True)
@@ -158,7 +158,7 @@ class Trainer:
         """Each loss on pictures; the weighted sum for the generator, and that for the discriminators."""
         settings, truth = self.settings, batch.rgbd[:, 1:]
         fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
-        # The further a flight has gone, the less the recording says of what is to be seen.
+        # The longer a flight, the less the recording determines what should be seen.
         certainty = ((1 - batch.roams) / (1 + batch.age / settings.replay_decay)).repeat_interleave(truth.shape[1])
         losses = {"l1": (certainty * (fake - real).abs().flatten(1).mean(1)).mean()}
         if settings.gradient_weight:
@@ -187,7 +187,7 @@ class Trainer:
         return losses, generator_loss, settings.adversarial_weight * losses["discriminator"]
 
     def _features(self, fake: Tensor, real: Tensor, certainty: Tensor) -> dict[str, Tensor]:
-        """Distances by the perceptual network. What a place looks like fades with certainty, textures do not."""
+        """Distances by the perceptual network. The content distance fades with certainty, that of textures does not."""
         assert self.perceptual is not None
         with torch.no_grad():
             truth = self.perceptual.maps(real)
@@ -208,7 +208,7 @@ class Trainer:
         return balanced
 
     def _move(self, losses: Mapping[str, float]) -> dict[str, float]:
-        """Check, clip, and step both optimisers and the running mean; the losses and the gradients' lengths."""
+        """Check and clip gradients, step both optimisers and the running mean; returns losses and gradient norms."""
         state, settings = self.state, self.settings
         networks = {"generator": self.generator, "discriminator": self.discriminators}
         lengths = {
@@ -229,7 +229,7 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        # A young mean forgets faster, or it would still hold the random weights of the start.
+        # A young mean decays faster, or it would still hold the random weights of the start.
         decay = min(self.settings.ema, (1 + self.state.step) / (10 + self.state.step))
         update = get_ema_multi_avg_fn(decay)
         update(list(self.mean.parameters()), list(self.generator.parameters()), None)

@@ -40,12 +40,12 @@ class Rollout:
 def roll_out(
     model: InfiniteNature, batch: Batch, style: Float[Tensor, "b n"], kernels: Kernels, *, bf16: bool = False
 ) -> Rollout:
-    """Fly the batch's recorded paths, or where the autopilot goes, from its first frames.
+    """Fly the batch's recorded paths, or the autopilot's, from its first frames.
 
     Gradients flow through all steps.
 
     Args:
-        model: to fly with.
+        model: the model to fly with.
         batch: on the model's device.
         style: one style vector per sequence.
         kernels: the model's, normalised once for all steps.
@@ -98,7 +98,7 @@ class Pilots:
     def keep_sky(
         self, rgbd: Float[Tensor, "b 4 h w"], takeoff: Float[Tensor, "b 4 h w"], lenses: Float[Tensor, "b 4"]
     ) -> Float[Tensor, "b 4 h w"]:
-        """The pictures with, where an autopilot flies, the sky that its flight began with; as flying shows them."""
+        """The pictures; those that an autopilot flies keep the sky that their flight began with, as at test time."""
         kept = list(rgbd.split(1))
         for row, pilot in self._pilots.items():
             turned = torch.from_numpy(pilot.pose).to(rgbd)[None]

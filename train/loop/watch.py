@@ -91,4 +91,4 @@ def _step_of(line: str) -> int:
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
-        return 2**62  # half a line of a killed run
+        return 2**62  # an incomplete line of a killed run

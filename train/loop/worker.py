@@ -37,7 +37,7 @@ CHECKPOINT = "checkpoint"
 
 
 def training_clips(workspace: Workspace, settings: Settings) -> Sequence[Clip]:
-    """The clips of the split ``train``. A workspace's only clip is trained on whatever its split."""
+    """The clips of the split ``train``; a workspace's only clip is used whatever its split."""
     if settings.data == "shards":
         return load_shards(workspace.root, settings.shards, "train")
     if settings.data == "islands":
@@ -118,10 +118,10 @@ def _replay(settings: Settings, processes: int) -> ReplaySchedule | None:
 
 
 def train_on_all(workspace: Workspace, settings: Settings, folder: Path, processes: int) -> JsonObject:
-    """Train in several processes of this machine, one a GPU; returns figures of the run.
+    """Train in several processes of this machine, one per GPU; returns figures of the run.
 
     Raises:
-        FlythroughError: of kind "crash": a process failed; its message is above, and in the log.
+        FlythroughError: a process failed (kind "crash"); its message is printed above, and in the log.
         SystemExit: stopped by SIGTERM or Ctrl-C, after they have saved.
     """
     plan = folder / PLAN
@@ -142,20 +142,20 @@ def train_on_all(workspace: Workspace, settings: Settings, folder: Path, process
     if status != 0:
         raise FlythroughError(
             f"A training process failed (torchrun ended with {status})",
-            remedy="Its own message stands above; the run goes on from its last saved state with --retry-errors",
+            remedy="Its own message is above; the run continues from its last saved state with --retry-errors",
             kind="crash",
         )
     return dict(read_json(figures))
 
 
 def _launch(command: Sequence[str], environment: dict[str, str]) -> int:
-    """Run torchrun to its end; returns its exit status. It and its processes end with this one, however that ends."""
+    """Run torchrun to its end; returns its exit status. It and its processes end if this one does, for any reason."""
     stopped = False
 
     def stop(*_: object) -> None:
         nonlocal stopped
         stopped = True
-        launcher.terminate()  # torchrun hands it on, and waits while its processes save
+        launcher.terminate()  # torchrun passes it on, and waits while its processes save
 
     # preexec_fn, as nothing else can set this for a program that is not ours; the child runs one system call.
     with subprocess.Popen(command, env=environment, preexec_fn=_end_with_driver) as launcher:

@@ -36,7 +36,7 @@ def padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 def reflect_pad(x: Image, kernel: int, stride: int = 1) -> Made:
-    """Pad by reflection; a side too short for that (1 pixel, say) repeats its last."""
+    """Pad by reflection; a side too short for that (such as 1 pixel) repeats its last."""
     for side, size in ((2, x.shape[2]), (3, x.shape[3])):
         before, after = padding(size, kernel, stride)
         if before or after:
@@ -48,9 +48,9 @@ def reflect_pad(x: Image, kernel: int, stride: int = 1) -> Made:
 class SpectralConv(nn.Module):
     """A reflect-padded convolution whose weight is divided by its largest singular value.
 
-    The layer does not normalise itself: :func:`normalise` makes the kernels of a whole network, once for as
-    many forward passes as share the weights, and they are handed to the forward. So a checkpointed block that
-    is computed twice uses the same kernel twice.
+    The layer does not normalise itself: :func:`normalise` makes the kernels of a whole network once for all forward
+    passes with the same weights, and they are passed to each forward. So a checkpointed block that is computed twice
+    uses the same kernel twice.
     """
 
     u: Tensor
@@ -88,7 +88,7 @@ def normalise(network: nn.Module, *, keep: bool) -> Kernels:
 
 
 class Spade(nn.Module):
-    """Spatially adaptive normalisation: the condition says how to scale and shift the normalised features."""
+    """Spatially adaptive normalisation: the condition determines scale and shift of the normalised features."""
 
     def __init__(self, channels: int, condition: int, hidden: int) -> None:
         super().__init__()

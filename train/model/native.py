@@ -21,7 +21,7 @@ def save_checkpoint(folder: Path, model: InfiniteNature, record: Mapping[str, ob
     """Write a model and the record of its training into ``folder``; each file is replaced atomically.
 
     Raises:
-        DiskError: no room, no rights.
+        DiskError: the disk is full or not writable.
     """
     from safetensors.torch import save
 

@@ -38,7 +38,7 @@ class ModelConfig:
         height, width: of the picture, pixels; multiples of 32.
         base_width: channels at full resolution; 32 in the release.
         style_size: length of the style vector.
-        max_sobel: steepness from which the renderer counts a surface as stretched; see :func:`render`.
+        max_sobel: Sobel gradient of disparity from which a surface counts as stretched; see :func:`render`.
         keep: share of the rendered picture in the refined one where it was certainly seen; 0 in the release.
         sky: whether flights keep the start picture's sky (:mod:`.sky`).
     """
@@ -135,19 +135,19 @@ class Generator(nn.Module):
 class InfiniteNature(nn.Module):
     """Perpetual view generation: ``encode`` the start once, then ``step`` from pose to pose.
 
-    In training mode every call advances the power iteration of the spectral norm, unless it is given the
-    ``kernels`` of :meth:`normalise`; an unrolled training step makes them once and hands them to all calls.
+    In training mode every call advances the power iteration of the spectral norm, unless it is given the ``kernels``
+    of :meth:`normalise`; an unrolled training step makes them once and passes them to all calls.
 
     Args:
         height, width: of the picture, multiples of 32; the release's by default.
         base_width: channels at full resolution.
         style_size: length of the style vector.
-        max_sobel: steepness from which a surface counts as stretched; the release's, for 160 rows, by default.
+        max_sobel: Sobel gradient from which a surface counts as stretched; the release's, for 160 rows, by default.
         keep: share of the rendered picture that :meth:`refine` keeps where it was seen; none by default.
 
     Attributes:
-        finish: what :meth:`advance` does after rendering (refine and ground) done elsewhere, at this size;
-            None is here. See :mod:`..fly.runtime`.
+        finish: replaces what :meth:`advance` does after rendering (refine and ground), at this size; None: nothing is
+            replaced. See :mod:`..fly.runtime`.
     """
 
     def __init__(
@@ -169,8 +169,8 @@ class InfiniteNature(nn.Module):
     def at_size(self, height: int, width: int) -> InfiniteNature:
         """This model for pictures of another size, with the same weights (shared, not copied).
 
-        All layers but the dense ones are convolutions. So the encoder sees the picture at the training size, the
-        generator's start map is resized, and ``max_sobel`` follows the rows: slopes a pixel halve as they double.
+        All layers except the dense ones are convolutions. So the encoder sees the picture at the training size, the
+        generator's start map is resized, and ``max_sobel`` follows the rows: slopes per pixel halve as they double.
 
         Raises:
             ConfigError: a side is not a multiple of 32.
@@ -205,7 +205,7 @@ class InfiniteNature(nn.Module):
     def render(
         self, rgbd: Rgbd, pose: Pose, intrinsics: Intrinsics, next_pose: Pose, next_intrinsics: Intrinsics
     ) -> tuple[Rgbd, Mask]:
-        """The picture warped to ``next_pose``, and where that can be trusted; with this model's ``max_sobel``."""
+        """The picture warped to ``next_pose``, and its mask, with this model's ``max_sobel``."""
         return render(rgbd, pose, intrinsics, next_pose, next_intrinsics, max_sobel=self.config.max_sobel)
 
     def step(
@@ -251,8 +251,8 @@ class InfiniteNature(nn.Module):
 def blend(painted: Rgbd, rendered: Rgbd, mask: Mask, keep: float) -> Rgbd:
     """The painted picture, with a share of the rendered one where it was seen.
 
-    What the network gets wrong in one step is then divided by about 1 / (1 - ``keep``) steps that see the same place,
-    so errors do not feed on themselves. The render is multiplied by its coverage, whose square is the mask.
+    An error of the network in one step is then divided by about 1 / (1 - ``keep``) steps that see the same place, so
+    errors do not amplify themselves. The render is multiplied by its coverage, whose square is the mask.
     """
     share = keep * mask
     return (1 - share) * painted + share * (rendered / mask.clamp_min(0.25).sqrt())
@@ -264,7 +264,7 @@ def full(x: Tensor) -> Tensor:
 
 
 def ground(refined: Rgbd, rendered: Rgbd, mask: Mask) -> Rgbd:
-    """Rescale the refined disparity to agree with the rendered one where that was seen (geometric grounding)."""
+    """Rescale the refined disparity to agree with the rendered one where it was seen (geometric grounding)."""
     wanted, got = rendered[:, 3:].clamp(0.01, 1), refined[:, 3:].clamp(0.01, 1)
     log_scale = (mask * (wanted.log() - got.log())).sum((1, 2, 3), keepdim=True)
     log_scale = log_scale / (mask.sum((1, 2, 3), keepdim=True) + 1e-4)

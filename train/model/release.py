@@ -1,4 +1,4 @@
-"""The authors' checkpoint: a TensorFlow one, read by variable name into our model.
+"""The authors' TensorFlow checkpoint, read by variable name into our model.
 
 Our own checkpoints, safetensors and JSON, are in :mod:`.native`; both ways in are exported here.
 """
@@ -31,8 +31,8 @@ class Report:
 
     Attributes:
         used: read into the model.
-        skipped: in the checkpoint, and no part of the model: optimiser state, discriminators, counters.
-        missed: needed by the model, and not in the checkpoint (of a model that was returned: none).
+        skipped: in the checkpoint, but not part of the model: optimiser state, discriminators, counters.
+        missed: needed by the model, but not in the checkpoint; empty if a model was returned.
     """
 
     used: tuple[str, ...]

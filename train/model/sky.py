@@ -1,7 +1,7 @@
 """Sky correction (InfiniteNature-Zero): the sky is far, so the start picture's stays right.
 
-The start picture is turned to the camera's present direction (a rotation alone: the sky has no parallax) and laid
-over what the model painted, where both are sky.
+The start picture is rotated to the camera's present direction (the sky has no parallax) and blended over the model's
+picture where both are sky.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SKY_DISPARITY = 0.05  # farther than this is sky
 
 
 def skyness(disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """1 where it is certainly sky, 0 where it is certainly not."""
+    """1 where a pixel is certainly sky, 0 where it is certainly not, from its disparity."""
     return ((SKY_DISPARITY - disparity) / (0.5 * SKY_DISPARITY)).clamp(0, 1)
 
 

@@ -1,1 +1,1 @@
-"""The page to fly on: choose a picture, steer, watch."""
+"""The web page for flying: choose a picture, steer, watch."""

@@ -1,4 +1,4 @@
-"""What the page says: one JSON object per message, a step's steering, and the steering log that repeats a flight."""
+"""Messages from the page: one JSON object each, a step's steering, and the steering log that repeats a flight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flythrough.workspace.files import JsonObject
 
 MAX_TEXT = 256 << 10  # characters of a message; a flight's log is the longest
 MAX_LOG = 20_000  # steps that a link repeats
-MAX_STEER, MAX_SPEED = 200, 100  # hundredths: of a picture's width and height; of a scene unit a step
+MAX_STEER, MAX_SPEED = 200, 100  # hundredths: of a picture's width and height; of a scene unit per step
 
 
 class Command(NamedTuple):
@@ -21,7 +21,7 @@ class Command(NamedTuple):
     Attributes:
         x: where to look, added to the autopilot's choice; picture widths, to the right.
         y: as ``x``, picture heights, down.
-        speed: scene units a step; below 0 flies backwards.
+        speed: scene units per step; below 0 flies backwards.
     """
 
     x: int = 0
@@ -30,7 +30,7 @@ class Command(NamedTuple):
 
 
 def read_command(x: object, y: object, speed: object) -> Command:
-    """A command from numbers as they came in.
+    """A command from untrusted numbers.
 
     Raises:
         InputError: they are not whole numbers within the limits.
@@ -45,7 +45,7 @@ def _whole(value: object, limit: int) -> int:
 
 
 def read_log(value: object) -> list[Command]:
-    """A steering log, ``[[count, x, y, speed], ...]``, one command a step.
+    """A steering log, ``[[count, x, y, speed], ...]``, as one command per step.
 
     Raises:
         InputError: it is something else, or too long.
@@ -84,7 +84,7 @@ def read_message(text: str) -> JsonObject:
 
 
 def whole(said: JsonObject, name: str) -> int:
-    """A whole number of a message, 0 where it is not given.
+    """A whole number of a message; 0 if it is not given.
 
     Raises:
         InputError: it is something else, negative or over 31 bits.

@@ -1,4 +1,4 @@
-"""Decoding an upload in a process of its own, which may run out of memory or time without harm to the server.
+"""Decode an upload in a process of its own, which may run out of memory or time without harm to the server.
 
 As a program: picture on standard input, ``.npz`` (image, focal) or one line of reason on standard output.
 """
@@ -27,7 +27,7 @@ def decode_apart(data: bytes) -> Photo:
     """The photo in ``data``.
 
     Raises:
-        InputError: it is none, or decoding it takes too much memory or time.
+        InputError: it is not a photo, or decoding takes too much memory or time.
     """
     command = [sys.executable, "-m", __name__]
     try:

@@ -1,4 +1,4 @@
-"""Recording what a viewer sees as H.264 in MP4, to be downloaded from the page."""
+"""Record what a viewer sees as H.264 in MP4, for download from the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flight that is steered: step, back, restart, and the log of commands that repeats it; and several side by side."""
+"""Steered flights: step, back, restart, and the log of commands that repeats a flight; and several side by side."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TINT = np.array([255, 60, 200])  # of what was out of view before
 
 @dataclass(frozen=True)
 class _Moment:
-    """Where a flight is: the picture, the render it was painted over, what of that was seen, the pilot's course."""
+    """A moment of a flight: the picture, the render that it was refined from, its mask, and the autopilot's course."""
 
     rgbd: Float[Tensor, "1 4 h w"]
     rendered: Float[Tensor, "1 4 h w"]
@@ -36,11 +36,11 @@ class _Moment:
 
 
 class SteeredFlight:
-    """Flies a start as it is told.
+    """A flight from a start that follows commands.
 
     Args:
         model: in evaluation mode; shared by all flights.
-        start: where from.
+        start: the start of the flight.
         seed: of the style; 0 is the start's mean style.
         bf16: refine in bfloat16.
 
@@ -93,7 +93,7 @@ class SteeredFlight:
         self.log.clear()
 
     def picture(self, overlay: str = "picture") -> UInt8[np.ndarray, "h w 3"]:
-        """What is seen.
+        """The current picture, RGB.
 
         Args:
             overlay: the ``picture``; its ``disparity``; the ``holes`` that the network was given to fill, as a tint
@@ -110,7 +110,7 @@ class SteeredFlight:
 
 
 class SideBySide:
-    """One flight per model from the same start, which hear the same commands; each flies by its own picture.
+    """One flight per model from the same start with the same commands; each autopilot sees its own picture.
 
     Args:
         flights: by the model's name, at least one.
@@ -140,7 +140,7 @@ class SideBySide:
             flight.restart()
 
     def pictures(self, overlay: str = "picture") -> list[UInt8[np.ndarray, "h w 3"]]:
-        """What each sees, see :meth:`SteeredFlight.picture`."""
+        """The picture of each flight; see :meth:`SteeredFlight.picture`."""
         return [flight.picture(overlay) for flight in self.flights.values()]
 
 

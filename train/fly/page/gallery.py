@@ -1,4 +1,4 @@
-"""Pictures to take off from: stills of islands that no model was trained on, which come with the package.
+"""Start pictures: stills of islands that no model was trained on, which come with the package.
 
 ``python -m flythrough.train.fly.page.gallery`` films them again.
 """
@@ -20,12 +20,12 @@ _DISPARITY_STEPS = 65535  # disparity 1 in the 16-bit PNG
 
 
 def island_name(seed: int) -> str:
-    """What the page calls an island's still, such as ``island-9000``."""
+    """The name of an island's still on the page, such as ``island-9000``."""
     return f"island-{seed}"
 
 
 def read_any(start: Path | str, height: int, width: int, depth: str = "auto") -> Start:
-    """One of the gallery by its name, such as ``island-9000``, else a file as :func:`.from_photo.read_start` does."""
+    """A start of the gallery by its name (``island-9000``), else from a file as :func:`.from_photo.read_start` does."""
     by_name = {island_name(seed): seed for seed in SEEDS}
     if str(start) in by_name and not Path(start).exists():
         return read_island(by_name[str(start)], height, width)

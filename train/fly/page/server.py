@@ -1,4 +1,4 @@
-"""The page's server: the gallery, uploads, and a session a viewer; on this machine only."""
+"""The page's server: the gallery, uploads, and one session per viewer; on this machine only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
 def make_app(service: Service, token: str, port: int) -> ASGIApp:
-    """The page, its pictures, and where commands go."""
+    """The page, its pictures, and the routes that take commands."""
     files = {file.name: file for file in STATIC.iterdir() if file.suffix in _TYPES}
     stills = {island_name(seed): seed for seed in SEEDS}
     about = {

@@ -1,4 +1,4 @@
-"""What all sessions share: the models, the starts, the films, one thread that flies, and the limits."""
+"""The state that all sessions share: models, starts, films, one thread that flies, and limits."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Service:
 
     Attributes:
         models: by name, at least one, in evaluation mode, on their device; they fly side by side.
-        depth: who gives an upload's disparity; see :func:`flythrough.train.fly.depth.photo_disparity`.
+        depth: source of an upload's disparity; see :func:`flythrough.train.fly.depth.photo_disparity`.
         bf16: refine in bfloat16.
-        max_sessions: how many can fly at a time; they take turns, a step each.
-        idle_s: a session ends after so many seconds without a command.
+        max_sessions: number of sessions that can fly at a time; they take turns, one step each.
+        idle_s: seconds without a command after which a session ends.
     """
 
     models: Mapping[str, InfiniteNature]
@@ -47,7 +47,7 @@ class Service:
     pilot: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "fly"))  # first come, first served
 
     def add_photo(self, photo: Photo) -> tuple[str, str]:
-        """Keep an upload; returns its name, and what is to be said about it."""
+        """Keep an upload; returns its name, and a note about it for the viewer."""
         starts = {size: photo_start(photo, *size, self.depth) for size in self._sizes()}
         name = f"photo-{secrets.token_hex(4)}"
         self.photos[name] = starts
@@ -84,7 +84,7 @@ class Service:
         )
 
     def warm_up(self) -> None:
-        """Fly one step for nobody, so that the first one asked for does not wait for the compiler."""
+        """Fly one step in advance, so that the first viewer does not wait for the compiler."""
         self.pilot.submit(lambda: self.take_off(island_name(SEEDS[0])).step(Command()))
 
     def fingerprint(self) -> str:

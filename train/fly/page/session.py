@@ -185,7 +185,7 @@ class Session:
                 await self._socket.send_bytes(frame)
 
     def _frame(self, job: Callable[[], None]) -> bytes | None:
-        """Do a job in the pilot's thread; returns the message with the pictures that came of it."""
+        """Do a job in the pilot's thread; returns the message with the resulting pictures."""
         began = time.perf_counter()
         job()
         if self._flight is None:
@@ -218,7 +218,7 @@ class Session:
     async def _watch(self) -> None:
         while (left := self._last_word + self._service.idle_s - time.monotonic()) > 0:
             await asyncio.sleep(left)
-        await self._say("error", message="The session was idle and has ended. Reload the page to fly on")
+        await self._say("error", message="The session was idle and has ended. Reload the page to continue")
         await self._socket.close(IDLE)
 
     async def _say(self, kind: str, **values: object) -> None:
@@ -226,7 +226,7 @@ class Session:
 
 
 async def attend(socket: WebSocket, service: Service) -> None:
-    """Accept a viewer and fly for them, unless too many are flying already."""
+    """Accept a viewer and run their session, unless too many are flying already."""
     await socket.accept()
     if service.sessions >= service.max_sessions:
         message = f"{service.max_sessions} flights are under way, the most at a time. Close one, then reload"
