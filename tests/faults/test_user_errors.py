@@ -62,7 +62,7 @@ def no_such_place(root: Path) -> list[str]:
         (odd_name_that_is_not_there, "🌊 wave break.mp4 does not exist. Check the path"),
         (damaged_inputs, "delete the file and give --input again"),
         (half_a_table, "Delete the file, then: flythrough run"),
-        (no_such_place, "Check that it is there"),
+        (no_such_place, "Check that it exists"),
     ],
 )
 def test_one_line_and_a_remedy(tmp_path: Path, prepare: Callable[[Path], list[str]], said: str) -> None:
