@@ -15,7 +15,7 @@ import numpy as np
 from flythrough.acquire.verify.likeness import SAMPLES, duplicates
 from flythrough.sfm.splits import near_duplicates
 
-COPIES = 0.1  # share of videos that are another one, encoded otherwise
+COPIES = 0.1  # share of videos that are re-encoded copies of another
 
 
 def made(count: int, durations_us: np.ndarray) -> list[dict[str, object]]:

@@ -57,7 +57,7 @@ def real_takes(folder: Path) -> list[np.ndarray]:
 
 
 def fast_pans(folder: Path) -> list[np.ndarray]:
-    """Fast pans over drone photos: 4 to 12 % of the width a frame."""
+    """Fast pans over drone photos: 4 to 12 % of the width per frame."""
     import cv2
 
     found = []
@@ -126,7 +126,7 @@ def ours(detector: str) -> Callable[[Path], Found]:
 
 
 def scenedetect(name: str) -> Callable[[Path], Found]:
-    """A detector of PySceneDetect at its defaults; it knows no spans, so each cut may stand for either kind."""
+    """A detector of PySceneDetect at its defaults; it reports no spans, so each cut may count as either kind."""
 
     def detect(path: Path) -> Found:
         import scenedetect as sd
@@ -139,7 +139,7 @@ def scenedetect(name: str) -> Callable[[Path], Found]:
 
 
 def transnet(path: Path) -> Found:
-    """TransNetV2 alone, at its own threshold 0.5; it names no kinds, so the middle of a run may stand for either."""
+    """TransNetV2 alone, at its own threshold 0.5; it names no kinds, so the middle of a run may count as either."""
     import cv2
 
     from flythrough.curate.boundaries.transnet import probabilities
@@ -171,7 +171,7 @@ def score(found: Found, edit: Edit, spans: bool) -> dict[str, int]:
 
 
 def f1(hits: int, found: int, true: int) -> float | None:
-    """Harmonic mean of precision and recall; None where there was nothing to find and nothing was found."""
+    """Harmonic mean of precision and recall; None if there was nothing to find and nothing was found."""
     return None if found + true == 0 else 2 * hits / (found + true)
 
 

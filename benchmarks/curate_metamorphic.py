@@ -3,11 +3,12 @@
     python benchmarks/curate_metamorphic.py FOLDER [--sample-world TAKES] [--seconds 6] [--longest 1000] --out FILE.json
 
 Curates every video of a folder as it is and in changed copies, and counts the shots whose verdict (kept or dropped)
-stays. A shot of a copy answers for the original shot that it overlaps most; one that none overlaps by half has changed.
+stays the same. An original shot is compared with the shot of the copy that overlaps it most; if none overlaps it by
+half, it counts as changed.
 
-All pairs of a video and a change make a list, which ``--seed`` shuffles so that every change has its turn with every
-video; the run works through it until ``--cpu-minutes`` of processor time are used, its encoders' included. What is done
-is kept beside ``--out`` in ``FILE.pairs.jsonl``: the same command goes on from there, ``--cpu-minutes 0`` only counts.
+All pairs of a video and a change make a list, which ``--seed`` shuffles so that every video gets every change; the run
+works through it until ``--cpu-minutes`` of processor time are used, with its encoders'. Finished pairs are kept beside
+``--out`` in ``FILE.pairs.jsonl``: the same command resumes from there, and ``--cpu-minutes 0`` only counts.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ KINDS = ("forward", "orbit", "sideways", "static", "rotation", "zoom", "sea")
 
 
 class Judged(NamedTuple):
-    """A shot, seconds; ``reason`` is None where it is kept."""
+    """A shot, seconds; ``reason`` is None if it is kept."""
 
     start_s: float
     end_s: float
@@ -87,7 +88,7 @@ def changed_copy(video: Path, change: str, folder: Path) -> Path:
 
 
 def changes_a_thing(video: Path, change: str) -> bool:
-    """Whether a change is one for this video, and one that can be paid for."""
+    """Whether a change applies to this video, and is affordable."""
     if not video.exists():  # a take
         return change != "fps24"
     if change.startswith("fps"):
@@ -150,7 +151,7 @@ def beginning(video: Path, seconds: float, folder: Path) -> Path:
 
 
 def work(pairs: list[tuple[Path, str]], done: Path, minutes: float, seconds: float) -> None:
-    """Judge pair after pair and note each, until the processor time is used."""
+    """Judge pair after pair and record each, until the processor time is used."""
     seen = {(row["video"], row["change"]): row["shots"] for row in read(done)}
     config = CurateConfig()
     for video, change in pairs:
@@ -169,7 +170,7 @@ def work(pairs: list[tuple[Path, str]], done: Path, minutes: float, seconds: flo
 
 
 def read(done: Path) -> Iterator[dict[str, Any]]:
-    """What earlier runs have noted; a line that was cut off is left out."""
+    """The records of earlier runs, without an incomplete last line."""
     for line in done.read_text().splitlines() if done.exists() else []:
         try:
             yield json.loads(line)
@@ -178,7 +179,7 @@ def read(done: Path) -> Iterator[dict[str, Any]]:
 
 
 def count(pairs: list[tuple[Path, str]], done: Path) -> dict[str, Any]:
-    """The report: by change, shots with the same verdict and all; every shot that differs, with the figures behind."""
+    """The report: by change, shots with the same verdict and all shots; every shot that differs, with its figures."""
     rows = {(row["video"], row["change"]): [Judged(**shot) for shot in row["shots"]] for row in read(done)}
     same: dict[str, list[int]] = {}
     differing = []

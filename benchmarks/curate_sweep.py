@@ -1,4 +1,4 @@
-"""How the rules' thresholds were chosen: every measure of footage whose verdict is known, and what each threshold does.
+"""How the rules' thresholds were chosen: all measures of footage with known verdicts, and the effect of each threshold.
 
     python benchmarks/curate_sweep.py [--data ../shared/data/real] [--out docs/data/curate_sweep.json]
 

@@ -1,7 +1,7 @@
 """How far evaluate's numbers are from the public implementations' (``python benchmarks/evaluate_agreement.py``).
 
-Prints a relative difference a line. Inception gets random weights in the layout of pt_inception-2015-12-05, the same
-file for all three packages; pictures are made here.
+Prints one relative difference per line. Inception gets random weights in the layout of pt_inception-2015-12-05, the
+same file for all three packages; pictures are synthetic.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from flythrough.evaluate.metrics import images
 from flythrough.evaluate.metrics.features import Extractor, extract, load_extractor
 from flythrough.evaluate.metrics.fid import Moments, frechet_distance, kid
 
-COUNT = 20  # pictures a set
-EVERY = 128  # every so manieth feature: fewer than pictures, for pytorch-fid's square root fails on singular matrices
+COUNT = 20  # pictures per set
+EVERY = 128  # one feature in so many: fewer than pictures, as pytorch-fid's square root fails on singular matrices
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def pictures(count: int, height: int, width: int, seed: int) -> np.ndarray:
-    """Waves of colour with grain."""
+    """Waves of colour with noise."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width][..., None] / height
     waves = [np.sin(random.uniform(2, 20, 3) * x + random.uniform(2, 20, 3) * y) for _ in range(count)]

@@ -106,7 +106,7 @@ def _words(process: psutil.Process) -> list[str]:
 
 
 def trial(stage: str, folder: Path, kills: int, draw: random.Random) -> dict[str, Any]:
-    """Kill one stage so many times, then run it to its end; returns its row."""
+    """Kill one stage ``kills`` times, then run it to its end; returns its row."""
     whole, hit, start = folder / "whole", folder / "hit", folder / f"before-{stage}"
     if not start.exists():
         part = Path(shutil.copytree(whole, folder / "part", dirs_exist_ok=True))
@@ -120,7 +120,7 @@ def trial(stage: str, folder: Path, kills: int, draw: random.Random) -> dict[str
     while sum(hits.values()) < kills and tries < 18 * kills:
         tries += 1
         if (hit / stage / "summary.json").exists():
-            shutil.rmtree(hit / stage)  # it had come to its end: begin again
+            shutil.rmtree(hit / stage)  # it had finished: begin again
         what, left = kill(stage, hit, draw.uniform(0.2, took_s), draw.choice(VICTIMS))
         hits[what] += bool(what)
         orphans += left

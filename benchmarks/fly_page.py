@@ -1,9 +1,9 @@
-"""How does the page to fly on feel? In headless Chromium, with the model in the package.
+"""Responsiveness of the page for flying, in headless Chromium, with the model in the package.
 
     python benchmarks/fly_page.py [--seconds 20] [--web FOLDER] [--provider wasm] [--screenshot FILE]
 
 Starts ``flythrough fly``, or with ``--web`` a file server on a folder of ``--export-web``, presses Play and steers.
-Prints as JSON: seconds from Play to the first flown frame, frames a second, the parts of a step as the page shows
+Prints as JSON: seconds from Play to the first flown frame, frames per second, the parts of a step as the page shows
 them, and the main thread's longest task (the browser reports those of 50 ms and more; 0: there was none).
 """
 
@@ -62,7 +62,7 @@ def command() -> Iterator[str]:
 
 
 def fly(page: Page, address: str, seconds: float) -> dict[str, object]:
-    """Open, play and steer for so long."""
+    """Open the page, play and steer for ``seconds``."""
     page.goto(address)
     page.wait_for_function(WAIT, arg=0, timeout=180_000)
     page.evaluate(WATCH)

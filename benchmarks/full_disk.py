@@ -27,7 +27,7 @@ SIZE_MB = 200
 
 
 def fill(folder: Path, left_kib: int) -> Path:
-    """Take all of a file system but this much; returns the file that does."""
+    """Fill a file system except for ``left_kib``; returns the file that fills it."""
     ballast = folder / "ballast"
     space = os.statvfs(folder)
     with open(ballast, "wb") as file:
@@ -44,7 +44,7 @@ def squeeze(stage: str, disk: Path, hit: Path, left_kib: int) -> tuple[int, bool
 
 
 def campaign(disk: Path, rooms: list[int]) -> list[str]:
-    """Returns a line of a table a stage and room."""
+    """Returns one line of a table per stage and room."""
     lines = []
     (disk / "videos").mkdir()
     for number, kind in ((1, "forward"), (2, "orbit")):

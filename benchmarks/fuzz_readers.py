@@ -2,8 +2,8 @@
 
     python benchmarks/fuzz_readers.py --mutants 2000 -o docs/data/fuzz.json
 
-A whole file of each kind is cut short, has bits flipped, pieces repeated, swapped, removed or filled with one byte, and
-numbers in its text made extreme; by seed. Each kind is read in a process of its own with at most 12 GiB of addresses.
+A valid file of each kind is cut short, has bits flipped, pieces repeated, swapped, removed or filled with one byte, and
+numbers in its text made extreme, by seed. Each kind is read in a process of its own with at most 12 GiB of addresses.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EXTREMES = (b"-1", b"0", b"1e308", b"-1e-308", b"NaN", b"Infinity", b"9223372036
 
 @dataclass(frozen=True)
 class Reader:
-    """A kind of file: how a whole one is made, which of its files is broken, and what reads it."""
+    """A kind of file: how a valid one is made, which of its files is broken, and what reads it."""
 
     make: Callable[[Path], Path]  # in a folder; returns the file to break
     read: Callable[[Path], object]  # given that file
@@ -247,7 +247,7 @@ def _broken(data: bytearray, random: np.random.Generator) -> bytearray:
 
 
 def campaign(name: str, count: int, seed: int) -> dict[str, object]:
-    """Break one kind of file ``count`` times, in this process; what became of the reading."""
+    """Break one kind of file ``count`` times, in this process; returns the outcomes of reading."""
     reader, became, wrong = READERS[name], Counter[str](), []
     with tempfile.TemporaryDirectory() as folder:
         file = reader.make(Path(folder))

@@ -98,7 +98,7 @@ def _record(
 
 
 def timed(step: str, work: Callable[[], Any], profiler: cProfile.Profile | None) -> Any:
-    """What ``work`` returns; its seconds are printed."""
+    """The result of ``work``; its seconds are printed."""
     clock, processor = time.perf_counter(), time.process_time()
     found = profiler.runcall(work) if profiler else work()
     print(json.dumps({"step": step, "processor_s": round(time.process_time() - processor, 2),

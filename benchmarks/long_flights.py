@@ -1,4 +1,4 @@
-"""Do long flights stay sane? Flies each start for many steps and plots what drifts.
+"""Drift of long flights: flies each start for many steps and plots what changes.
 
     python benchmarks/long_flights.py [START ...] --out FOLDER [--steps 500] [--checkpoint FOLDER]
 
@@ -41,7 +41,7 @@ PANELS = {  # title: measures, the first solid
 
 
 def measure(rgbd: np.ndarray) -> dict[str, float]:
-    """Measures of a picture ``[4, h, w]`` in [0, 1]; of one that is not, as they come out."""
+    """Measures of a picture ``[4, h, w]``, expected in [0, 1]; of another they are computed all the same."""
     image = to_image(torch.from_numpy(np.nan_to_num(rgbd)))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     disparity = rgbd[3]
@@ -90,7 +90,7 @@ def watch(flight: Iterator[np.ndarray], shown: list[np.ndarray]) -> tuple[dict[s
 
 
 def plot(flights: dict[str, dict[str, list[float]]], file: Path) -> None:
-    """A panel a kind of measure, a colour a start."""
+    """One panel per kind of measure, one colour per start."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 9), layout="constrained")

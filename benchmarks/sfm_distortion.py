@@ -1,4 +1,4 @@
-"""How lenses with and without radial distortion are found: takes of the sample world, bent.
+"""Recovery of lenses with and without radial distortion: takes of the sample world, distorted.
 
 python benchmarks/sfm_distortion.py [--seconds 3]      # writes the table in docs/sfm.md
 """

@@ -1,4 +1,4 @@
-"""What the benchmarks of sfm/ share: errors against the truth, and their tables in docs/sfm.md."""
+"""Shared by the benchmarks of sfm/: errors against the truth, and their tables in docs/sfm.md."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def align(
 
 
 def pose_take(take: Film) -> Scene:
-    """Every frame of a take posed as the stage does it, without the disparity."""
+    """Pose every frame of a take as the stage does, without disparity."""
     config = SfmConfig()
     gray = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in take.images])
     footage = Footage(frame_times_us(len(take), take.fps), gray, take.images)
@@ -51,7 +51,7 @@ def pose_take(take: Film) -> Scene:
 
 
 def write_table(name: str, lines: list[str]) -> None:
-    """Replace what stands in docs/sfm.md between the comments ``<!-- name -->`` and ``<!-- end of name -->``."""
+    """Replace the text in docs/sfm.md between the comments ``<!-- name -->`` and ``<!-- end of name -->``."""
     begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
     text = PAGE.read_text(encoding="utf-8")
     assert begin in text, f"{PAGE} has no place for the table {name}"

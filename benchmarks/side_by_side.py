@@ -1,4 +1,4 @@
-"""Ours and its peers in turn, round by round, so that other work on the machine slows all of them alike."""
+"""Time our code and its peers in turn, round by round, so that other work on the machine slows all of them alike."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Work = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Peer:
-    """Who does the same work.
+    """Another library that does the same work.
 
     Attributes:
         name: as on docs/performance.md; ``limit: ...`` for what the hardware could do at best.
-        work: the call; what it returns is held against what ours returns.
+        work: the call; its result is compared with ours.
         needs: the module without which it is skipped, by name.
     """
 
@@ -34,8 +34,8 @@ class Row:
 
     Attributes:
         what: the work, with sizes, since only equal ones may be compared.
-        equal: in words, what of the results must be equal; empty beside a limit.
-        agree: whether our result and a peer's are.
+        equal: which parts of the results must be equal, in words; empty beside a limit.
+        agree: whether our result and a peer's are equal in that.
         remark: what a reader must know to judge the ratio.
     """
 
@@ -46,22 +46,22 @@ class Row:
 
 
 def record(what: str, ours: list[float], peers: dict[str, list[float]]) -> dict[str, Any]:
-    """What benchmarks/performance.py reads: the seconds of each round, ours and each peer's, in the same order."""
+    """The record for benchmarks/performance.py: the seconds of each round, ours and each peer's, in the same order."""
     return {"what": what, "ours": ours, "peers": peers}
 
 
 def side_by_side(benchmark: Any, row: Row, ours: Work, peers: list[Peer], rounds: int = 5) -> None:
-    """Check that results agree, in a round that does not count; then time ours and every peer once a round.
+    """Check that results agree, in a round that does not count; then time ours and every peer once per round.
 
     Args:
         benchmark: pytest-benchmark's fixture.
         row: what is compared.
-        ours: the call that is ours.
+        ours: our call.
         peers: those that lack their module are recorded as skipped.
-        rounds: how many count.
+        rounds: number of rounds that count.
 
     Raises:
-        AssertionError: a peer's result is not ours: their times would compare nothing.
+        AssertionError: a peer's result differs from ours, so their times cannot be compared.
     """
     here = [peer for peer in peers if find_spec(peer.needs)]
     skipped = {peer.name: f"{peer.needs} is not installed" for peer in peers if peer not in here}

@@ -123,7 +123,7 @@ def _read(folder: Path) -> tuple[float, float, int]:
 
 
 def _write_dataset(root: Path, clips: int) -> int:
-    """Camera files as ACID has them, 17 to a video; returns how many lines they have together."""
+    """Write camera files as in ACID, 17 per video; returns their total number of lines."""
     rng = np.random.default_rng(0)
     poses = [" ".join(f"{value:.9f}" for value in pose) for pose in rng.normal(size=(4000, 12))]
     lengths = rng.integers(LINES_A_CLIP // 2, LINES_A_CLIP * 3 // 2, clips)

@@ -1,4 +1,4 @@
-"""Render and step against what the machine could do at best, measured in the same rounds."""
+"""Render and step against the machine's limits, measured in the same rounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFINE_GFLOP = 73  # of the release's size, 160 x 256: benchmarks/test_train.py
 LENS = torch.from_numpy(recipe.INTRINSICS)[None]
 HERE, THERE = torch.eye(3, 4)[None], torch.eye(3, 4)[None].clone()
 THERE[:, 2, 3] = -0.2
-TIMES = 20  # renders a round
+TIMES = 20  # renders per round
 
 
 def test_render(benchmark: Any) -> None:

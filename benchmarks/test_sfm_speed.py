@@ -36,7 +36,7 @@ class Result:
 
 
 def ours(take: Film) -> Result:
-    """Every frame posed by sfm/ (no disparity)."""
+    """Every frame posed by sfm/, without disparity."""
     start = time.perf_counter()
     scene = pose_take(take)
     seconds = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""Speed on the CPU, beside what the machine's matrix products allow: ``make bench`` (quiet machine, please).
+"""Speed on the CPU, beside what the machine's matrix products allow: ``make bench`` (needs a quiet machine).
 
 The release's times in the same setting (two cores, float32, 160 x 256, batch 1): render 37 ms, refine 390 to 450 ms,
 a whole step 530 to 590 ms. Limits hold for half of that step, for a render in 12 ms, and for its backward pass in
@@ -45,7 +45,7 @@ def seconds(work: Callable[[], Any], rounds: int = 5) -> float:
 
 
 def matmul_rate(dtype: torch.dtype) -> float:
-    """GFLOP a second of a large matrix product."""
+    """GFLOP per second of a large matrix product."""
     a, b = (torch.randn(2048, 2048).to(dtype) for _ in "ab")
     return 2 * 2048**3 / 1e9 / seconds(lambda: a @ b)
 

@@ -1,4 +1,4 @@
-"""How well do checkpoints fly? Held against render-inpaint on islands of the sample world that none was trained on.
+"""How well checkpoints fly, compared with render-inpaint on islands of the sample world that none was trained on.
 
     python benchmarks/train_flights.py CHECKPOINT ... --out FOLDER [--islands 2000 2008] [--autopilot 100]
 

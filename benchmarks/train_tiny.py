@@ -1,10 +1,10 @@
-"""Does the preset ``tiny`` learn to fly? Trains seeds one by one and holds each against the baselines.
+"""Whether the preset ``tiny`` learns to fly: trains seeds one by one and compares each with the baselines.
 
     python benchmarks/train_tiny.py WORKSPACE --out FOLDER [--seeds 0 1 2 3 4] [--set balanced_sampling=true] [--sky]
 
 Trains on the workspace's train clips and flies over its test clips: 30 steps of the autopilot from ``--starts``
-starts a clip for ``fd_lite0``, and along the recorded path for L1 at step 10. What stands in FOLDER is not trained or
-scored again, so seeds may be run one at a time; prints the table of all that are there and draws ``flights.png``.
+starts per clip for ``fd_lite0``, and along the recorded path for L1 at step 10. Seeds in FOLDER are not trained or
+scored again, so seeds may be run one at a time; prints the table of all seeds there and draws ``flights.png``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def ours(folder: Path, sky: bool) -> Fly:
 
 
 class Examination:
-    """The flights that every method flies, and what they are held against."""
+    """The flights that every method flies, and what they are compared with."""
 
     def __init__(self, workspace: Workspace, height: int, width: int, starts: int) -> None:
         choices = Choices(height=height, width=width, steps=STEPS, view_steps=(COMPARED,), starts_per_clip=starts)
@@ -111,7 +111,7 @@ def train_seed(workspace: Workspace, folder: Path, seed: int, changes: dict[str,
 
 
 def sheet(flights: list[list[np.ndarray]]) -> np.ndarray:
-    """A row a start (three of them), a column a shown step."""
+    """One row per start (three), one column per shown step."""
     chosen = [flights[i] for i in np.linspace(0, len(flights) - 1, min(3, len(flights))).round().astype(int)]
     return np.concatenate([np.concatenate([frames[step] for step in SHOWN], 1) for frames in chosen])
 

@@ -89,7 +89,7 @@ def _jitter(row: dict[str, Any]) -> float:
 
 
 def resume_new(workspace: Workspace, count: int) -> dict[str, Any]:
-    """Which of the shots' tasks sfm would run where none was run: keys and states of all of them."""
+    """Which of the shots' tasks sfm would run if none was run before: keys and states of all of them."""
     return _resume(workspace, count)
 
 
@@ -123,7 +123,7 @@ def run(workspace: Workspace, count: int) -> dict[str, Any]:
 
 
 def resume_finished(workspace: Workspace, count: int) -> dict[str, Any]:
-    """As :func:`resume_new`, where all are finished."""
+    """As :func:`resume_new`, with all tasks finished."""
     return _resume(workspace, 0)
 
 

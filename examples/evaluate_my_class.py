@@ -11,13 +11,13 @@ import flythrough as ft
 
 
 class Shift:
-    """Moves the start frame sideways, one pixel a step: replace it with your model."""
+    """Moves the start frame sideways, one pixel per step: replace it with your model."""
 
     def setup(self, setting):
         self.steps = setting.steps  # also: height, width, device, checkpoint
 
     def generate(self, start_rgbd, intrinsics, flight, seed):
-        """Yield uint8 frames [h, w, 3] for ever; ask the flight for each pose with the disparity that you see."""
+        """Yield uint8 frames [h, w, 3] forever; ask the flight for each pose with the disparity that you see."""
         frame = np.round(255 * start_rgbd[:3]).astype(np.uint8).transpose(1, 2, 0)
         for step in range(1, self.steps + 1):
             flight.next_pose(start_rgbd[3])

@@ -1,4 +1,4 @@
-"""Rebuild a dataset from published camera files: fetch the videos, and take the poses as they are given.
+"""Rebuild a dataset from published camera files: fetch the videos, and use the poses as given.
 
     python examples/rebuild_from_camera_files.py CAMERA_FILES WORKSPACE [SECTION.KEY=VALUE ...]
 
@@ -14,7 +14,7 @@ import flythrough as ft
 def main(camera_files: str, workspace: str, *settings: str) -> None:
     common = ["--workspace", workspace, *(word for setting in settings for word in ("--set", setting))]
     flythrough = [sys.executable, "-m", "flythrough"]
-    # 1 means that some videos could not be had; what became of each is in the tables.
+    # 1 means that some videos could not be fetched; the tables say why.
     fetched = subprocess.run([*flythrough, "acquire", *common, "--new", "--camera-files", camera_files])
     if fetched.returncode not in (0, 1):
         sys.exit(fetched.returncode)

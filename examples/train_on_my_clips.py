@@ -15,7 +15,7 @@ import flythrough as ft
 
 def main(workspace: str, steps: str = "400") -> None:
     train = [sys.executable, "-m", "flythrough", "train", "--workspace", workspace, "--set", f"train.steps={steps}"]
-    subprocess.run(train, check=True)  # a run that was stopped goes on
+    subprocess.run(train, check=True)  # resumes a run that was stopped
     opened = ft.open(workspace)
     checkpoint = Path(workspace) / opened.checkpoints.path.iloc[-1]
     clip = opened.clip(opened.clips.id.iloc[0])

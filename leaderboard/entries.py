@@ -42,7 +42,12 @@ class Entries(Protocol):
 
     paths: tuple[str, ...]
 
-    def content(self, path: str) -> bytes: ...
+    def content(self, path: str) -> bytes:
+        """The bytes of the file at one of ``paths``.
+
+        Raises:
+            Refused: it cannot be read, or is too large.
+        """
 
 
 def check_paths(paths: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 
 from flythrough.media.image_files import write_image
 from flythrough.scene.cameras import Cameras, write_cameras
@@ -21,7 +21,11 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # date of every archive member, so that equal co
 
 
 def write_clip_cameras(
-    folder: Path, url: str, times_us: np.ndarray, intrinsics: Float[np.ndarray, "n 4"], poses: np.ndarray
+    folder: Path,
+    url: str,
+    times_us: Int64[np.ndarray, "n"],
+    intrinsics: Float[np.ndarray, "n 4"],
+    poses: Float[np.ndarray, "n 3 4"],
 ) -> Path:
     """Write the clip's camera file; returns its path."""
     path = folder / CAMERA_FILE

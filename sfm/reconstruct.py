@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Int64
 
 from flythrough.workspace.files import unchanged
 from flythrough.workspace.stage import Job, Outcome
@@ -92,7 +93,7 @@ def _reconstruct(shot: Context, config: SfmConfig) -> Outcome:
 
 
 def pose_all(
-    footage: Footage, models: list[pycolmap.Reconstruction], keyframes: np.ndarray, config: SfmConfig
+    footage: Footage, models: list[pycolmap.Reconstruction], keyframes: Int64[np.ndarray, "k"], config: SfmConfig
 ) -> list[Scene]:
     """Each model with all frames that it can pose, refined; a frame belongs to the first model that poses it."""
     from .disparity.fit import MIN_POINTS

@@ -175,7 +175,7 @@ def _linked(strip: Strip, a: int, b: int) -> bool:
 
 
 def contrast_of(gray: np.ndarray) -> float:
-    """Standard deviation of the middle of a picture (bars left out), grey levels."""
+    """Standard deviation of the middle of a picture ``[h, w]`` (bars left out), grey levels."""
     import cv2
 
     height, width = gray.shape

@@ -54,7 +54,7 @@ def tiny_of(small: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "27 48 3"]:
 
 
 def detail_of(gray: np.ndarray) -> float:
-    """Mean squared gradient; a mixture of two scenes has half of theirs, a moving camera keeps it."""
+    """Mean squared gradient of a picture ``[h, w]``: half of it remains in a mixture of two scenes, all in motion."""
     import cv2
 
     dx, dy = cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from flythrough.errors import InputError
 from flythrough.media.image_files import write_image
@@ -212,7 +212,7 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def write_flown(path: Path, flight: FlightRequest, poses: np.ndarray) -> None:
+def write_flown(path: Path, flight: FlightRequest, poses: Float[np.ndarray, "n 3 4"]) -> None:
     """Write the commanded cameras, start first, as a camera file whose times are the steps."""
     count = len(poses)
     intrinsics = np.tile(np.array(flight.intrinsics), (count, 1))

@@ -163,7 +163,7 @@ class Reference:
             inner = turned @ turned.T if len(counts) < min(rank, CHUNK) else inner + turned.T @ turned
         return self.combine(np.asarray(mean), trace, sqrt_trace(np.asarray(inner)))
 
-    def combine(self, mean: np.ndarray, trace: float, cross: float) -> float:
+    def combine(self, mean: Float[np.ndarray, "d"], trace: float, cross: float) -> float:
         """The distance from its parts: the mean, the trace of the covariance, and the trace of the product's root."""
         gap = mean - self.mean
         return float(gap @ gap + trace + self.trace - 2 * cross)

@@ -17,7 +17,10 @@ def max_sobel_at(height: int) -> float:
 
 
 def fused_product(a: Tensor, b: Tensor) -> Tensor:
-    """Matrix product that sums in order with fused multiply-adds, on every device, as the release's does."""
+    """Product of matrices ``[..., i, k]`` and ``[..., k, j]`` that sums in order with fused multiply-adds.
+
+    The release's does so, too; here it holds on every device.
+    """
     total = a[..., :1] * b[..., :1, :]
     for k in range(1, a.shape[-1]):
         exact = a[..., k : k + 1].double() * b[..., k : k + 1, :].double()  # exact for float32

@@ -52,8 +52,10 @@ class _Track:
     pitch: np.ndarray
 
 
-def look(position: np.ndarray, yaw: np.ndarray, pitch: np.ndarray) -> Float[np.ndarray, "*n 3 4"]:
-    """Level cameras; yaw turns from +z to +x, pitch looks down. Returns cam_from_world."""
+def look(
+    position: Float[np.ndarray, "*n 3"], yaw: Float[np.ndarray, "*n"], pitch: Float[np.ndarray, "*n"]
+) -> Float[np.ndarray, "*n 3 4"]:
+    """Level cameras, cam_from_world; yaw turns from +z to +x, pitch looks down, both in radians."""
     zero = np.zeros_like(yaw)
     ahead = np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], -1)
     right = np.stack([np.cos(yaw), zero, -np.sin(yaw)], -1)

@@ -110,7 +110,7 @@ def title_card(text: str, frames: int, width: int, height: int) -> Iterator[UInt
         yield blend(card, lettered, share)
 
 
-def blend(a: np.ndarray, b: np.ndarray, share: float) -> UInt8[np.ndarray, "h w 3"]:
+def blend(a: UInt8[np.ndarray, "h w 3"], b: UInt8[np.ndarray, "h w 3"], share: float) -> UInt8[np.ndarray, "h w 3"]:
     """Mix ``share`` (0 to 1) of image b into image a, rounded."""
     return np.rint(a + share * (b.astype(np.float32) - a)).astype(np.uint8)
 
@@ -121,8 +121,8 @@ def picture_box(extras: tuple[str, ...], width: int, height: int) -> tuple[int, 
     return 0, bar, width, height - bar
 
 
-def dress(image: np.ndarray, extras: tuple[str, ...]) -> UInt8[np.ndarray, "h w 3"]:
-    """Draw a piece's bars and logo into a frame."""
+def dress(image: UInt8[np.ndarray, "h w 3"], extras: tuple[str, ...]) -> UInt8[np.ndarray, "h w 3"]:
+    """Draw a piece's bars and logo into a frame, in place."""
     import cv2
 
     height, width = image.shape[:2]

@@ -163,7 +163,12 @@ def color_disparity(disparity: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h
 
 
 def format_tum(times_us: np.ndarray, poses: Float[np.ndarray, "n 3 4"]) -> str:
-    """TUM's trajectory text: ``seconds tx ty tz qx qy qz qw``, world from camera."""
+    """TUM's trajectory text: ``seconds tx ty tz qx qy qz qw``, world from camera, one line per pose.
+
+    Args:
+        times_us: ``[n]``, microseconds.
+        poses: cam_from_world.
+    """
     from scipy.spatial.transform import Rotation
 
     world_from_cam = invert(poses)

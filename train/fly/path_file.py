@@ -63,7 +63,13 @@ def write_path(file: Path, collected: PathPoints) -> None:
 
 
 def format_ply(path: np.ndarray, points: np.ndarray, colors: np.ndarray) -> bytes:
-    """Binary PLY: vertices of the path first, then the points; one edge from each place of the path to the next."""
+    """Binary PLY: vertices of the path first, then the points; one edge from each place of the path to the next.
+
+    Args:
+        path: camera positions ``[n, 3]``.
+        points: ``[p, 3]``.
+        colors: RGB of the points ``[p, 3]``, uint8.
+    """
     vertex = np.dtype([("place", "<f4", 3), ("color", "u1", 3)])
     vertices = np.empty(len(path) + len(points), vertex)
     vertices["place"] = np.concatenate([path, points])
@@ -77,7 +83,13 @@ def format_ply(path: np.ndarray, points: np.ndarray, colors: np.ndarray) -> byte
 
 
 def format_glb(path: np.ndarray, points: np.ndarray, colors: np.ndarray) -> bytes:
-    """Binary glTF 2.0 with two primitives: the path, and the points if there are any."""
+    """Binary glTF 2.0 with two primitives: the path, and the points if there are any.
+
+    Args:
+        path: camera positions ``[n, 3]``.
+        points: ``[p, 3]``.
+        colors: RGB of the points ``[p, 3]``, uint8.
+    """
     places = np.concatenate([path, points]).astype("<f4")
     rgba = np.full((len(places), 4), 255, np.uint8)  # four bytes: glTF needs vertices aligned to four
     rgba[: len(path), :3] = PATH_COLOR

@@ -13,17 +13,23 @@ from ..model.discriminator import Features
 
 
 def hinge_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of the discriminators: real logits over 1, fake ones under -1; mean over scales."""
+    """Hinge loss of the discriminators: real logits over 1, fake ones under -1; mean over scales.
+
+    Both are one ``[b, 1, h, w]`` per scale; the loss is a scalar ``[]``, as are the others here.
+    """
     return torch.stack([relu(1 - r).mean() + relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]).mean()
 
 
 def hinge_generator(fake: Sequence[Tensor]) -> Tensor:
-    """What the generator minimises: minus the fakes' mean logit; mean over scales."""
+    """The generator's loss: minus the mean logit of the fakes, one ``[b, 1, h, w]`` per scale; mean over scales."""
     return -torch.stack([f.mean() for f in fake]).mean()
 
 
 def feature_matching(real: Sequence[Features], fake: Sequence[Features]) -> Tensor:
-    """Mean L1 distance between a discriminator's features of the truth (detached) and of the prediction."""
+    """Mean L1 distance between a discriminator's features of the truth (detached) and of the prediction.
+
+    Both are, for each scale, the features ``[b, c, h, w]`` of every layer.
+    """
     return torch.stack(
         [
             (r.detach() - f).abs().mean()
@@ -54,6 +60,6 @@ def fade(x: Float[Tensor, "n ..."], weight: Float[Tensor, "n"]) -> Float[Tensor,
     return still + weight.view(-1, *(1,) * (x.ndim - 1)) * (x - still)
 
 
-def kl_divergence(mu: Float[Tensor, "b n"], logvar: Float[Tensor, "b n"]) -> Tensor:
+def kl_divergence(mu: Float[Tensor, "b n"], logvar: Float[Tensor, "b n"]) -> Float[Tensor, ""]:
     """KL of N(mu, exp(logvar)) to the standard normal, summed over the style's numbers; mean over the batch."""
     return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1).mean()

@@ -19,7 +19,7 @@ SLOPE = 0.2
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU, slope 0.2."""
+    """Leaky ReLU, slope 0.2, of a tensor ``[...]`` of any shape."""
     return F.leaky_relu(x, SLOPE)
 
 
@@ -64,6 +64,7 @@ class SpectralConv(nn.Module):
         nn.init.xavier_normal_(self.weight)
 
     def forward(self, x: Image, kernels: Kernels) -> Made:
+        """Convolve with this layer's kernel of ``kernels``; sides shrink by the stride, rounded up."""
         kernel = kernels[self]
         return F.conv2d(reflect_pad(x, kernel.shape[-1], self.stride), kernel, self.bias, self.stride)
 
@@ -96,6 +97,7 @@ class Spade(nn.Module):
         self.gamma_beta = nn.Conv2d(hidden, 2 * channels, 3, padding=1)  # gamma first
 
     def forward(self, x: Image, condition: Condition) -> Made:
+        """``x`` normalised, then scaled and shifted by the condition, which has its height and width."""
         hidden = F.relu(self.conv_cond(reflect_pad(condition, 3)))
         gamma, beta = self.gamma_beta(hidden).chunk(2, 1)
         return instance_norm(x) * (1 + gamma) + beta
@@ -117,6 +119,7 @@ class SpadeBlock(nn.Module):
             self.shortcut_conv = SpectralConv(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Image, condition: Condition, kernels: Kernels) -> Made:
+        """The block's output at the same height and width; ``condition`` has them, too."""
         y = self.conv_0(leaky(self.spade_0(x, condition)), kernels)
         y = self.conv_1(leaky(self.spade_1(y, condition)), kernels)
         if self.learned_shortcut:

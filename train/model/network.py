@@ -90,6 +90,7 @@ class Encoder(nn.Module):
         self.linear_logvar = nn.Linear(features, config.style_size)
 
     def forward(self, rgbd: Rgbd, kernels: Kernels) -> tuple[Style, Style]:
+        """Mean and log variance of the style of pictures of any size."""
         x = 2 * resize(rgbd, *self.size) - 1  # the dense layers fit the training size only
         for conv in self.convs:
             x = leaky(instance_norm(conv(x, kernels)))
@@ -116,6 +117,7 @@ class Generator(nn.Module):
         self.checkpointing = False  # recompute each block in the backward pass instead of storing its activations
 
     def forward(self, style: Style, condition: Condition, kernels: Kernels) -> Rgbd:
+        """The picture, at the condition's height and width (multiples of 32)."""
         x = self.linear(style).view(-1, *self.start).permute(0, 3, 1, 2)
         x = resize(x, condition.shape[-2] // 32, condition.shape[-1] // 32)
         x = self._block(self.head, x, condition, kernels)
@@ -259,7 +261,7 @@ def blend(painted: Rgbd, rendered: Rgbd, mask: Mask, keep: float) -> Rgbd:
 
 
 def full(x: Tensor) -> Tensor:
-    """At least float32: geometry is never computed in half precision."""
+    """A tensor ``[...]`` of any shape as at least float32: geometry is never computed in half precision."""
     return x if x.dtype == torch.float64 else x.float()
 
 
