@@ -7,7 +7,27 @@ from typing import Annotated
 
 import typer
 
-WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="Folder that holds tables and outputs.")]
+from ..errors import InputError
+
+
+def folder_name(given: str | Path) -> Path:
+    """A folder as given on the command line.
+
+    Raises:
+        InputError: it is empty, which as a path would be the current folder, or not UTF-8, which no table can hold.
+    """
+    name = str(given)
+    if not name.strip():
+        raise InputError("The workspace's name is empty", remedy="Name a folder; this one is: --workspace .")
+    if name != name.encode("utf-8", "replace").decode("utf-8"):
+        raise InputError(f"{name!a} is not UTF-8", remedy="Rename the folder, or choose another")
+    return Path(name)
+
+
+WorkspaceOption = Annotated[
+    Path,
+    typer.Option("--workspace", "-w", parser=folder_name, metavar="PATH", help="Folder that holds tables and outputs."),
+]
 SettingOption = Annotated[list[str], typer.Option("--set", help="Override a setting: section.key=value. Repeatable.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file; by default WORKSPACE/flythrough.toml.")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="Where tasks run: local, ray or inline.")]

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from ..workspace.printing import print_table
-from .options import ConfigOption, JsonOption, SettingOption, WorkspaceOption
+from .options import ConfigOption, JsonOption, SettingOption, WorkspaceOption, folder_name
 
 if TYPE_CHECKING:
     from ..workspace.catalog import Workspace
@@ -19,7 +19,9 @@ app = typer.Typer()
 
 
 @app.command()
-def init(workspace: Annotated[Path, typer.Argument(metavar="DIR", help="The workspace's folder.")]) -> None:
+def init(
+    workspace: Annotated[Path, typer.Argument(parser=folder_name, metavar="DIR", help="The workspace's folder.")],
+) -> None:
     """Create an empty workspace with a flythrough.toml to fill in."""
     from ..workspace.catalog import Workspace
     from ..workspace.config import TEMPLATE

@@ -28,7 +28,7 @@ def verify(
     from ..workspace.upkeep.verify import verify as check_all
 
     held = existing(workspace)
-    with held.locked():
+    with held.locked(writing=repair):
         check = check_all(held)
         removed = mend(held, check.findings) if repair else []
     if json_:
@@ -64,7 +64,7 @@ def gc(
     from ..workspace.upkeep.collect import garbage, remove
 
     held = existing(workspace)
-    with held.locked():
+    with held.locked(writing=not dry_run):
         found, unknown = garbage(held)
         if not dry_run:
             remove(held, found)

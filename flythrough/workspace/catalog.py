@@ -6,6 +6,7 @@ Arrow is imported with the first table: workers that only run tasks read none, a
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -278,12 +279,18 @@ class Workspace:
         self.write(table, chain(kept, rows))
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the workspace for writing.
+    def locked(self, *, writing: bool = True) -> Iterator[None]:
+        """Hold the workspace, so that no other run writes to it.
+
+        Args:
+            writing: False for those who only read: on a read-only disk, where nobody can write, they need no lock.
 
         Raises:
             FlythroughError: another run holds it (kind "locked").
         """
+        if not writing and os.statvfs(self.root).f_flag & os.ST_RDONLY:
+            yield
+            return
         message = f"Another run is working in {self.root}"
         with locked_file(self.root / ".lock", message, "Wait for it to end, or use another --workspace", wait_s=0):
             yield

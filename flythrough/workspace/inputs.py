@@ -45,7 +45,7 @@ def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
     that begins like ``scheme:`` (a URL, ``ytsearch5:coast``) is not a path, unless such a file exists.
 
     Raises:
-        InputError: a name is not UTF-8.
+        InputError: a name is empty or not UTF-8.
     """
     known = known_inputs(workspace)
     keys = AddressKeys(workspace.root)
@@ -57,6 +57,8 @@ def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
 
 
 def _plain(entry: str) -> str:
+    if not entry.strip():
+        raise InputError("An input is empty", remedy="Name a file, folder, list or URL; this folder is: --input .")
     if _SCHEME.match(entry) and not Path(entry).exists():
         plain = entry
     else:

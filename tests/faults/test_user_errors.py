@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from flythrough.acquire.config import AcquireConfig
 from flythrough.acquire.fetch.store import DownloadCache
-from flythrough.errors import DamagedFile
+from flythrough.errors import DamagedFile, FlythroughError
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.config import load_config, setting_of
 from flythrough.workspace.files import read_json
@@ -54,6 +56,18 @@ def no_such_place(root: Path) -> list[str]:
     return ["init", "/proc/flythrough"]
 
 
+def not_utf8(root: Path) -> list[str]:
+    return ["run", "-i", str(root.parent), "-w", os.fsdecode(os.fsencode(root) + b"\xff")]
+
+
+def no_name(root: Path) -> list[str]:
+    return ["run", "-i", str(root.parent), "-w", ""]
+
+
+def no_input(root: Path) -> list[str]:
+    return ["run", "-i", "", "-w", str(root)]
+
+
 @pytest.mark.parametrize(
     ("prepare", "said"),
     [
@@ -63,6 +77,9 @@ def no_such_place(root: Path) -> list[str]:
         (damaged_inputs, "delete the file and give --input again"),
         (half_a_table, "Delete the file, then: flythrough run"),
         (no_such_place, "Check that it exists"),
+        (not_utf8, "is not UTF-8. Rename the folder"),
+        (no_name, "this one is: --workspace ."),
+        (no_input, "this folder is: --input ."),
     ],
 )
 def test_one_line_and_a_remedy(tmp_path: Path, prepare: Callable[[Path], list[str]], said: str) -> None:
@@ -70,6 +87,21 @@ def test_one_line_and_a_remedy(tmp_path: Path, prepare: Callable[[Path], list[st
     done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=120, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert said in done.stderr
+
+
+def test_a_workspace_on_a_read_only_disk_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup, say: where nobody can write there is nothing to lock. What would write is refused."""
+    (tmp_path / "flythrough.toml").touch()
+    plain = os.statvfs(tmp_path)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=plain.f_flag | os.ST_RDONLY))
+    held = Workspace(tmp_path)
+    with held.locked(writing=False), held.locked(writing=False):
+        assert not (tmp_path / ".lock").exists()
+    with held.locked(), pytest.raises(FlythroughError, match="Another run"), held.locked():
+        pass
+    monkeypatch.undo()
+    with held.locked(), pytest.raises(FlythroughError, match="Another run"), held.locked(writing=False):
+        pass
 
 
 def test_a_setting_may_be_any_name() -> None:
