@@ -42,6 +42,10 @@ class Settings(Section):
         description="Share of the rendered picture that is kept where it was seen; 0 = repaint all",
     )
     sky: bool = Field(False, description="Keep the start picture's sky, in flights and in training that roams")
+    keyframe_every: int = Field(
+        1, ge=1, description="In flights, every so many pictures is a keyframe; all are rendered from the last one"
+    )
+    mirror: bool = Field(False, description="In flights, refine mirrored what was rendered from every second keyframe")
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.
@@ -214,6 +218,8 @@ PRESETS["ship"] = PRESETS["tiny"] | {
     "base_width": 16,
     "max_sobel": 0.301 * 64 / 96,
     "sky": True,
+    "keyframe_every": 2,
+    "mirror": True,
     "discriminator_width": 32,
     "data": "islands",
     "islands": 120,

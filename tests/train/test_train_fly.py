@@ -27,7 +27,7 @@ from flythrough.train.fly.from_photo import plan_flight, read_start
 from flythrough.train.fly.method import InfiniteNatureMethod
 from flythrough.train.fly.rollout import fly
 from flythrough.train.model.native import RECORD, load_checkpoint, save_checkpoint
-from flythrough.train.model.network import InfiniteNature
+from flythrough.train.model.network import InfiniteNature, ground
 from flythrough.train.model.sky import keep_sky
 from tests.clip_factory import camera_path, make_world, view
 
@@ -94,6 +94,34 @@ def test_the_autopilot_sees_the_disparity_of_the_picture_at_its_pose(model: Infi
     flown = list(fly(model, torch.from_numpy(start.rgbd), start.intrinsics, Watched(start.intrinsics), 2))
     np.testing.assert_array_equal(shown[0], start.rgbd[3])
     np.testing.assert_array_equal(shown[1], flown[0][3].numpy())
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_pictures_are_rendered_from_the_last_keyframe(model: InfiniteNature, tmp_path: Path, mirror: bool) -> None:
+    start = read_start(write_start(tmp_path / "start.npz"), 32, 64)
+    first = torch.from_numpy(start.rgbd)
+    flyer = InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6, keyframe_every=2, mirror=mirror).eval()
+    flyer.load_state_dict(model.state_dict())
+    flown = list(fly(flyer, first, start.intrinsics, straight(speed=0.2), 4))
+    lens = torch.as_tensor(start.intrinsics, dtype=torch.float32)[None]
+    home = torch.eye(3, 4)[None]
+
+    def at(distance: float) -> torch.Tensor:
+        pose = home.clone()
+        pose[:, 2, 3] = -distance
+        return pose
+
+    def flip(rendered: torch.Tensor) -> torch.Tensor:
+        return rendered.flip(-1) if mirror else rendered
+
+    with torch.no_grad():
+        style = model.encode(first[None])[0]
+        for picture, distance in zip(flown[:2], (0.2, 0.4), strict=True):
+            torch.testing.assert_close(picture, model.step(first[None], home, at(distance), lens, style)[0])
+        for picture, distance in zip(flown[2:], (0.2, 0.4), strict=True):
+            rendered, mask = map(flip, model.render(flown[1][None], home, lens, at(distance), lens))
+            refined = flip(ground(model.refine(rendered, mask, style), rendered, mask))
+            torch.testing.assert_close(picture, refined[0], atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -280,3 +308,16 @@ def test_the_sky_stays_where_it_was_when_the_camera_turns() -> None:
     assert kept[0, 0, 5, width // 2] == pytest.approx(0.5 + 0.8 * np.tan(turn), abs=0.03)
     assert torch.equal(kept[:, :, 20:], painted[:, :, 20:])  # the ground is the model's
     assert torch.equal(kept[:, :, :20, -6:], painted[:, :, :20, -6:])  # and so is sky that was never seen
+
+
+def test_what_has_the_skys_colour_is_sky_and_nothing_hangs_in_it() -> None:
+    lens, home = torch.as_tensor(LENS, dtype=torch.float32)[None], torch.eye(3, 4)[None]
+    start = torch.full((1, 4, 32, 64), 0.8)
+    start[:, 3, :20], start[:, 3, 20:] = 0.0, 0.5  # sky above ground
+    painted = torch.full_like(start, 0.2)  # of another colour, and near
+    painted[:, :3, 8:16] = 0.78  # nearly the sky's colour, though near
+    kept = keep_sky(painted, start, home, lens)
+    torch.testing.assert_close(kept[:, :, :16], start[:, :, :16])  # with the arch above it
+    assert torch.equal(kept[:, :, 16:], painted[:, :, 16:])  # land that stands on the ground stays
+    painted[:, :3, 8:16] = 0.5  # another colour
+    assert torch.equal(keep_sky(painted, start, home, lens), painted)

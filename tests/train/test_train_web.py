@@ -35,6 +35,7 @@ from flythrough.train.fly.shipped import NAME, shipped_checkpoint
 from flythrough.train.fly.web_folder import STATIC, export_web
 from flythrough.train.model.native import load_checkpoint
 from flythrough.train.model.network import InfiniteNature
+from flythrough.train.model.sky import keep_sky
 from tests.train.browsing import PIXELS, Visit, check_accessibility, expect, reach
 
 RUNTIME = Path(os.environ.get("ONNXRUNTIME_WEB", "node_modules/onnxruntime-web"))
@@ -42,6 +43,7 @@ SCRIPT = """
 import fs from "node:fs";
 import { clipMatrix, render } from "./mesh.js";
 import { fly, moveBetween, poseOf, takeoff } from "./pilot.js";
+import { keepSky } from "./sky.js";
 const { width, height, intrinsics, maxSobel, commands } = JSON.parse(fs.readFileSync("in.json"));
 const data = fs.readFileSync("in.bin");
 const rgbd = new Float32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
@@ -50,20 +52,23 @@ const poses = commands.map((command) => {
   course = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command);
   return poseOf(course);
 });
-const matrix = clipMatrix(moveBetween(poseOf(takeoff()), poses.at(-1)), intrinsics);
+const move = moveBetween(poseOf(takeoff()), poses.at(-1));
+const matrix = clipMatrix(move, intrinsics);
 const { rendered, mask } = render(rgbd, width, height, intrinsics, matrix, maxSobel);
-fs.writeFileSync("out.bin", Buffer.concat([Buffer.from(rendered.buffer), Buffer.from(mask.buffer)]));
+const kept = Float32Array.from(rendered);
+keepSky(kept, rgbd, move, width, height, intrinsics);
+fs.writeFileSync("out.bin", Buffer.concat([rendered, mask, kept].map((each) => Buffer.from(each.buffer))));
 fs.writeFileSync("out.json", JSON.stringify(poses));
 """
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 @pytest.mark.parametrize("speed", [20, -60])
-def test_renderer_and_autopilot_in_javascript(tmp_path: Path, speed: int) -> None:
+def test_renderer_sky_and_autopilot_in_javascript(tmp_path: Path, speed: int) -> None:
     height, width, steepness = 96, 160, 0.2
     start = read_island(9002, height, width)
     commands = [Command(120, -40, speed)] * 5
-    for name in ("mesh.js", "pilot.js"):
+    for name in ("mesh.js", "pilot.js", "sky.js"):
         shutil.copyfile(STATIC / name, tmp_path / name)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "run.js").write_text(SCRIPT)
@@ -79,8 +84,11 @@ def test_renderer_and_autopilot_in_javascript(tmp_path: Path, speed: int) -> Non
     home, lens = torch.eye(3, 4)[None], torch.from_numpy(start.intrinsics).float()[None]
     move = torch.from_numpy(compose(poses[-1], invert(identity_pose()))).float()[None]
     wanted, seen = render(torch.from_numpy(start.rgbd)[None], home, lens, move, lens, max_sobel=steepness)
-    got = np.frombuffer((tmp_path / "out.bin").read_bytes(), "<f4").reshape(5, height, width)
-    off = np.abs(got - torch.cat([wanted, seen], 1)[0].numpy()).max(0)
+    got = np.frombuffer((tmp_path / "out.bin").read_bytes(), "<f4").reshape(9, height, width)
+    kept = keep_sky(torch.from_numpy(got[None, :4].copy()), torch.from_numpy(start.rgbd)[None], move, lens)[0].numpy()
+    np.testing.assert_allclose(got[5:], kept, atol=1e-4)
+    assert 0.05 < (kept != got[:4]).any(0).mean() < 0.9  # sky there is
+    off = np.abs(got[:5] - torch.cat([wanted, seen], 1)[0].numpy()).max(0)
     assert (off > 1e-4).mean() < 1e-3  # a rounding apart, another of two equally near surfaces is seen
     assert 0.02 < (got[4] < 0.5).mean() < 0.9  # holes there are
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from flythrough.scene.autopilot import Flight
 from flythrough.scene.geometry import Pose, compose, identity_pose, invert
 
-from ..model.network import InfiniteNature, Step, resize
+from ..model.network import InfiniteNature, resize
 from ..model.sky import keep_sky
 
 
@@ -41,20 +42,37 @@ def fly(
         sky: keep the start picture's sky; see :mod:`..model.sky`. None: as the model was trained.
     """
     stepper = Stepper(model, start, intrinsics, bf16=bf16, sky=sky, takeoff=flight.pose)
-    rgbd, step = stepper.first, 0
-    while steps is None or step < steps:
-        here = flight.pose
-        there = flight.next_pose(rgbd[0, 3].cpu().numpy())
-        rgbd = stepper.step(rgbd, here, there).rgbd
+    view = stepper.first
+    while steps is None or view.step < steps:
+        view = stepper.step(view, flight.next_pose(view.rgbd[0, 3].cpu().numpy()))
         # Not around the yield: the caller's code must not run in inference mode.
         with torch.inference_mode():
-            frame = resize(rgbd, *start.shape[1:])[0].clamp(0, 1)
+            frame = resize(view.rgbd, *start.shape[1:])[0].clamp(0, 1)
         yield frame
-        step += 1
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of a flight, and what the next one is rendered from.
+
+    Attributes:
+        step: number of steps since the start.
+        rgbd: the picture, RGB and disparity in [0, 1].
+        rendered: the render that it was refined from.
+        mask: of the render, 1 where it was seen before.
+        keyframe, keyframe_pose: the picture that the next one is rendered from, and its camera, cam_from_world.
+    """
+
+    step: int
+    rgbd: Float[Tensor, "1 4 h w"]
+    rendered: Float[Tensor, "1 4 h w"]
+    mask: Float[Tensor, "1 1 h w"]
+    keyframe: Float[Tensor, "1 4 h w"]
+    keyframe_pose: Pose
 
 
 class Stepper:
-    """One start's model: encodes the style once, then takes any step from any picture.
+    """One start's model: encodes the style once, then takes any step from any view.
 
     Args:
         model: in evaluation mode.
@@ -66,7 +84,7 @@ class Stepper:
         takeoff: the start's pose.
 
     Attributes:
-        first: the start at the model's size, ``[1, 4, height, width]``.
+        first: the start, at the model's size.
         lens: the intrinsics, ``[1, 4]``.
     """
 
@@ -90,9 +108,10 @@ class Stepper:
         self._takeoff = identity_pose() if takeoff is None else takeoff
         self._home = self.pose(identity_pose())
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
-            self.first = resize(start[None].to(self._device, self._dtype), *size).clamp(0, 1)
+            rgbd = resize(start[None].to(self._device, self._dtype), *size).clamp(0, 1)
+            self.first = View(0, rgbd, rgbd, torch.ones_like(rgbd[:, :1]), rgbd, self._takeoff)
             self._kernels = model.normalise()
-            mean, log_variance = model.encode(self.first, self._kernels)
+            mean, log_variance = model.encode(rgbd, self._kernels)
             if seed:
                 noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed)).to(mean)
                 mean = mean + (0.5 * log_variance).exp() * noise
@@ -102,15 +121,20 @@ class Stepper:
         """A numpy pose ``[3, 4]`` as a tensor for the model, ``[1, 3, 4]``."""
         return torch.as_tensor(pose, dtype=self._dtype, device=self._device)[None]
 
-    def step(self, rgbd: Float[Tensor, "1 4 height width"], here: Pose, there: Pose) -> Step:
-        """The picture at ``there`` from the one at ``here``, cam_from_world each."""
-        move = self.pose(compose(there, invert(here)))
+    def step(self, view: View, there: Pose) -> View:
+        """The view after ``view``, at the camera ``there``, cam_from_world."""
+        every, step = self._model.config.keyframe_every, view.step + 1
+        move = self.pose(compose(there, invert(view.keyframe_pose)))
+        mirrored = self._model.config.mirror and view.step // every % 2 == 1
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            made = self._model.advance(rgbd, self._home, move, self.lens, self._style, self._kernels)
-            if not self._sky:
-                return made
-            turned = self.pose(compose(there, invert(self._takeoff)))
-            return made._replace(rgbd=keep_sky(made.rgbd, self.first, turned, self.lens))
+            rendered, mask, rgbd = self._model.advance(
+                view.keyframe, self._home, move, self.lens, self._style, self._kernels, mirrored=mirrored
+            )
+            if self._sky:
+                turned = self.pose(compose(there, invert(self._takeoff)))
+                rgbd = keep_sky(rgbd, self.first.rgbd, turned, self.lens)
+        keyframe, pose = (view.keyframe, view.keyframe_pose) if step % every else (rgbd, there)
+        return View(step, rgbd, rendered, mask, keyframe, pose)
 
 
 def to_image(rgbd: Float[Tensor, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -56,7 +56,8 @@ def start_from(model: InfiniteNature, init: str) -> None:
 
     other = load_checkpoint(init_folder(init))
     wanted = model.trained
-    if replace(other.trained, keep=wanted.keep, sky=wanted.sky) != wanted:  # no weight depends on these
+    flown = {name: getattr(wanted, name) for name in ("keep", "sky", "keyframe_every", "mirror")}
+    if replace(other.trained, **flown) != wanted:  # no weight depends on how it flies
         raise InputError(
             f"The model of train.init = {init} is {other.trained}, and {model.trained} is to be trained",
             remedy="Train at its size and width, or set train.init to none",

@@ -64,6 +64,8 @@ def export_web(model: InfiniteNature, folder: Path, name: str, runtime: Path) ->
         "height": model.config.height,
         "maxSobel": model.config.max_sobel,
         "sky": model.config.sky,
+        "keyframeEvery": model.config.keyframe_every,
+        "mirror": model.config.mirror,
         "pictures": [_write_start(seed, model, folder) for seed in SEEDS],
     }
     write_json(folder / "gallery.json", about)

@@ -18,7 +18,8 @@ from ..model.native import save_checkpoint
 from ..model.network import InfiniteNature
 from .state import FORMAT
 
-SHAPE = ("height", "width", "base_width", "style_size", "max_sobel", "keep", "sky")  # settings that a model is made of
+# Settings that a model is made of.
+SHAPE = ("height", "width", "base_width", "style_size", "max_sobel", "keep", "sky", "keyframe_every", "mirror")
 MEAN = "mean/"  # prefix of the running mean's tensors in a training state
 
 

@@ -57,6 +57,8 @@ class Trainer:
             settings.max_sobel,
             settings.keep,
             settings.sky,
+            settings.keyframe_every,
+            settings.mirror,
         )
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device, self.dtype).train()

@@ -41,6 +41,10 @@ class ModelConfig:
         max_sobel: Sobel gradient of disparity from which a surface counts as stretched; see :func:`render`.
         keep: share of the rendered picture in the refined one where it was certainly seen; 0 in the release.
         sky: whether flights keep the start picture's sky (:mod:`.sky`).
+        keyframe_every: in flights, every so many pictures is a keyframe, and all are rendered from the last keyframe,
+            so that a surface is repainted less often; 1, each from the one before, in the release.
+        mirror: in flights, refine mirrored what was rendered from every second keyframe, so that errors with a
+            preferred side do not accumulate; off in the release.
     """
 
     height: int = 160
@@ -50,9 +54,11 @@ class ModelConfig:
     max_sobel: float = MAX_SOBEL
     keep: float = 0.0
     sky: bool = False
+    keyframe_every: int = 1
+    mirror: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("height", "width", "base_width", "style_size"):
+        for name in ("height", "width", "base_width", "style_size", "keyframe_every"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ConfigError(f"{name} is {value!r}", remedy="Give a whole number above 0")
@@ -146,6 +152,7 @@ class InfiniteNature(nn.Module):
         style_size: length of the style vector.
         max_sobel: Sobel gradient from which a surface counts as stretched; the release's, for 160 rows, by default.
         keep: share of the rendered picture that :meth:`refine` keeps where it was seen; none by default.
+        sky, keyframe_every, mirror: how it flies, see :class:`ModelConfig`.
 
     Attributes:
         finish: replaces what :meth:`advance` does after rendering (refine and ground), at this size; None: nothing is
@@ -161,9 +168,13 @@ class InfiniteNature(nn.Module):
         max_sobel: float = MAX_SOBEL,
         keep: float = 0.0,
         sky: bool = False,
+        keyframe_every: int = 1,
+        mirror: bool = False,
     ) -> None:
         super().__init__()
-        self.config = self.trained = ModelConfig(height, width, base_width, style_size, max_sobel, keep, sky)
+        self.config = self.trained = ModelConfig(
+            height, width, base_width, style_size, max_sobel, keep, sky, keyframe_every, mirror
+        )
         self.encoder = Encoder(self.config)
         self.generator = Generator(self.config)
         self.finish: Finish | None = None
@@ -230,14 +241,21 @@ class InfiniteNature(nn.Module):
         intrinsics: Intrinsics,
         style: Style,
         kernels: Kernels | None = None,
+        *,
+        mirrored: bool = False,
     ) -> Step:
-        """As :meth:`step`, with the rendered picture and mask."""
+        """As :meth:`step`, with the rendered picture and mask; ``mirrored``: refined as its mirror image."""
         self._check(rgbd, 4, "rgbd")
         rendered, mask = self.render(full(rgbd), pose, intrinsics, next_pose, intrinsics)
+        if not mirrored:
+            return Step(rendered, mask, self._finished(rendered, mask, style, kernels))
+        return Step(rendered, mask, self._finished(rendered.flip(-1), mask.flip(-1), style, kernels).flip(-1))
+
+    def _finished(self, rendered: Rgbd, mask: Mask, style: Style, kernels: Kernels | None) -> Rgbd:
+        """Refined and grounded."""
         if self.finish is not None:
-            return Step(rendered, mask, self.finish(rendered, mask, style))
-        refined = self.refine(rendered, mask, style, kernels)
-        return Step(rendered, mask, ground(full(refined), rendered, mask))
+            return self.finish(rendered, mask, style)
+        return ground(full(self.refine(rendered, mask, style, kernels)), rendered, mask)
 
     def _check(self, image: Tensor, channels: int, name: str) -> None:
         wanted = (channels, self.config.height, self.config.width)

@@ -1,7 +1,8 @@
 """Sky correction (InfiniteNature-Zero): the sky is far, so the start picture's stays right.
 
 The start picture is rotated to the camera's present direction (the sky has no parallax) and blended over the model's
-picture where both are sky.
+picture where both are sky. A pixel with the colour of that sky is sky, whatever its disparity: edges of far land
+otherwise grow into pale domes. And nothing hangs in the sky: in a column of pixels, all above sky is sky.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 SKY_DISPARITY = 0.05  # farther than this is sky
+ALIKE, UNLIKE = 0.06, 0.14  # mean RGB differences: up to the first certainly the sky's colour, from the second not
 
 
 def skyness(disparity: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
@@ -37,5 +39,9 @@ def keep_sky(
     seen_at = turned[..., :2] / turned[..., 2:].clamp_min(0.05) * focal + center
     inside = ahead[..., 0] & (seen_at > 0).all(-1) & (seen_at < 1).all(-1)
     then = grid_sample(start, 2 * seen_at - 1, mode="bilinear", padding_mode="border", align_corners=False)
-    weight = (skyness(rgbd[:, 3:]) * skyness(then[:, 3:]) * inside[:, None]).detach()
+    with torch.no_grad():
+        was = skyness(then[:, 3:]) * inside[:, None]
+        alike = (UNLIKE - (rgbd[:, :3] - then[:, :3]).abs().mean(1, keepdim=True)) / (UNLIKE - ALIKE)
+        now = torch.maximum(skyness(rgbd[:, 3:]), alike.clamp(0, 1) * was)
+        weight = now.flip(2).cummax(2).values.flip(2) * was  # from the lowest row up
     return rgbd * (1 - weight) + then * weight

@@ -10,14 +10,13 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
 
 from flythrough.scene.autopilot import Autopilot
 
 from ...model.network import InfiniteNature
 from ..from_photo import Start
 from ..outputs import color_disparity
-from ..rollout import Stepper, to_image
+from ..rollout import Stepper, View, to_image
 from .commands import Command
 
 OVERLAYS = ("picture", "disparity", "holes", "painted")
@@ -27,11 +26,9 @@ _TINT = np.array([255, 60, 200])  # of what was out of view before
 
 @dataclass(frozen=True)
 class _Moment:
-    """A moment of a flight: the picture, the render that it was refined from, its mask, and the autopilot's course."""
+    """A moment of a flight: the view, and the autopilot's course."""
 
-    rgbd: Float[Tensor, "1 4 h w"]
-    rendered: Float[Tensor, "1 4 h w"]
-    seen: Float[Tensor, "1 1 h w"]
+    view: View
     course: Float[np.ndarray, "3 3"]
 
 
@@ -51,8 +48,7 @@ class SteeredFlight:
     def __init__(self, model: InfiniteNature, start: Start, seed: int = 0, *, bf16: bool = False) -> None:
         self._stepper = Stepper(model, torch.from_numpy(start.rgbd), start.intrinsics, bf16=bf16, seed=seed)
         self._pilot = Autopilot(start.intrinsics)
-        first = self._stepper.first
-        self._takeoff = self._now = _Moment(first, first, torch.ones_like(first[:, :1]), self._pilot.course)
+        self._takeoff = self._now = _Moment(self._stepper.first, self._pilot.course)
         self._past: deque[_Moment] = deque(maxlen=BACK)
         self.log: list[Command] = []
 
@@ -68,12 +64,11 @@ class SteeredFlight:
 
     def step(self, command: Command) -> None:
         """Fly one step."""
-        here = self._pilot.pose
         self._pilot.speed = command.speed / 100
-        there = self._pilot.next_pose(self._now.rgbd[0, 3], (command.x / 100, command.y / 100))
-        flown = self._stepper.step(self._now.rgbd, here, there)
+        there = self._pilot.next_pose(self._now.view.rgbd[0, 3], (command.x / 100, command.y / 100))
+        view = self._stepper.step(self._now.view, there)
         self._past.append(self._now)
-        self._now = _Moment(flown.rgbd.clamp(0, 1), flown.rendered, flown.mask, self._pilot.course)
+        self._now = _Moment(view, self._pilot.course)
         self.log.append(command)
 
     def back(self) -> bool:
@@ -99,11 +94,11 @@ class SteeredFlight:
             overlay: the ``picture``; its ``disparity``; the ``holes`` that the network was given to fill, as a tint
                 in the rendered picture; or the finished picture with what was ``painted`` into them tinted.
         """
-        now = self._now
+        now = self._now.view
         if overlay == "disparity":
             return color_disparity(now.rgbd[0, 3].float().cpu().numpy())
         if overlay in ("holes", "painted"):
-            hole = 1 - now.seen[0, 0].float().cpu().numpy()[..., None]
+            hole = 1 - now.mask[0, 0].float().cpu().numpy()[..., None]
             share, image = (1.0, to_image(now.rendered[0])) if overlay == "holes" else (0.6, to_image(now.rgbd[0]))
             return np.round((1 - share * hole) * image + share * hole * _TINT).astype(np.uint8)
         return to_image(now.rgbd[0])

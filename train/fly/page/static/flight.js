@@ -9,29 +9,34 @@ const RAMP = [[40, 30, 120], [40, 130, 230], [60, 210, 150], [240, 220, 70], [22
 
 export class Flight {
   // networks: encode and refine; start: rgbd and intrinsics; seed 0 is the start's mean style
-  constructor(networks, { width, height, maxSobel, sky }, start, style) {
-    Object.assign(this, { networks, width, height, maxSobel, sky, style, intrinsics: start.intrinsics });
+  constructor(networks, { width, height, maxSobel, sky, keyframeEvery, mirror }, start, style) {
+    Object.assign(this, { networks, width, height, maxSobel, sky, keyframeEvery, mirror, style });
+    this.intrinsics = start.intrinsics;
     const seen = new Float32Array(width * height).fill(1);
-    this.first = this.now = { rgbd: start.rgbd, rendered: start.rgbd, mask: seen, course: takeoff() };
+    const keyframe = { rgbd: start.rgbd, course: takeoff() }; // what the next picture is rendered from
+    this.first = this.now = { ...keyframe, rendered: start.rgbd, mask: seen, keyframe };
     this.past = [];
     this.log = [];
   }
 
   async step(command) {
-    const { rgbd, course } = this.now;
-    const { width, height, intrinsics } = this;
+    const { rgbd, course, keyframe } = this.now;
+    const { width, height, intrinsics, keyframeEvery } = this;
     const next = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command);
-    const matrix = clipMatrix(moveBetween(poseOf(course), poseOf(next)), intrinsics);
+    const matrix = clipMatrix(moveBetween(poseOf(keyframe.course), poseOf(next)), intrinsics);
     const began = performance.now();
-    const { rendered, mask } = render(rgbd, width, height, intrinsics, matrix, this.maxSobel);
+    const { rendered, mask } = render(keyframe.rgbd, width, height, intrinsics, matrix, this.maxSobel);
     const shown = performance.now();
-    const refined = Float32Array.from(await this.networks.refine(rendered, mask, this.style));
+    const turn = this.mirror && Math.floor(this.log.length / keyframeEvery) % 2 ? mirrored : (planes) => planes;
+    const painted = await this.networks.refine(turn(rendered, width), turn(mask, width), this.style);
+    const refined = turn(Float32Array.from(painted), width);
     this.times = { render: shown - began, network: performance.now() - shown }; // ms
     if (this.sky) keepSky(refined, this.first.rgbd, moveBetween(poseOf(takeoff()), poseOf(next)), width, height, intrinsics);
     this.past.push(this.now);
     if (this.past.length > BACK) this.past.shift();
-    this.now = { rgbd: refined.map((each) => Math.min(1, Math.max(0, each))), rendered, mask, course: next };
     this.log.push(command);
+    const flown = { rgbd: refined.map((each) => Math.min(1, Math.max(0, each))), course: next };
+    this.now = { ...flown, rendered, mask, keyframe: this.log.length % keyframeEvery ? keyframe : flown };
   }
 
   back() {
@@ -62,6 +67,13 @@ export class Flight {
     }
     return image;
   }
+}
+
+// Planes of a picture with left and right exchanged.
+function mirrored(planes, width) {
+  const turned = Float32Array.from(planes);
+  for (let row = 0; row < planes.length; row += width) turned.subarray(row, row + width).reverse();
+  return turned;
 }
 
 // Style from the encoder's figures; above 0, a seed draws about the mean.

@@ -1,22 +1,29 @@
 // The start picture's sky, turned with the camera, over what the model painted; as train/model/sky.py has it.
 const SKY = 0.05; // disparity; farther than this is sky
+const ALIKE = 0.06, UNLIKE = 0.14; // mean differences in RGB: certainly the sky's colour, and from where not
 
-const skyness = (disparity) => Math.min(1, Math.max(0, (SKY - disparity) / (0.5 * SKY)));
+const within = (value) => Math.min(1, Math.max(0, value));
+const skyness = (disparity) => within((SKY - disparity) / (0.5 * SKY));
 
 // Changes rgbd, four planes; pose: cam_from_start, 12 numbers, of which only the turn counts.
 export function keepSky(rgbd, start, pose, width, height, [fx, fy, cx, cy]) {
   const size = width * height;
-  for (let pixel = 0; pixel < size; pixel++) {
-    const here = skyness(rgbd[3 * size + pixel]);
-    if (!here) continue;
-    const ray = [((pixel % width) + 0.5) / width, (Math.floor(pixel / width) + 0.5) / height];
-    const [x, y] = [(ray[0] - cx) / fx, (ray[1] - cy) / fy];
+  const column = new Float32Array(width); // each column's most certain sky so far: all above sky is sky
+  for (let pixel = size - 1; pixel >= 0; pixel--) { // from the lowest row up
+    const [across, down] = [pixel % width, Math.floor(pixel / width)];
+    column[across] = Math.max(column[across], skyness(rgbd[3 * size + pixel]));
+    const [x, y] = [((across + 0.5) / width - cx) / fx, ((down + 0.5) / height - cy) / fy];
     const [a, b, c] = [0, 1, 2].map((k) => pose[k] * x + pose[4 + k] * y + pose[8 + k]);
     const [u, v] = [(a / c) * fx + cx, (b / c) * fy + cy];
     if (c <= 0.05 || u <= 0 || u >= 1 || v <= 0 || v >= 1) continue;
-    const then = (plane) => sample(start, plane * size, u * width - 0.5, v * height - 0.5, width, height);
-    const weight = here * skyness(then(3));
-    if (weight) for (let k = 0; k < 4; k++) rgbd[k * size + pixel] += weight * (then(k) - rgbd[k * size + pixel]);
+    const plane = (k) => sample(start, k * size, u * width - 0.5, v * height - 0.5, width, height);
+    const was = skyness(plane(3));
+    if (!was) continue;
+    const then = [0, 1, 2, 3].map(plane);
+    const off = [0, 1, 2].reduce((sum, k) => sum + Math.abs(rgbd[k * size + pixel] - then[k]) / 3, 0);
+    column[across] = Math.max(column[across], was * within((UNLIKE - off) / (UNLIKE - ALIKE)));
+    const weight = was * column[across];
+    for (let k = 0; k < 4; k++) rgbd[k * size + pixel] += weight * (then[k] - rgbd[k * size + pixel]);
   }
 }
 
