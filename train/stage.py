@@ -103,9 +103,9 @@ def _processes(settings: Settings) -> int:
 
 def resources(config: TrainConfig) -> Resources:
     """The resources that a run needs of a cluster's node."""
-    if config.preset in ("auto", "tiny", "tune"):
-        return Resources(cpus=2, memory_gb=4)
-    return Resources(cpus=8, gpus=max(1, config.processes or 1), memory_gb=32)
+    small, device = config.preset in ("auto", "tiny", "tune"), (config.device or "auto").partition(":")[0]
+    gpus = max(1, config.processes or 1) if device == "cuda" or (device == "auto" and not small) else 0
+    return Resources(cpus=2, gpus=gpus, memory_gb=4) if small else Resources(cpus=8, gpus=gpus, memory_gb=32)
 
 
 STAGE = Stage(

@@ -170,3 +170,19 @@ def test_values_that_do_not_go_together_are_refused(values: dict[str, Any], mess
 def test_impossible_values_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         TrainConfig(**values)
+
+
+@pytest.mark.parametrize(
+    ("settings", "gpus"),
+    [
+        ({"preset": "tiny"}, 0),
+        ({"preset": "tiny", "device": "cuda"}, 1),
+        ({"preset": "paper"}, 1),
+        ({"preset": "paper", "processes": 4}, 4),
+        ({"preset": "paper", "device": "cuda:1"}, 1),
+        ({"preset": "paper", "device": "cpu", "processes": 4}, 0),
+        ({}, 0),
+    ],
+)
+def test_a_run_asks_a_node_for_the_gpus_that_it_uses(settings: dict[str, Any], gpus: int) -> None:
+    assert STAGE.resources(TrainConfig(**settings)).gpus == gpus
