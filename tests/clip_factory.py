@@ -1,4 +1,4 @@
-"""Posed clips of a small made-up world, with exact disparity, for the tests of every stage that reads clips.
+"""Posed clips of a small synthetic world, with exact disparity, for the tests of every stage that reads clips.
 
 The world is a textured ground, textured blocks and a clouded sky, ray-cast, so nearby things really move faster.
 It is not symmetric: the blocks of each clip stand where its seed puts them, and the camera curves one way.
@@ -20,7 +20,7 @@ from flythrough.scene.geometry import default_intrinsics, invert, make_pose, pix
 from flythrough.workspace.catalog import Row, Workspace, to_json
 from flythrough.workspace.files import sha256_of_folder
 
-SPEED = 0.2  # units a training step, the autopilot's default
+SPEED = 0.2  # units per training step, the autopilot's default
 CAMERA_HEIGHT = 0.5  # above the ground, units: the nearest ground in view is then about 1 unit away
 
 
@@ -31,7 +31,7 @@ class World:
     low: np.ndarray  # [blocks, 3] corners of axis-aligned blocks; +y is down, the ground is y = 0
     high: np.ndarray  # [blocks, 3]
     waves: np.ndarray  # [waves, 3] frequencies of the paint
-    phases: np.ndarray  # [waves, 3] a phase a colour channel
+    phases: np.ndarray  # [waves, 3] one phase per colour channel
 
 
 def make_world(seed: int, blocks: int = 14) -> World:
@@ -147,7 +147,7 @@ def make_workspace(
     splits: tuple[str, ...] = ("train", "train", "test"),
     steps: int = 1,
 ) -> Workspace:
-    """A workspace with a ``clips`` table and its clips' folders; ``splits`` is gone round again if too short.
+    """A workspace with a ``clips`` table and its clips' folders; ``splits`` is repeated if too short.
 
     Same arguments, same bytes. ``steps`` frames make one training step of 0.2 units.
     """

@@ -18,7 +18,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
              "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 # Before any module of the package is imported: from here on, a signature that lies fails the test that calls it. It
-# takes the tests half as long again or more, so it is asked for (make test-types).
+# takes the tests half as long again or more, so it is optional (make test-types).
 if os.environ.get("FLYTHROUGH_CHECK_TYPES"):
     install_import_hook(list(typechecked.modules()), "tests.typechecked.check")
 

@@ -1,4 +1,4 @@
-"""The made-up clips other tests rely on are what they say: exact disparity, poses that agree with the pictures."""
+"""The synthetic clips that other tests use are right: exact disparity, poses that agree with the pictures."""
 
 from pathlib import Path
 

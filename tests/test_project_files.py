@@ -1,4 +1,4 @@
-"""The files around the code say what is so: the wheel's data, the make targets, the citation, the changelog."""
+"""The files around the code are true: the wheel's data, the make targets, the citation, the changelog."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def _lines(protocol: str, board: Board) -> Iterator[str]:
     if board.pairing:
         yield board.pairing
     if DEVIATION in board.columns:
-        yield f"Ranked only with {DEVIATION} of at most {MAX_DEVIATION:g} path lengths (0.29: another way)"
+        limit = f"{DEVIATION} of at most {MAX_DEVIATION:g} path lengths"
+        yield f"Ranked only with {limit} (0.29: a camera that goes another way)"
     for entry in board.unranked:
         yield f"Not ranked: {entry.method}: {entry.reason}"
     if board.floor:

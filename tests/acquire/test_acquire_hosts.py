@@ -1,4 +1,4 @@
-"""Manners towards hosts, over threads and processes."""
+"""Rate limits for each host, over threads and processes."""
 
 from __future__ import annotations
 

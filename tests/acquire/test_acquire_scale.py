@@ -107,7 +107,7 @@ def test_killed_20_times_the_tables_are_the_same_and_every_byte_came_once(server
 
 
 def arrived(root: Path, url: str) -> int:
-    """Bytes of a video that are in the store, under whichever name they have just now."""
+    """Bytes of a video in the store, whether its download is finished or not."""
     sizes = [0]
     for name in ("direct.part", "direct", "video"):
         with suppress(FileNotFoundError):

@@ -135,7 +135,7 @@ def overlaps(found: list[tuple[int, int]], truth: list[tuple[int, int]]) -> int:
 
 
 def scenery(seed: int, width: int = 900, height: int = 300) -> np.ndarray:
-    """A made-up aerial photo: rough ground in one of several palettes; every seed is another place."""
+    """A synthetic aerial photo: rough ground in one of several palettes; each seed gives another place."""
     import cv2
 
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The review page: verdicts that last, doors that stay shut, and the page itself in a real browser."""
+"""The review page: durable verdicts, access control, and the page itself in a real browser."""
 
 from __future__ import annotations
 

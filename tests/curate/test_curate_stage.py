@@ -1,4 +1,4 @@
-"""The stage from videos to shots and drops, on made and on real footage, and on odd files."""
+"""The stage from videos to shots and drops, on synthetic and real footage, and on odd files."""
 
 from __future__ import annotations
 

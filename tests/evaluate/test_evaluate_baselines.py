@@ -1,4 +1,4 @@
-"""The baselines are as good as they can be: nothing darkens, nothing goes grey, holes are filled."""
+"""The baselines are as good as they can be: no darkening, no greying, holes are filled."""
 
 from __future__ import annotations
 

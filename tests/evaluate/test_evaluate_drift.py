@@ -1,4 +1,4 @@
-"""Does it last? Statistics of natural scenes against closed forms, and flights that fade, blur or stay as they are."""
+"""Drift: statistics of natural scenes against closed forms, and flights that fade, blur or stay as they are."""
 
 from __future__ import annotations
 

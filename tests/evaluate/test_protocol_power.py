@@ -1,4 +1,4 @@
-"""A protocol says what its starts tell apart, from methods scored before."""
+"""A protocol's power: which differences its starts show, from methods scored before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of many rows are written and read in pieces, and what is left to do is told without a look at each task."""
+"""Tables of many rows are written and read in pieces, and open tasks are found without reading each task's record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Method commands end with all their descendants, whatever these do about it and whoever is killed."""
+"""Method commands end with all their descendants, whatever these do and whichever process is killed."""
 
 from __future__ import annotations
 

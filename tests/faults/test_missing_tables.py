@@ -1,4 +1,4 @@
-"""What is not there is an error and never an empty success: tables of the stages before, and mistyped workspaces."""
+"""Missing input is an error and never an empty success: tables of earlier stages, and mistyped workspaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes a result changes its key, and what does not, such as another spelling of a path, does not."""
+"""A key changes with everything that changes the result, and with nothing else, such as a path's spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a user can cause ends in one line with a remedy, and never in a traceback."""
+"""Every error that a user can cause ends in one line with a remedy, never in a traceback."""
 
 from __future__ import annotations
 

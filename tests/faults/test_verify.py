@@ -1,4 +1,4 @@
-"""What breaks after it was published is found by size and hash, and it and only it is made again."""
+"""Files that break after publishing are found by size and hash, and only they are made again."""
 
 from __future__ import annotations
 

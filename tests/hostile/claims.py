@@ -1,4 +1,4 @@
-"""A results file that holds together, and a workspace to hand it in to."""
+"""A consistent results file, and a workspace to submit it to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLIGHTS = tuple(f"{kind}/{start}" for kind in ("view_synthesis", "generation") f
 
 
 def record(name: str, frames: str = "0") -> dict[str, Any]:
-    """A results file that holds together; its frames' hashes are made from ``frames``, one hex digit."""
+    """A consistent results file; its frames' hashes are made from ``frames``, one hex digit."""
     values = [
         {"metric": "fd_lite0", "value": 90.0, "low": 89.0, "high": 91.0, "n": 60, "floor": 9.0, "ranked": True},
         {"metric": "psnr", "step": 5, "value": 21.0, "low": 19.0, "high": 23.0, "n": 2, "ranked": True},
@@ -37,7 +37,7 @@ def record(name: str, frames: str = "0") -> dict[str, Any]:
 
 
 def make_workspace(root: Path) -> Workspace:
-    """One method measured, and one handed in."""
+    """One method measured, and one submitted."""
     found = Workspace(root)
     ours = record("ours", frames="a")
     file = "evaluate/ours.0/results.json"

@@ -1,4 +1,4 @@
-"""Servers and lists that mean harm: private addresses, bodies without end, pauses of a year, tokens in URLs."""
+"""Malicious servers and lists: private addresses, endless bodies, pauses of a year, tokens in URLs."""
 
 from __future__ import annotations
 

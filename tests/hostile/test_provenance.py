@@ -1,4 +1,4 @@
-"""What a result says of itself is true: its commit, its cameras, its disparity."""
+"""The provenance that a result states is true: its commit, its cameras, its disparity."""
 
 from __future__ import annotations
 

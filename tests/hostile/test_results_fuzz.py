@@ -36,7 +36,7 @@ JSON = st.recursive(
 
 @st.composite
 def changed_records(draw: st.DrawFn) -> dict[str, Any]:
-    """A record that holds together, with up to four places changed, removed or added to."""
+    """A consistent record, with up to four places changed, removed or added to."""
     claim: Any = record("theirs")
     for _ in range(draw(st.integers(0, 4))):
         place = claim

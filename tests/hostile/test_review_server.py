@@ -1,4 +1,4 @@
-"""The review server answers whatever is sent, lets nobody keep it busy, and ends on Ctrl-C."""
+"""The review server answers every request, cannot be kept busy, and ends on Ctrl-C."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def frames(honest: Path, tmp_path: Path) -> Path:
 
 
 def judge(source: Source, frames: Path) -> Tally:
-    """What scoring says of the flights of a frames folder."""
+    """The result of scoring the flights of a frames folder."""
     tally = Tally(Settings(replicates=20))
     found = check_flights(frames, expected_flights(source), 64, 96)
     measure_flights(source, made_flights(source, found, frames), tally)

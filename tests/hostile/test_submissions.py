@@ -22,7 +22,7 @@ PSNR = (20.0, 22.0)
 
 
 def record(name: str) -> dict[str, Any]:
-    """A results file that holds together."""
+    """A consistent results file."""
     values = [
         {"metric": "fd_lite0", "value": 90.0, "low": 89.0, "high": 91.0, "n": 60, "floor": 9.0, "ranked": True},
         {"metric": "psnr", "step": 5, "value": 21.0, "low": 19.0, "high": 23.0, "n": 2, "ranked": True},

@@ -1,4 +1,4 @@
-"""Whose numbers stand under a name: those measured here, whatever was handed in before or after."""
+"""A name's numbers are those measured here, whatever was submitted before or after."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def record(name: str, fd: float, **more: Any) -> dict[str, Any]:
 
 
 def measure(workspace: Workspace, method: str, fd: float, folder: str = "evaluate") -> None:
-    """What evaluate leaves behind."""
+    """Write results as evaluate does."""
     file = f"{folder}/{method}/results.json"
     write_json(workspace / file, record(method, fd))
     common = {"protocol": "p-v1", "protocol_hash": HASH, "method": method, "source": "measured", "results_file": file}
@@ -40,7 +40,7 @@ def measure(workspace: Workspace, method: str, fd: float, folder: str = "evaluat
 
 
 def hand_in(workspace: Workspace, claim: dict[str, Any]) -> None:
-    """Put a file where submissions are kept, past every check."""
+    """Put a file into the store of submissions, without any check."""
     write_json(workspace / FOLDER / f"{claim['method']['name']}.{len(claim['values'])}.json", claim)
 
 

@@ -1,4 +1,4 @@
-"""Results files from others: bytes that are none, and claims that do not follow from raw values."""
+"""Untrusted results files: bytes that are not JSON, and claims that do not follow from raw values."""
 
 from __future__ import annotations
 

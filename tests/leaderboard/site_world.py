@@ -1,4 +1,4 @@
-"""A made-up workspace of four scored methods, for tests of the site."""
+"""A synthetic workspace of four scored methods, for tests of the site."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def result(method: str, level: float, seed: int, **more: Any) -> Result:
 
 
 def make_workspace(root: Path) -> Workspace:
-    """Four methods: two a hair apart, two far below."""
+    """Four methods: two almost equal, two far below."""
     found = Workspace(root)
     rows = []
     for seed, (method, level) in enumerate((("alpha", 25.0), ("beta", 24.99), ("gamma", 20.0), ("delta", 15.0))):

@@ -1,4 +1,4 @@
-"""The leaderboard: ranks with ties, what is never ranked together, submissions that hold together or not, the page."""
+"""The leaderboard: ranks with ties, what is never ranked together, consistent submissions or not, the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packing, checking, listing and withdrawing: what a third party and the keeper of a leaderboard do."""
+"""Packing, checking, listing and withdrawing, by a third party and by the maintainer of a leaderboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A depth network is loaded once by each worker, however many clips it has."""
+"""Each worker loads a depth network once, however many clips it has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of photos as people have them: rotated, broken, of several sizes, or none at all."""
+"""Folders of photos as users have them: rotated, broken, of several sizes, or without photos."""
 
 from __future__ import annotations
 

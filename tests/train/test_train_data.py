@@ -1,4 +1,4 @@
-"""Training sequences: drawn the same everywhere, mirrored right, from folders and from shards alike."""
+"""Training sequences: the same draw everywhere, mirrored correctly, from folders and from shards alike."""
 
 from __future__ import annotations
 

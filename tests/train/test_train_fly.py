@@ -1,4 +1,4 @@
-"""Flying from one picture: what goes in, what comes out, and that it never fails on the way."""
+"""Flying from one picture: its inputs, its outputs, and that it never fails on the way."""
 
 from __future__ import annotations
 

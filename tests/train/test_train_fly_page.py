@@ -1,4 +1,4 @@
-"""The page to fly on: its doors, uploads, sessions with back-pressure, flights that repeat, films."""
+"""The page for flying: access control, uploads, sessions with back-pressure, flights that repeat, films."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark of long flights: measures by step, and what is not sane is told."""
+"""The benchmark of long flights: measures by step, and invalid pictures are reported."""
 
 from __future__ import annotations
 

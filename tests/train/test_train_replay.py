@@ -1,4 +1,4 @@
-"""Training on own flights: which sequences go on from own pictures, along the record or where the autopilot goes."""
+"""Training on own flights: which sequences continue from own pictures, along the recorded path or the autopilot's."""
 
 from __future__ import annotations
 

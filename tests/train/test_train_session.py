@@ -1,4 +1,4 @@
-"""A run that is stopped, killed or starved goes on as if nothing had happened; a broken one says what broke it."""
+"""A run that is stopped, killed or out of disk resumes as if nothing had happened; a broken one says what broke it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Stop(Exception):
 
 
 def stop_after(run: Session, steps: int) -> None:
-    """Let a run die after so many steps, as kill -9 would: nothing more is saved."""
+    """End a run after ``steps`` steps, as kill -9 would: nothing more is saved."""
     take = run.trainer.step
 
     def step(batch: Batch) -> Any:
@@ -249,7 +249,7 @@ def test_all_processes_end_with_the_one_that_started_them(tmp_path: Path, worksp
 
 def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path: Path, workspace: Workspace) -> None:
     changes = {"steps": 20, "save_every": 100, "strip_every": 100, "unroll_every": 8, "video_steps": 1}
-    # In float32, where the game of two networks blows up the last digit: within ten steps it would be the first.
+    # In float32 GAN training amplifies the last digit: within ten steps it would be the first.
     losses = []
     for processes, batch in ((1, 4), (2, 2)):
         folder = tmp_path / str(processes)

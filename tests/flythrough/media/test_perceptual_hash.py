@@ -1,4 +1,4 @@
-"""Perceptual hashes: near for one picture in other clothes, far for others, and the same written and read."""
+"""Perceptual hashes: near for variants of one picture, far for other pictures, and equal when written and read."""
 
 from __future__ import annotations
 

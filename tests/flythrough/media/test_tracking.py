@@ -1,4 +1,4 @@
-"""Following corners: a known shift is found, from a guess as well, and what does not come home is told."""
+"""Tracking corners: a known shift is found, also from a guess, and points that do not return are detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door to depth networks: sizes and device, and what is said where the library or the network is missing."""
+"""Depth networks: sizes and device, and the errors if the library or the network is missing."""
 
 from __future__ import annotations
 

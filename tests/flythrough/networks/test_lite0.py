@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 without torch says what it says with it."""
+"""EfficientNet-Lite0 gives the same without torch as with it."""
 
 from __future__ import annotations
 

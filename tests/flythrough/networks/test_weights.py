@@ -1,4 +1,4 @@
-"""Weights are fetched whole, verified, and never made up."""
+"""Weights are fetched completely, verified, and never random."""
 
 from __future__ import annotations
 

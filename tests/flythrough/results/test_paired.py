@@ -1,4 +1,4 @@
-"""The paired bootstrap: what it tells apart, what it calls tied, and what it cannot pair."""
+"""The paired bootstrap: differences that it finds, ties, and scores that cannot be paired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who moves as told but ends up elsewhere is not ranked over one that keeps to its path."""
+"""A method that follows its camera but ends up elsewhere is not ranked above one that keeps to its path."""
 
 from __future__ import annotations
 

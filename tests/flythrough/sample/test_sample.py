@@ -1,4 +1,4 @@
-"""The sample world: its truth is true, its videos are what their descriptions say, and it looks like a coast."""
+"""The sample world: its ground truth is right, its videos match their descriptions, and it looks like a coast."""
 
 from __future__ import annotations
 

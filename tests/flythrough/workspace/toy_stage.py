@@ -25,7 +25,7 @@ class ToyConfig(Section):
 
 
 class Toy:
-    """A stage over ``items``: good ones give a row, bad ones are dropped, ugly ones fail until mended."""
+    """A stage over ``items``: good ones give a row, bad ones are dropped, ugly ones fail until fixed."""
 
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root)

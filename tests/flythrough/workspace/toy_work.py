@@ -11,7 +11,7 @@ from flythrough.errors import InputError
 
 
 def work(number: int, folder: str, behaviour: str) -> None:
-    """Leave a mark, after behaving as told."""
+    """Write a file, after doing what ``behaviour`` says."""
     if behaviour == "raise":
         raise InputError(f"number {number} is odd", remedy="Use another")
     if behaviour == "bug":
