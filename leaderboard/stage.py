@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import read_json, write_json
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import LeaderboardConfig
+
+HELD = "held.json"  # beside the site, not a part of it: each result's date by the SHA-256 of its file
 
 
 def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
@@ -43,11 +46,14 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
     from .site.build import site_files
     from .site.listing import write_site
     from .standing.gather import gather
+    from .standing.holdings import dates_of
 
     collects = gc.isenabled()
     gc.disable()  # up to 10^7 objects stay alive: scanning them takes a fifth of the time
     try:
-        write_site(job.folder, site_files(gather(Workspace(job.workspace)), config))
+        standing = gather(Workspace(job.workspace))
+        write_site(job.folder, site_files(standing, config))
+        write_json(job.folder / HELD, dates_of(standing.held))
     finally:
         if collects:
             gc.enable()
@@ -59,15 +65,15 @@ def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
     from .site.listing import update_site
     from .standing.holdings import remember_dates
 
-    remember_dates(workspace)
     for row in outcome.rows:
+        remember_dates(workspace, read_json(workspace / row["folder"] / HELD))
         update_site(workspace / row["folder"], workspace / "leaderboard", linked=True)
     return outcome
 
 
 STAGE = Stage(
     name="leaderboard",
-    version=8,
+    version=9,
     table=None,
     config=LeaderboardConfig,
     tasks=tasks,

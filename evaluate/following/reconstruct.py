@@ -75,6 +75,8 @@ def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limi
     Raises:
         OSError: the disk of temporary files is full.
     """
+    if _still(frames):
+        return Recovered(0.0, None)
     with tempfile.TemporaryDirectory(prefix="flythrough-recover-") as scratch:
         folder = Path(scratch)
         _write_frames(folder / IMAGES, frames)
@@ -84,6 +86,11 @@ def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limi
             placed, recovered = found["placed"], found["poses"]
     path = CameraPath.of(recovered, placed, poses)
     return Recovered(len(placed) / len(frames), None if path is None else figures(path))
+
+
+def _still(frames: list[Frame]) -> bool:
+    """Whether all frames are one picture. COLMAP finds no path in such a flight either, and takes 20 s for it."""
+    return all(np.array_equal(frame, frames[0]) for frame in frames[1:])
 
 
 def _run(folder: Path, intrinsics: Intrinsics, time_limit_s: int) -> str | None:

@@ -78,7 +78,7 @@ class ProtocolRecord(_Record):
     starts: int | None = Field(default=None, description="how many")
     flights: int | None = Field(default=None, description="starts of generation flights")
     steps: int | None = Field(default=None, description="of a generation flight")
-    left_out: dict[str, str] = Field(default={}, description="clips without a start, and why")
+    left_out: dict[str, str] = Field(default_factory=dict, description="clips without a start, and why")
 
 
 class MethodRecord(_Record):
@@ -95,24 +95,26 @@ class Result(Section):
     failure: str | None = Field(default=None, description="what happened")
     protocol: ProtocolRecord = Field(description="what was flown")
     method: MethodRecord = Field(description="its spec")
-    weights: dict[str, str] = Field(default={}, description="SHA-256 of all weights behind the numbers, by use")
-    frames_sha256: dict[str, str] = Field(default={}, description="of each flight's frames")
+    weights: dict[str, str] = Field(
+        default_factory=dict, description="SHA-256 of all weights behind the numbers, by use"
+    )
+    frames_sha256: dict[str, str] = Field(default_factory=dict, description="of each flight's frames")
     follows_camera: bool | None = Field(default=None, description="null: could not be measured")
     follow_note: str | None = Field(default=None, description="why it does not follow, or was not measured")
     values: tuple[Value, ...] = Field(default=(), description="the numbers")
-    starts: dict[str, dict[str, float | None]] = Field(default={}, description="raw values of each start")
+    starts: dict[str, dict[str, float | None]] = Field(default_factory=dict, description="raw values of each start")
     replicates: dict[Annotated[str, Field(pattern=r"^[^@]+(@[0-9]{1,9})?$")], Replicates] = Field(
-        default={}, description="bootstrap over starts of the metrics that rank: METRIC or METRIC@STEP"
+        default_factory=dict, description="bootstrap over starts of the metrics that rank: METRIC or METRIC@STEP"
     )
     curves: dict[str, tuple[tuple[int, float], ...]] = Field(
-        default={}, description="(step, value); of a window, its last step"
+        default_factory=dict, description="(step, value); of a window, its last step"
     )
-    not_measured: dict[str, str] = Field(default={}, description="metrics of the protocol left out, and why")
-    settings: JsonObject = Field(default={}, description="of the scoring: replicates, seeds, kernels")
-    code: JsonObject = Field(default={}, description="version, commit, dirty")
-    libraries: dict[str, str] = Field(default={}, description="versions")
-    hardware: JsonObject = Field(default={}, description="processor, cores, device")
-    seconds: dict[str, float] = Field(default={}, description="time taken: generate, score")
+    not_measured: dict[str, str] = Field(default_factory=dict, description="metrics of the protocol left out, and why")
+    settings: JsonObject = Field(default_factory=dict, description="of the scoring: replicates, seeds, kernels")
+    code: JsonObject = Field(default_factory=dict, description="version, commit, dirty")
+    libraries: dict[str, str] = Field(default_factory=dict, description="versions")
+    hardware: JsonObject = Field(default_factory=dict, description="processor, cores, device")
+    seconds: dict[str, float] = Field(default_factory=dict, description="time taken: generate, score")
 
 
 def write_result(result: Result, path: Path) -> None:

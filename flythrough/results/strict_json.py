@@ -47,16 +47,24 @@ def read_strict_json(path: Path, limits: Limits = Limits()) -> tuple[str, Json]:
     Raises:
         InputError: not a regular file, not UTF-8, not JSON, or against a limit; the reason is one line.
     """
+    return strict_json(read_limited(path, limits), str(path), limits)
+
+
+def read_limited(path: Path, limits: Limits = Limits()) -> bytes:
+    """A file's bytes, no more than one beyond the limit: :func:`strict_json` refuses them then.
+
+    Raises:
+        InputError: not a regular file, or not readable; the reason is one line.
+    """
     path = Path(path)
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path} cannot be read: it is not a file", remedy=_REMEDY)
         with open(path, "rb") as file:
-            content = file.read(limits.bytes + 1)
+            return file.read(limits.bytes + 1)
     except OSError as error:
         reason = one_line(error.strerror or str(error))
         raise InputError(f"{path} cannot be read: {reason}", remedy="Check the path") from error
-    return strict_json(content, str(path), limits)
 
 
 def strict_json(content: bytes, name: str, limits: Limits = Limits()) -> tuple[str, Json]:

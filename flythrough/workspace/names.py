@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -12,6 +13,7 @@ from ..errors import InputError
 MAX_BYTES = 200  # leaves room for suffixes within the 255 that file systems allow
 
 
+@lru_cache(maxsize=10_000)
 def problem_with(name: str) -> str | None:
     """Why a name cannot be part of a path, or None.
 

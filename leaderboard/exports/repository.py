@@ -14,7 +14,7 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import disk_errors, write_text
 
 from .. import store
-from ..standing.holdings import DATES, remember_dates
+from ..standing.holdings import DATES, dates_of, holdings, remember_dates
 from ..tiers import measured_rows
 from .workflow import WORKFLOW
 
@@ -40,7 +40,7 @@ def make_repository(workspace: Workspace, folder: Path) -> list[Path]:
         raise InputError(f"{folder} is not an empty folder", remedy="Name one that is not there yet")
     if not workspace.rows("results"):
         raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
-    remember_dates(workspace)
+    remember_dates(workspace, dates_of(holdings(workspace)))
     with disk_errors(folder):
         for source in _board_files(workspace):
             target = folder / BOARD / source.relative_to(workspace.root)

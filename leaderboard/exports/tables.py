@@ -36,12 +36,18 @@ def as_csv(protocols: Iterable[ProtocolBoards], reported: Iterable[ReportedTable
         for row in table.rows:
             for column, value in zip(table.columns, row.values, strict=True):
                 start = [table.dataset, "", table.id, row.method, "reported", "", "", column.name, value]
-                lines.append([*start, "", "", "", "", table.setting, f"{table.source.citation}, {table.where}"])
+                cited = f"{table.source.citation}, {table.where}"
+                lines.append(_csv_cells([*start, "", "", "", "", table.setting, cited]))
     found = io.StringIO()
     writer = csv.writer(found, lineterminator="\n")
     writer.writerow(CSV_HEAD)
-    writer.writerows([_csv_text(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
+    writer.writerows(lines)
     return found.getvalue()
+
+
+def _csv_cells(cells: Iterable[object]) -> list[object]:
+    """The cells, text in one line each and safe in a spreadsheet."""
+    return [_csv_text(cell) if isinstance(cell, str) else cell for cell in cells]
 
 
 @lru_cache(maxsize=100_000)
@@ -51,9 +57,20 @@ def _csv_text(text: str) -> str:
 
 def _csv_lines(protocol: ProtocolBoards, board: Board, entry: Entry) -> list[list[object]]:
     best, worst = entry.rank or ("", "")
-    start = [protocol.name, protocol.hash, board.title, entry.method, entry.source, best, worst]
+    start = _csv_cells([protocol.name, protocol.hash, board.title, entry.method, entry.source, best, worst])
+    reason = entry.reason and _csv_text(entry.reason)
     return [
-        [*start, metric, cell.value, cell.low, cell.high, cell.n, cell.floor, cell.note or entry.reason, ""]
+        [
+            *start,
+            metric,
+            cell.value,
+            cell.low,
+            cell.high,
+            cell.n,
+            cell.floor,
+            _csv_text(cell.note) if cell.note else reason,
+            "",
+        ]
         for metric in board.columns
         if (cell := entry.cells.get(metric)) is not None
     ]

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from flythrough.results.metrics import MAX_DEVIATION, higher_is_better
 from flythrough.results.ranking import DEVIATION, Board, Cell, Entry, ProtocolBoards
 
 from ..standing.holdings import page_name
-from .document import arrow, number
+from .document import arrow, html, number
 from .model import Site, method_page
 
 GATE = (
@@ -117,7 +117,7 @@ def _cell(cell: Cell | None, best: float | None, usual: int | None) -> str:
         return '<td class="number" data-value=""><b>–</b></td>'
     said = [f"n = {cell.n}"] if cell.n != usual else []
     tip = "; ".join([*said, cell.note] if cell.note else said)
-    title = f' title="{escape(tip)}"' if tip else ""
+    title = f' title="{html(tip)}"' if tip else ""
     value = "" if cell.value is None else f"{cell.value:.7g}"
     span = "" if cell.low is None or cell.high is None else f"<small>{cell.low:.3g} to {cell.high:.3g}</small>"
     among = " best" if cell.value is not None and best == cell.value else ""
@@ -132,9 +132,9 @@ def _ranked_rows(lines: Sequence[_Line], floor: _Line | None, root: str) -> Iter
     for place, line in enumerate(lines, 1):
         entry, tied = line.entry, line.entry.tied
         more = f" and {len(tied) - MOST_TIED} others" if len(tied) > MOST_TIED else ""
-        title = f' title="not distinguishable from {escape(", ".join(tied[:MOST_TIED]))}{more}"' if tied else ""
+        title = f' title="not distinguishable from {html(", ".join(tied[:MOST_TIED]))}{more}"' if tied else ""
         rank = f'<td class="number" data-value="{place}"{title}>{entry.place}</td>'
-        yield f'<tr id="{escape(line.id)}"{_data(line)}>{rank}{_name(line, root)}</td>{line.cells}</tr>\n'
+        yield f'<tr id="{html(line.id)}"{_data(line)}>{rank}{_name(line, root)}</td>{line.cells}</tr>\n'
     if floor is not None:
         said = " <small>recorded frames: the floor</small></td>"
         yield f'<tr class="floor" data-last><td></td>{_name(floor, root)}{said}{floor.cells}</tr>\n'
@@ -144,7 +144,7 @@ def _other_rows(lines: Sequence[_Line], root: str) -> Markup:
     return Markup(
         "".join(
             f'<tr class="unranked"{_data(line)}>{_name(line, root)}</td>'
-            f'<td class="why">{escape(line.entry.reason or "")}</td>{line.cells}</tr>\n'
+            f'<td class="why">{html(line.entry.reason or "")}</td>{line.cells}</tr>\n'
             for line in lines
         )
     )
@@ -152,9 +152,9 @@ def _other_rows(lines: Sequence[_Line], root: str) -> Markup:
 
 def _data(line: _Line) -> str:
     entry = line.entry
-    return f' data-method="{escape(entry.method)}" data-tier="{escape(entry.source)}" data-year="{line.year}"'
+    return f' data-method="{html(entry.method)}" data-tier="{html(entry.source)}" data-year="{line.year}"'
 
 
 def _name(line: _Line, root: str) -> str:
     badge = ' <span class="badge">submitted</span>' if line.entry.source == "submitted" else ""
-    return f'<td class="method"><a href="{root}{escape(line.page)}">{escape(line.entry.method)}</a>{badge}'
+    return f'<td class="method"><a href="{root}{html(line.page)}">{html(line.entry.method)}</a>{badge}'

@@ -17,6 +17,8 @@ from .document import document, json_block
 from .model import Row, Site, data_file, method_page
 from .sheets import Sheet, Sheets
 
+_compact = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
 
 def compare_document(site: Site) -> str:
     """The page ``compare.html``; it holds the names only, and loads two methods' files when they are chosen."""
@@ -54,7 +56,7 @@ def method_data(name: str, rows: list[Row], site: Site, sheets: Sheets) -> str:
     parts = []
     for row in rows:
         known = _row(row, sheets.get((row.protocol.hash, row.name), {}))
-        whole = json.dumps(known, allow_nan=False, separators=(",", ":"))
+        whole = _compact(known)
         result = row.held.result
         numbers = f'"boards":{_boards(row)},"starts":{_starts(result)},"curves":{_curves(result)},"draws":{_draws(row)}'
         parts.append(f"{json.dumps(row.protocol.hash[:16])}:{whole[:-1]},{numbers}}}")
@@ -70,13 +72,13 @@ def _row(row: Row, sheets: Mapping[str, Sheet]) -> JsonObject:
 
 def _starts(result: Result) -> str:
     """JSON: the names of metrics, then each start's values in that order; a site has 10^6 of them."""
-    names = sorted({name for found in result.starts.values() for name in found})
+    names = sorted(set().union(*result.starts.values()))
     line = ",".join(["%.6g"] * len(names))
     parts = []
     for start, found in sorted(result.starts.items()):
-        values = [found.get(name) for name in names]
-        text = json.dumps([_short(value) for value in values]) if None in values else f"[{line % tuple(values)}]"
-        parts.append(f"{json.dumps(start)}:{text}")
+        values = tuple(map(found.get, names))
+        text = json.dumps([_short(value) for value in values]) if None in values else f"[{line % values}]"
+        parts.append(f"{_quoted(start)}:{text}")
     return f"[{json.dumps(names)},{{{','.join(parts)}}}]"
 
 
@@ -88,7 +90,7 @@ def _boards(row: Row) -> str:
         values = [f"{key}:{_cell(cell)}" for key, cell in cells if cell is not None and cell.value is not None]
         known = {"title": board.title, "primary": board.primary, "higher": higher_is_better(board.primary)}
         known |= {"rank": entry.place, "reason": entry.reason or ""}
-        parts.append(f'{json.dumps(known, separators=(",", ":"))[:-1]},"values":{{{",".join(values)}}}}}')
+        parts.append(f'{_compact(known)[:-1]},"values":{{{",".join(values)}}}}}')
     return f"[{','.join(parts)}]"
 
 
@@ -121,6 +123,11 @@ def _draws(row: Row) -> str:
         head = f'"drawn":{json.dumps(drawn.drawn[:16])},"factor":{half_width(1.0, drawn.starts):.8g}'
         parts.append(f'{{{head},"values":[{values}]}}')
     return f"[{','.join(parts)}]"
+
+
+@lru_cache(maxsize=10_000)
+def _quoted(text: str) -> str:
+    return json.dumps(text)
 
 
 def _short(value: float | None) -> float | None:

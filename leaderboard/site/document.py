@@ -48,9 +48,9 @@ def document(title: str, template: str, *, subtitle: str = "", picture: str = ""
         picture: URL of the preview picture for links to the page; empty: none.
         known: values for the template; text is escaped.
     """
-    html = page(title, fragment(template, **known), subtitle=subtitle)
+    text = page(title, fragment(template, **known), subtitle=subtitle)
     return with_policy(
-        html.replace("</title>", f"</title>{_shown_with(title, subtitle, picture)}", 1) if picture else html
+        text.replace("</title>", f"</title>{_shown_with(title, subtitle, picture)}", 1) if picture else text
     )
 
 
@@ -69,21 +69,31 @@ def fragment(template: str, **known: object) -> str:
     return environment().get_template(template).render(meanings=meanings, **known)
 
 
-def with_policy(html: str) -> str:
+def with_policy(text: str) -> str:
     """The page with a Content-Security-Policy: styles and scripts by their hashes, files only from the site itself."""
     hashes: dict[str, list[str]] = {"style": [], "script": []}
-    for kind, attributes, text in _INLINE.findall(html):
+    for kind, attributes, block in _INLINE.findall(text):
         if "application/json" not in attributes:
-            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            digest = base64.b64encode(hashlib.sha256(block.encode()).digest()).decode()
             hashes[kind].append(f"'sha256-{digest}'")
     policy = "default-src 'none'; img-src 'self' data:; media-src 'self' data:; base-uri 'none'; form-action 'none'; "
     policy += f"style-src {' '.join(hashes['style'])}; script-src 'self' {' '.join(hashes['script'])}"
-    return html.replace(_HEAD, f'{_HEAD}\n<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
+    return text.replace(_HEAD, f'{_HEAD}\n<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
 
 
 def json_block(value: object) -> Markup:
     """A value as the text of a ``<script type="application/json">``."""
     return Markup(json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def html(text: str) -> str:
+    """Text as HTML. A site has 10^5 of them: names that come again and again, and hashes, which need no escape."""
+    return text if text.isalnum() else _escaped(text)
+
+
+@lru_cache(maxsize=10_000)
+def _escaped(text: str) -> str:
+    return str(escape(text))
 
 
 def number(value: float | None, figures: int = 4) -> str:

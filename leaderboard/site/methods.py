@@ -18,7 +18,7 @@ from flythrough.workspace.files import JsonObject
 from ..exports.bibtex import as_bibtex
 from ..tiers import MEANINGS
 from .cards import card_link
-from .document import document, number
+from .document import document, html, number
 from .model import BY_START, Row, Site, method_page, protocol_page
 from .places import compare_link, places
 from .sheets import Sheet, Sheets
@@ -126,17 +126,21 @@ def _sheets(row: Row, sheets: Mapping[str, Sheet]) -> Iterator[tuple[str, JsonOb
 
 def _starts(result: Result) -> JsonObject:
     """The table of raw values; its body is made without a template, as it can have 10^4 cells, all numbers."""
-    names = {name.partition("@")[0] for found in result.starts.values() for name in found}
-    order = {name: place for place, name in enumerate(in_order(names))}
-    metrics = {name for found in result.starts.values() for name in found}
-    columns = sorted(metrics, key=lambda m: (order[m.partition("@")[0]], len(m), m))
+    columns = _columns(frozenset().union(*result.starts.values()))
     line = "".join(["<td>%.4g</td>"] * len(columns))
     lines = []
     for start, found in sorted(result.starts.items()):
-        values = [found.get(metric) for metric in columns]
-        cells = "".join(map(_number_cell, values)) if None in values else line % tuple(values)
-        lines.append(f"<tr><td>{escape(start)}</td>{cells}</tr>")
-    return {"count": len(lines), "head": _starts_head(tuple(columns)), "body": Markup("".join(lines))}
+        values = tuple(map(found.get, columns))
+        cells = "".join(map(_number_cell, values)) if None in values else line % values
+        lines.append(f"<tr><td>{html(start)}</td>{cells}</tr>")
+    return {"count": len(lines), "head": _starts_head(columns), "body": Markup("".join(lines))}
+
+
+@lru_cache(maxsize=64)
+def _columns(metrics: frozenset[str]) -> tuple[str, ...]:
+    """Metrics of single starts, ``METRIC`` or ``METRIC@STEP``, in order of the registry and of steps."""
+    order = {name: place for place, name in enumerate(in_order({m.partition("@")[0] for m in metrics}))}
+    return tuple(sorted(metrics, key=lambda m: (order[m.partition("@")[0]], len(m), m)))
 
 
 @lru_cache(maxsize=64)
@@ -155,7 +159,7 @@ def _number_cell(value: float | None) -> str:
 
 
 def _definitions(pairs: Iterable[tuple[str, str]]) -> Markup:
-    return Markup("".join([f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in pairs]))
+    return Markup("".join([f"<dt>{html(name)}</dt><dd>{html(text)}</dd>" for name, text in pairs]))
 
 
 def _provenance(row: Row) -> Iterator[tuple[str, str]]:

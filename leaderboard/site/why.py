@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -61,7 +62,11 @@ class Comparisons:
 
     def place_of(self, entry: Entry) -> int | None:
         """A method's position among those ranked; None if it is not ranked."""
-        return next((i for i, each in enumerate(self.board.ranked) if each is entry), None)
+        return self._places.get(id(entry))
+
+    @cached_property
+    def _places(self) -> Mapping[int, int]:
+        return {id(entry): place for place, entry in enumerate(self.board.ranked)}
 
     def neighbours(self, place: int) -> list[Difference]:
         """The methods next above and next below, in order of rank."""

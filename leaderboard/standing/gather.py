@@ -53,7 +53,8 @@ def gather(workspace: Workspace) -> Standing:
     claims: dict[str, list[Result]] = {}
     handed_in = []
     held = {each.file: each for each in holdings(workspace, measured)}
-    ours = dict.fromkeys(workspace / row["results_file"] for row in measured if row["results_file"])
+    named = dict.fromkeys(row["results_file"] for row in measured if row["results_file"])
+    ours = dict.fromkeys(workspace / file for file in named)
     for file in [*ours, *(file for file in held if file not in ours)]:
         if (each := held.get(file)) is None:
             continue

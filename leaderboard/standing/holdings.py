@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic_core import to_json
 
-from flythrough.results.schema import Result, read_result
+from flythrough.results.schema import Result, result_from
+from flythrough.results.strict_json import read_limited
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import JsonObject, read_json, sha256_of, write_json
 
@@ -68,9 +69,9 @@ def holdings(workspace: Workspace, rows: list[Row] | None = None) -> list[Holdin
     """
     dates = _known_dates(workspace)
     tiers = _files(workspace, measured_rows(workspace.rows("results")) if rows is None else rows)
-    found = [_holding(path, read_result(path), tier, dates) for path, tier in tiers.items()]
+    found = [_measured(path, tier, dates) for path, tier in tiers.items()]
     for path, result in submissions_by_file(workspace).items():
-        found.append(_holding(path, result, "submitted", dates))
+        found.append(_holding(path, result, sha256_of(path), "submitted", dates))
     return sorted(found, key=lambda e: (e.result.protocol.name, e.result.protocol.hash, e.method, e.tier))
 
 
@@ -86,8 +87,13 @@ def _files(workspace: Workspace, rows: list[Row]) -> dict[Path, Tier]:
     return {workspace / file: tier for file, tier in tiers.items() if file and (workspace / file).is_file()}
 
 
-def _holding(path: Path, result: Result, tier: Tier, dates: dict[str, str]) -> Holding:
-    sha256 = sha256_of(path)
+def _measured(path: Path, tier: Tier, dates: dict[str, str]) -> Holding:
+    """Read once: a leaderboard may have thousands of files."""
+    content = read_limited(path)
+    return _holding(path, result_from(content, str(path)), hashlib.sha256(content).hexdigest(), tier, dates)
+
+
+def _holding(path: Path, result: Result, sha256: str, tier: Tier, dates: dict[str, str]) -> Holding:
     return Holding(result, tier, dates.get(sha256) or _written(path), sha256, path)
 
 
@@ -95,12 +101,13 @@ def _written(path: Path) -> str:
     return datetime.fromtimestamp(int(path.stat().st_mtime), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def remember_dates(workspace: Workspace) -> None:
-    """Store the dates of all results; known ones stay as they are."""
-    known = _known_dates(workspace)
-    measured = measured_rows(workspace.scan("results", ["source", "results_file"]))
-    files = [*_files(workspace, measured), *store.listed_files(workspace)]
-    dates = {sha256: known.get(sha256) or _written(path) for path in files for sha256 in [sha256_of(path)]}
+def dates_of(held: Iterable[Holding]) -> dict[str, str]:
+    """When each result was handed in or scored, by the SHA-256 of its file."""
+    return {each.sha256: each.date for each in held}
+
+
+def remember_dates(workspace: Workspace, dates: dict[str, str]) -> None:
+    """Store the dates of results (:func:`dates_of`); known ones stay as they are."""
     file = workspace / DATES
     written = read_json(file) if file.is_file() else {}
     if set(dates) - set(written):

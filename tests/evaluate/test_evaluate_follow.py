@@ -118,6 +118,19 @@ def test_a_recorded_path_is_recovered_twice_alike_and_a_still_gives_none(
     backwards = recover(frames[::-1], poses, INTRINSICS)
     assert backwards.deviation is not None
     assert backwards.deviation > 0.2
+    speck = frames[0].copy()
+    speck[0, 0] ^= 1
+    assert recover([*[frames[0]] * (len(frames) - 1), speck], poses, INTRINSICS) == Recovered(0.0, None)
+
+
+def test_a_still_has_no_path_and_is_not_searched_for_one(
+    monkeypatch: pytest.MonkeyPatch, flight: tuple[list[np.ndarray], np.ndarray, np.ndarray]
+) -> None:
+    def search(*_: object) -> str:
+        raise AssertionError("COLMAP was started")
+
+    monkeypatch.setattr("flythrough.evaluate.following.reconstruct._run", search)
+    frames, poses, _ = flight
     assert recover([frames[0]] * len(frames), poses, INTRINSICS) == Recovered(0.0, None)
 
 

@@ -18,7 +18,7 @@ from flythrough.leaderboard.exports.export import exported
 from flythrough.leaderboard.exports.feed import ATOM, as_atom
 from flythrough.leaderboard.exports.repository import make_repository, not_released
 from flythrough.leaderboard.package import pack
-from flythrough.leaderboard.standing.holdings import holdings, remember_dates
+from flythrough.leaderboard.standing.holdings import dates_of, holdings, remember_dates
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import sha256_of, write_json
 from tests.hostile.claims import STARTS, make_workspace, record
@@ -168,7 +168,7 @@ def test_each_starts_values_with_hashes(workspace: Workspace) -> None:
 
 def test_the_feed_is_atom_and_the_same_each_time(workspace: Workspace) -> None:
     [text] = exported(workspace, "atom").values()
-    remember_dates(workspace)
+    remember_dates(workspace, dates_of(holdings(workspace)))
     os.utime(workspace / "evaluate/ours.0/results.json", (0, 0))  # a clone does not keep times
     assert exported(workspace, "atom") == {"feed.xml": text}
     feed = ElementTree.fromstring(text)
