@@ -19,6 +19,7 @@ from flythrough.workspace.files import JsonObject
 from ..config import LeaderboardConfig
 from ..reported import DAGGER
 from ..standing.gather import Standing
+from ..tiers import RANKED
 from .boards import BoardView, board_views
 from .document import document, fragment, json_block, link
 from .model import Site, protocol_page
@@ -111,7 +112,9 @@ def _facts(results: list[Result]) -> str:
 
 
 def _note_everywhere(each: ProtocolBoards, text: str) -> bool:
-    notes = [c.note or "" for b in each.boards for e in (*b.ranked, *b.unranked) for c in e.cells.values()]
+    """Whether every score that was measured here has this note; what submissions note says nothing of the protocol."""
+    entries = (e for b in each.boards for e in (*b.ranked, *b.unranked) if e.source in RANKED)
+    notes = [cell.note or "" for entry in entries for cell in entry.cells.values()]
     return bool(notes) and all(text in note for note in notes)
 
 

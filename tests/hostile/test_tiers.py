@@ -30,12 +30,12 @@ def record(name: str, fd: float, **more: Any) -> dict[str, Any]:
     return {**known, "values": values, **more}
 
 
-def measure(workspace: Workspace, method: str, fd: float, folder: str = "evaluate") -> None:
+def measure(workspace: Workspace, method: str, fd: float, folder: str = "evaluate", **more: Any) -> None:
     """Write results as evaluate does."""
     file = f"{folder}/{method}/results.json"
     write_json(workspace / file, record(method, fd))
     common = {"protocol": "p-v1", "protocol_hash": HASH, "method": method, "source": "measured", "results_file": file}
-    rows = [{**value, **common} for value in record(method, fd)["values"]]
+    rows = [{**value, **common, **more} for value in record(method, fd)["values"]]
     workspace.write("results", [*workspace.rows("results"), *rows])
 
 
@@ -106,3 +106,26 @@ def test_a_submission_moves_no_axis_and_adds_no_curve(workspace: Workspace) -> N
     hand_in(workspace, record("wild", 0.1, curves={"fd_lite0_sw": [[0, 1e29], [10**9, -1e29]], "more": [[1, 2.0]]}))
     assert "wild" in leaderboard_page(gather(workspace), LeaderboardConfig())
     assert plots() == before
+
+
+def test_a_submissions_notes_and_protocol_change_nothing_that_the_page_says_of_the_protocol(tmp_path: Path) -> None:
+    def said(workspace: Workspace) -> str:
+        (line,) = re.findall(r'<p class="note hash">.*?</p>', leaderboard_page(gather(workspace), LeaderboardConfig()))
+        return str(line)
+
+    workspace = Workspace(tmp_path)
+    measure(workspace, "ours", 50.0, note="not held out: starts come from clips that may be trained on")
+    before = said(workspace)
+    assert "Its starts are not held out" in before
+    protocol = {
+        "name": "p-v1",
+        "hash": HASH,
+        "held_out": True,
+        "steps": 10**6,
+        "flights": 10**6,
+        "width": 9,
+        "height": 9,
+    }
+    hand_in(workspace, record("wild", 0.1, protocol=protocol))
+    assert "wild" in leaderboard_page(gather(workspace), LeaderboardConfig())
+    assert said(workspace) == before
