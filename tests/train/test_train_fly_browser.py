@@ -198,7 +198,7 @@ def test_the_page_goes_on_with_a_server_that_was_started_again(browser: Any, tmp
             page.keyboard.press(".")
             expect(view).to_have_attribute("data-step", str(step), timeout=60_000)
         flown = page.evaluate(PIXELS)
-    expect(message).to_contain_text("goes on when it is back", timeout=60_000)
+    expect(message).to_contain_text("continues when it is back", timeout=60_000)
     expect(page.locator("#play")).to_be_disabled()
     port = int(re.findall(r":(\d+)/", address)[0])
     with serving(port):

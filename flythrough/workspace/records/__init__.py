@@ -1,1 +1,1 @@
-"""What a finished or failed task leaves: its record, read and checked, and a stage's ledger of them."""
+"""Records of finished and failed tasks, read and checked, and a stage's ledger of them."""

@@ -2,14 +2,14 @@
 
 Reading and checking a record takes 0.1 ms, two minutes for a million of them. A run reads them all, for its tables, and
 notes in the ledger what each says about its task, with the record's size and the time it was last changed. An entry
-counts as long as these two are what they were: a look at the file system instead of a read. The time is ``ctime``: any
-write sets it, and programs cannot set it back.
+is valid as long as these two are unchanged, which takes a stat instead of a read. The time is ``ctime``: any write sets
+it, and programs cannot set it back.
 
-The ledger is a cache. Where it has no entry, or one that no longer fits (the folder was removed, made again, repaired,
-copied from elsewhere), the record is read. A ledger that is not whole, or was written by another version or for other
-settings, is ignored. So no command has to keep it up to date, and a kill at any moment costs nothing but time. A record
-whose bytes changed while size and time did not, as on a failing disk, passes for finished in ``flythrough status
---plan``; a run reads it for the tables, removes the ledger, and decides again.
+The ledger is a cache. If it has no entry, or one that is no longer valid (the folder was removed, made again, repaired,
+copied from elsewhere), the record is read. An incomplete ledger, or one written by another version or for other
+settings, is ignored. So no command has to keep it up to date, and a kill at any moment costs only time. A record whose
+bytes changed while size and time did not, as on a failing disk, counts as finished in ``flythrough status --plan``; a
+run reads it for the tables, removes the ledger, and decides again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..files import TASK_FILE, publish
 
 @dataclass(frozen=True)
 class TaskState:
-    """``name`` is new, done or error; ``attempts`` counts the tries under this key."""
+    """``name`` is new, done or error; ``attempts`` counts the attempts under this key."""
 
     name: str
     attempts: int = 0
@@ -46,7 +46,7 @@ class Ledger:
 
     @classmethod
     def read(cls, file: Path, folder: Path, settings: str) -> Ledger:
-        """The ledger in a file; empty if it is not there, not whole, or not for these settings.
+        """The ledger in a file; empty if it is missing, incomplete, or for other settings.
 
         Args:
             file: see :func:`write_ledger`.
@@ -69,7 +69,7 @@ class Ledger:
         return len(self._entries)
 
     def state(self, name: str) -> TaskState | None:
-        """What the record in a task's folder says; None where it must be read."""
+        """The state in the ledger of the task with this folder; None if its record must be read."""
         entry = self._entries.get(name)
         if entry is None:
             return None
@@ -94,10 +94,10 @@ def stamp_of(record: str | Path) -> str:
 
 @contextmanager
 def write_ledger(file: Path, settings: str) -> Iterator[Note]:
-    """Publish a ledger: yields what to call for each task; one without a record is left out.
+    """Publish a ledger: yields a function to call for each task; tasks without a record are left out.
 
     Args:
-        file: where; replaced in one step.
+        file: is replaced atomically.
         settings: see :meth:`Ledger.read`.
     """
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""What a stage's folder says about its tasks: which are finished, which failed, and what they found."""
+"""The records in a stage's folder: which tasks are finished, which failed, and their results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Listing:
 
     @classmethod
     def of(cls, workspace: Workspace, stage: Stage[C], config: C) -> Listing:
-        """What is there now, after putting back the folders that a killed run had moved away."""
+        """The present content, after putting back the folders that a killed run had moved away."""
         folder = workspace / stage.name
         names, errors = [os.listdir(each) if each.is_dir() else [] for each in (folder, folder / ERRORS)]
         if asides := [name for name in names if name.startswith(".") and name.endswith(".old")]:
@@ -55,7 +55,7 @@ def ledger_file(workspace: Workspace, stage: str) -> Path:
 
 
 def ledger_settings(stage: Stage[C], config: C) -> str:
-    """What decides, besides a record, whether its task is finished: how it is checked, and what ``again`` reads."""
+    """Hash of what decides, besides a record, whether its task is finished: its checks, and what ``again`` reads."""
     columns = {table: {name: column.type for name, column in known.items()} for table, known in TABLES.items()}
     asked = config.model_dump(mode="json") if stage.again else None
     return content_key(stage.name, stage.version, stage.table, columns, sorted(_OUTCOME_PARTS), asked)
@@ -130,5 +130,5 @@ def check_outcome(outcome: JsonObject, table: str | None) -> None:
 
 
 def error_file(root: Path, stage: str, id: str) -> Path:
-    """The note of why a task failed last; need not be there."""
+    """The record of a task's last failure; need not be there."""
     return root / stage / ERRORS / f"{id}.json"

@@ -127,7 +127,7 @@ function verdict(board, other, nameA, nameB) {
   const unranked = [[nameA, board], [nameB, other]].filter(([, each]) => !each.rank);
   if (unranked.length) return unranked.map(([name, each]) => `${name} is not ranked: ${each.reason || "it is the floor"}.`).join(" ");
   const half = halfOf(board.draws, other.draws), difference = board.values[board.primary][0] - other.values[board.primary][0];
-  if (nameA === nameB) return "One and the same.";
+  if (nameA === nameB) return "Both are the same method.";
   if (half === undefined) return `Ranks ${board.rank} and ${other.rank} by ${board.primary}; the two share no draws, so there is no paired difference.`;
   const range = `${signed(difference)}, 95 % interval ${signed(difference - half, 3)} to ${signed(difference + half, 3)}`;
   const better = (difference > 0) === board.higher ? nameA : nameB;

@@ -1,4 +1,4 @@
-// A rough disparity for a bare photo, as train/fly/depth_guess.py and flythrough/media/sky.py have it: the sky is far,
+// A rough disparity for a photo, as train/fly/depth_guess.py and flythrough/media/sky.py have it: the sky is far,
 // the ground comes nearer towards the lower edge, and depth jumps where colours do.
 
 const SKY = 0.005, SKYLINE = 0.1, NEAR = 0.95; // disparity of the sky, of what stands on the horizon, of the lower edge
@@ -19,7 +19,7 @@ export function guessDisparity(rgb, width, height) {
   return { disparity: refined.map((each, pixel) => (isSky(pixel) ? SKY : clip(each, SKY, 1))), horizon: horizon / height };
 }
 
-// First row below the sky, a column; all 0 if there is no sky.
+// First row below the sky, for each column; all 0 if there is no sky.
 export function skyline(rgb, width, height) {
   const grey = greyOf(rgb);
   const gradient = slopes(gauss(grey, width, height, 1), width, height);
@@ -38,13 +38,13 @@ export function skyline(rgb, width, height) {
     if (score > best) [best, border] = [score, rows];
   }
   if (!looksLikeSky(grey, width, height, border)) return new Float64Array(width);
-  return border.map((row, x) => { // the sky does not drip
+  return border.map((row, x) => { // no narrow spikes downwards
     const around = Array.from({ length: 41 }, (_, k) => border[clip(x + k - 20, 0, width - 1)]).sort((a, b) => a - b);
     return Math.min(row, around[20] + 0.01 * height);
   });
 }
 
-// How uniform the colours above and below a border are; 0 if either side is nearly nothing.
+// How uniform the colours above and below a border are; 0 if either side is nearly empty.
 function separation(rgb, width, height, border) {
   const share = border.reduce((total, row) => total + row, 0) / (width * height);
   if (!(share > 0.04 && share < 0.98)) return 0;
@@ -130,7 +130,7 @@ function gauss(values, width, height, sigma) {
   return bothWays(values, width, height, weights.map((each) => each / total));
 }
 
-// Smooth but where the guide has edges (He, Sun and Tang 2010).
+// Smooth except where the guide has edges (He, Sun and Tang 2010).
 export function guidedFilter(guide, values, width, height) {
   const box = Array(2 * RADIUS + 1).fill(1 / (2 * RADIUS + 1));
   const mean = (of) => bothWays(guide.map((_, k) => of(k)), width, height, box);

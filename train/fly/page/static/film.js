@@ -25,7 +25,7 @@ export class Film {
     const [width, height] = this.#size;
     const about = [0x02, 0, 0, 0, ...bytes(width - 1, 3), ...bytes(height - 1, 3)]; // animated
     const place = [...bytes(0, 6), ...bytes(width - 1, 3), ...bytes(height - 1, 3), ...bytes(FRAME_MS, 3), 0x02];
-    const chunks = [chunk("VP8X", about), chunk("ANIM", bytes(0, 6))]; // loops for ever
+    const chunks = [chunk("VP8X", about), chunk("ANIM", bytes(0, 6))]; // loops forever
     for (const picture of this.#pictures) chunks.push(chunk("ANMF", place, picture));
     const length = chunks.flat().reduce((total, part) => total + part.length, 0);
     return new Blob([text("RIFF"), Uint8Array.from(bytes(length + 4, 4)), text("WEBP"), ...chunks.flat()], { type: "image/webp" });

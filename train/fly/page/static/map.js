@@ -53,7 +53,7 @@ function draw(flights) {
 function bounds(values) {
   const low = Math.min(0, ...values);
   const high = Math.max(0, ...values);
-  const slack = Math.max(0, 2 - (high - low)) / 2; // a short path is not blown up
+  const slack = Math.max(0, 2 - (high - low)) / 2; // a short path is not enlarged
   return [low - slack, high + slack];
 }
 

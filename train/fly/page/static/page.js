@@ -39,7 +39,7 @@ const link = connect(token, {
     controls.stopped();
   },
   closed: (comesBack) => {
-    if (comesBack) tell("The server has stopped. This page goes on when it is back.");
+    if (comesBack) tell("The server has stopped. This page continues when it is back.");
     controls.enable(false);
     controls.stopped();
   },
