@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ METHODS = ("infinite-nature", "render-only", "render-inpaint", "layered", "stati
 
 SIZE_HELP = "pixels of a frame; not set: the newest checkpoint's, else the clips' at no more than 160 rows (workspace)"
 MOST_ROWS = 160
+FROZEN = ("steps", "view_steps", "revisit", "starts_per_clip", "speed", "real_frames", "sfm_flights", "seed")
+log = logging.getLogger("flythrough.evaluate")
 
 
 class EvaluateConfig(Section):
@@ -78,11 +81,18 @@ def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
 
     if config.protocol != "workspace":
         return load_protocol(config.protocol)
-    names = ("steps", "view_steps", "revisit", "starts_per_clip", "speed", "real_frames", "sfm_flights", "seed")
-    chosen: JsonObject = {name: getattr(config, name) for name in names}
+    chosen: JsonObject = {name: getattr(config, name) for name in FROZEN}
     height, width = default_size(workspace)
     chosen |= {"height": config.height or height, "width": config.width or width}
     return build_from_workspace(workspace, Choices(**chosen))
+
+
+def without_effect(config: EvaluateConfig) -> list[str]:
+    """Settings that were changed, though the chosen protocol is frozen and states its own."""
+    if config.protocol == "workspace":
+        return []
+    defaults = EvaluateConfig()
+    return [name for name in ("height", "width", *FROZEN) if getattr(config, name) != getattr(defaults, name)]
 
 
 def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
@@ -106,6 +116,8 @@ def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
     from .methods.registry import NEEDS_CHECKPOINT, find_specs
 
     protocol = make_protocol(workspace, config)
+    if without := without_effect(config):
+        log.warning("%s has its own %s: the settings have no effect", protocol.header.name, ", ".join(without))
     checkpoint, metrics = newest_checkpoint(workspace), metric_weights()
     for spec in find_specs(config.methods):
         described = spec.model_dump(mode="json", exclude={"folder"})  # its files count, not where they are

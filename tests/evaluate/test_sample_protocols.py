@@ -12,6 +12,7 @@ from flythrough.evaluate.protocols.protocol import load_protocol
 from flythrough.evaluate.protocols.recipe import Recipe
 from flythrough.evaluate.protocols.sample_clips import film_recipe
 from flythrough.evaluate.protocols.source import Source
+from flythrough.evaluate.stage import EvaluateConfig, tasks
 from flythrough.sample.film import film
 from flythrough.workspace.catalog import Workspace
 
@@ -54,3 +55,14 @@ def test_a_filmed_recipe_is_the_protocols_source(tmp_path: Path) -> None:
     assert row["split"] == "test"
     speed = np.linalg.norm(np.diff([-p[:, :3].T @ p[:, 3] for p in source.poses(start)], axis=0), axis=1)
     assert speed == pytest.approx(1.5 / 8, rel=0.3)
+
+
+def test_settings_that_a_frozen_protocol_states_itself_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = EvaluateConfig(protocol="sample-v1", methods=("static",), steps=5, sfm_flights=0)
+    [task] = tasks(Workspace(tmp_path), config)
+    assert "sample-v1 has its own steps, sfm_flights: the settings have no effect" in caplog.text
+    caplog.clear()
+    assert [task] == list(tasks(Workspace(tmp_path), EvaluateConfig(protocol="sample-v1", methods=("static",))))
+    assert caplog.text == ""
