@@ -45,15 +45,15 @@ def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[fl
     Returns:
         An HTML ``figure``.
     """
-    steps = [step for line in lines for step, _ in line.points]
-    values = [0.0, *(value for line in lines for _, value in line.points), *([floor[0]] if floor else [])]
-    x = Axis(*_range(min(steps), max(steps)), LEFT, RIGHT)
+    firsts, lasts, lows, highs = zip(*(_extent(tuple(line.points)) for line in lines if line.points), strict=True)
+    values = [0.0, *lows, *highs, *([floor[0]] if floor else [])]
+    x = Axis(*_range(min(firsts), max(lasts)), LEFT, RIGHT)
     y = Axis(*_range(min(values), max(values)), BOTTOM, TOP)
     parts = [*_frame(x, y, x_label, y_label)]
     if floor is not None:
         at = y(floor[0])
         parts.append(f'<path d="M{LEFT} {at:.1f}H{RIGHT}" stroke="#888"/>')
-        parts.append(f'<text x="{LEFT + 5}" y="{at - 4:.1f}" font-size="11">{escape(floor[1])}</text>')
+        parts.append(f'<text x="{LEFT + 5}" y="{at - 4:.1f}" font-size="11">{_html(floor[1])}</text>')
     for place, line in enumerate(lines):
         parts += _drawn(line, x, y, COLORS[place % len(COLORS)], TOP + 14 + 18 * place)
     says = f"{y_label} over {x_label}: {', '.join(_ends(line) for line in lines)}"
@@ -80,11 +80,11 @@ def strip_plot(rows: Sequence[tuple[str, Sequence[float]]], label: str) -> Marku
         parts.append(f'<text x="{axis(tick):.1f}" y="{bottom + 17}" text-anchor="middle">{tick:.4g}</text>')
     for place, (name, row) in enumerate(rows):
         y, color = TOP + ROW * (place + 0.5), COLORS[0] if place == 0 else "#6b7785"
-        parts.append(f'<text x="{ROW_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(name)}</text>')
+        parts.append(f'<text x="{ROW_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{_html(name)}</text>')
         parts.append(f'<path d="M{_dots(tuple(row))} 0h0" transform="matrix({scale:.6g} 0 0 1 {origin:.6g} {y:.0f})"')
         parts.append(f' vector-effect="non-scaling-stroke" stroke="{color}" stroke-opacity=".55" stroke-width="9"')
         parts.append(' stroke-linecap="round"/>')
-    parts.append(f'<text x="{ROW_LEFT}" y="{bottom + 36}">{escape(label)}</text>')
+    parts.append(f'<text x="{ROW_LEFT}" y="{bottom + 36}">{_html(label)}</text>')
     spans = [f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in zip(named, ends, strict=True)]
     return figure(parts, bottom + 44, f"{label}: {', '.join(spans)}")
 
@@ -95,6 +95,11 @@ def figure(parts: Iterable[str], height: int, says: str) -> Markup:
     head = f'<svg {size} font-family="sans-serif" font-size="12" fill="#1c2733" role="img"'
     head += f' aria-label="{escape(says)}">'
     return Markup(f'<figure class="plot">{head}{"".join(parts)}</svg></figure>')
+
+
+@lru_cache(maxsize=10_000)
+def _html(text: str) -> str:
+    return str(escape(text))
 
 
 def _spread(low: float, high: float) -> tuple[float, float]:
@@ -149,12 +154,19 @@ def _frame(x: Axis, y: Axis, x_label: str, y_label: str) -> Iterator[str]:
         yield f'<path d="M{LEFT} {y(tick):.1f}h-4" stroke="#555"/>'
         yield f'<text x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.4g}</text>'
     across, down = (LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2
-    yield f'<text x="{across}" y="{BOTTOM + 36}" text-anchor="middle">{escape(x_label)}</text>'
-    yield f'<text transform="translate(14 {down}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
+    yield f'<text x="{across}" y="{BOTTOM + 36}" text-anchor="middle">{_html(x_label)}</text>'
+    yield f'<text transform="translate(14 {down}) rotate(-90)" text-anchor="middle">{_html(y_label)}</text>'
 
 
 def _ends(line: Line) -> str:
     return f"{line.name} {line.points[0][1]:.4g} to {line.points[-1][1]:.4g}" if line.points else line.name
+
+
+@lru_cache(maxsize=10_000)
+def _extent(points: tuple[tuple[int, float], ...]) -> tuple[int, int, float, float]:
+    """First and last step, lowest and highest value: computed once for a line that is on many pictures."""
+    steps, values = zip(*points, strict=True)
+    return min(steps), max(steps), min(values), max(values)
 
 
 @lru_cache(maxsize=10_000)
@@ -183,4 +195,4 @@ def _drawn(line: Line, x: Axis, y: Axis, color: str, name_y: float) -> Iterator[
     for step, value in line.points if len(line.points) < 3 else ():
         yield f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="3" fill="{color}"/>'
     yield f'<path d="M{RIGHT + 14} {name_y - 4}h22" {stroke}/>'
-    yield f'<text x="{RIGHT + 42}" y="{name_y}">{escape(line.name)}</text>'
+    yield f'<text x="{RIGHT + 42}" y="{name_y}">{_html(line.name)}</text>'

@@ -60,7 +60,7 @@ def exported(
         results = [*standing.results.values(), *standing.claims.values()]
         return {"methods.bib": as_bibtex([each for found in results for each in found], reported)}
     if format == "starts":
-        return {"starts.jsonl": as_jsonl(holdings(workspace))}
+        return {"starts.jsonl": as_jsonl(holdings(workspace)).decode()}
     if format == "atom":
         return {"feed.xml": as_atom(holdings(workspace), base_url=base_url)}
     measured = measured_results(workspace)

@@ -36,6 +36,7 @@ def site_files(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[
     yield from draw_cards(site)
     for path, text in _texts(site, sheets):
         yield path, text.encode()
+    yield "starts.jsonl", as_jsonl(standing.held)
 
 
 def _texts(site: Site, sheets: dict[tuple[str, str], dict[str, Sheet]]) -> Iterator[tuple[str, str]]:
@@ -65,5 +66,4 @@ def _downloads(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[
     yield "leaderboard.md", as_markdown(tables)
     results = [*standing.results.values(), *standing.claims.values()]
     yield "methods.bib", as_bibtex([each for found in results for each in found], reported)
-    yield "starts.jsonl", as_jsonl(standing.held)
     yield "feed.xml", as_atom(standing.held, title=config.title, base_url=config.base_url)

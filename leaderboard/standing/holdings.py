@@ -114,9 +114,9 @@ def remember_dates(workspace: Workspace, dates: dict[str, str]) -> None:
         write_json(file, dates | written)
 
 
-def as_jsonl(held: Iterable[Holding]) -> str:
-    """One line per result and start: its raw values, and the SHA-256 of its flights' frames and of the results file."""
-    return b"".join(to_json(line) + b"\n" for each in held for line in _lines(each)).decode()
+def as_jsonl(held: Iterable[Holding]) -> bytes:
+    """One line per result and start: raw values, and the SHA-256 of the flights' frames and of the results file."""
+    return b"".join(to_json(line) + b"\n" for each in held for line in _lines(each))
 
 
 def _lines(held: Holding) -> Iterator[JsonObject]:
