@@ -11,6 +11,7 @@ Every step runs in a process of its own, so that each peak is its own. Prints on
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import resource
 import subprocess
@@ -41,7 +42,8 @@ def videos(count: int) -> Iterator[dict[str, Any]]:
             "path": f"acquire/video-{n:012x}.01234567/v.mp4", "sha256": f"{n:064x}", "bytes": 10**8,
             "width": 1920, "height": 1080, "fps_num": 30, "fps_den": 1,
             "time_base_num": 1, "time_base_den": 90000, "frame_count": 9000, "duration_us": 3 * 10**8, "rotation": 0,
-            "pixel_format": "yuv420p", "variable_frame_rate": False, "perceptual_hash": f"{n:0128x}",
+            "pixel_format": "yuv420p", "variable_frame_rate": False,
+            "perceptual_hash": hashlib.sha512(f"{n}".encode()).hexdigest(),
         }  # fmt: skip
 
 

@@ -70,6 +70,8 @@ def _groups(ids: list[str], words: UInt64[np.ndarray, "pictures videos"], max_bi
     group_of = np.arange(len(ids))
     members = {place: [place] for place in range(len(ids))}
     for place in range(len(ids)):
+        if len(members) == 1:  # all alike: nothing is left to be joined
+            break
         following, _ = near(words[:, place + 1 :], words[:, place], max_bits * len(words))
         met = group_of[place + 1 + following]
         for other in np.unique(met[met != group_of[place]]).tolist():

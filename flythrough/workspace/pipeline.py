@@ -30,7 +30,7 @@ from .files import (
     write_text,
 )
 from .progress import bar
-from .records.ledger import stamp_of, write_ledger
+from .records.ledger import Notes, inodes_in
 from .records.record import (
     TASKS,
     Listing,
@@ -259,31 +259,31 @@ def _gather(
     """What all tasks found, and their errors; counts them in the report, and writes the ledger of those finished."""
     outcome = Outcome()
     errors: list[Row] = []
-    with write_ledger(ledger_file(workspace, stage.name), ledger_settings(stage, config)) as note:
-        for task_id, key in keys.items():
-            folder = workspace / published_folder(stage.name, task_id, key)
-            stamp = stamp_of(folder / TASK_FILE)
-            record = settled(folder, stage, config)
-            if record is not None:
-                note(folder.name, stamp, state_of(record))
-            elif (failure := failure_of(workspace, stage.name, task_id, key)) is not None:
-                report.failed += 1
-                errors.append(failure)
-                continue
-            else:
-                record = finished(folder, stage.name)  # it has just run; running it again would change nothing
-            if record is None:
-                message = f"{folder} was finished, and is damaged or gone"
-                raise _NotFinished(message, remedy="Run it again; if this happens twice, check the disk", kind="disk")
-            found = Outcome(**record["outcome"])
-            report.done += 1
-            report.seconds += record.get("seconds", 0.0)
-            report.cpu_seconds += record.get("cpu_seconds", 0.0)
-            outcome.rows += found.rows
-            outcome.drops += found.drops
-            errors += [{"exception": "", **row, "attempts": record["attempts"]} for row in found.errors]
-            for table, rows in found.others.items():
-                outcome.others.setdefault(table, []).extend(rows)
+    notes, inodes = Notes(), inodes_in(workspace / stage.name)
+    for task_id, key in keys.items():
+        folder = workspace / published_folder(stage.name, task_id, key)
+        record = settled(folder, stage, config)
+        if record is not None:
+            notes.add(folder.name, inodes.get(folder.name, 0), state_of(record))
+        elif (failure := failure_of(workspace, stage.name, task_id, key)) is not None:
+            report.failed += 1
+            errors.append(failure)
+            continue
+        else:
+            record = finished(folder, stage.name)  # it has just run; running it again would change nothing
+        if record is None:
+            message = f"{folder} was finished, and is damaged or gone"
+            raise _NotFinished(message, remedy="Run it again; if this happens twice, check the disk", kind="disk")
+        found = Outcome(**record["outcome"])
+        report.done += 1
+        report.seconds += record.get("seconds", 0.0)
+        report.cpu_seconds += record.get("cpu_seconds", 0.0)
+        outcome.rows += found.rows
+        outcome.drops += found.drops
+        errors += [{"exception": "", **row, "attempts": record["attempts"]} for row in found.errors]
+        for table, rows in found.others.items():
+            outcome.others.setdefault(table, []).extend(rows)
+    notes.write(ledger_file(workspace, stage.name), ledger_settings(stage, config))
     return outcome, errors
 
 

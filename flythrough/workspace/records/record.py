@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from ..catalog import TABLES, Workspace, check_values, to_json
 from ..files import TASK_FILE, JsonObject, content_key, read_json, recover_folder
 from ..stage import C, Outcome, Stage, load_stage
-from .ledger import Ledger, TaskState
+from .ledger import TaskState, inodes_in, read_ledger
 
 TASKS = ".tasks"  # in every stage's folder: notes of which tasks its runs had
 ERRORS = ".errors"  # in every stage's folder: why tasks failed
@@ -30,23 +30,29 @@ def _folder_name(task_id: str, key: str) -> str:
 
 @dataclass(frozen=True)
 class Listing:
-    """A stage's ledger, and the file names in its folders, listed once: a million look-ups would cost more."""
+    """What is in a stage's folders, listed once: a million look-ups would cost more.
 
-    names: frozenset[str]
+    Attributes:
+        inodes: of what is in the stage's folder, by name.
+        errors: names in its folder of errors.
+        ledger: states of finished tasks, by the names of their folders; those of others are in their records.
+    """
+
+    inodes: Mapping[str, int]
     errors: frozenset[str]
-    ledger: Ledger
+    ledger: Mapping[str, TaskState]
 
     @classmethod
     def of(cls, workspace: Workspace, stage: Stage[C], config: C) -> Listing:
-        """The present content, after putting back the folders that a killed run had moved away."""
+        """What is there now, after putting back the folders that a killed run had moved away."""
         folder = workspace / stage.name
-        names, errors = [os.listdir(each) if each.is_dir() else [] for each in (folder, folder / ERRORS)]
-        if asides := [name for name in names if name.startswith(".") and name.endswith(".old")]:
+        inodes = inodes_in(folder)
+        if asides := [name for name in inodes if name.startswith(".") and name.endswith(".old")]:
             for aside in asides:
                 recover_folder(folder / aside.removeprefix(".").removesuffix(".old"))
-            names = os.listdir(folder)
-        ledger = Ledger.read(ledger_file(workspace, stage.name), folder, ledger_settings(stage, config))
-        return cls(frozenset(names), frozenset(errors), ledger)
+            inodes = inodes_in(folder)
+        ledger = read_ledger(ledger_file(workspace, stage.name), ledger_settings(stage, config), inodes)
+        return cls(inodes, frozenset(inodes_in(folder / ERRORS)), ledger)
 
 
 def ledger_file(workspace: Workspace, stage: str) -> Path:
@@ -64,9 +70,9 @@ def ledger_settings(stage: Stage[C], config: C) -> str:
 def task_state(workspace: Workspace, stage: Stage[C], config: C, id: str, key: str, there: Listing) -> TaskState:
     """The state of a task under a key."""
     name = _folder_name(id, key)
-    if (known := there.ledger.state(name)) is not None:
+    if (known := there.ledger.get(name)) is not None:
         return known
-    record = settled(workspace / stage.name / name, stage, config) if name in there.names else None
+    record = settled(workspace / stage.name / name, stage, config) if name in there.inodes else None
     if record is not None:
         return state_of(record)
     if f"{id}.json" in there.errors and (failure := failure_of(workspace, stage.name, id, key)) is not None:
