@@ -28,7 +28,7 @@ HEAD = """# Performance
 
 Each row does the same work by us and by a peer, in turn, round by round, in one process, so that other work on the
 machine slows both. A ratio is the peer's time over ours in the same round: 2 means that we take half as long. Times
-and ratios are medians of the rounds, with quartiles in brackets. Before anything is timed, results are held against
+and ratios are medians of the rounds, with quartiles in brackets. Before anything is timed, results are compared with
 each other; the last column says what must be equal. A *limit* is not a program but what this machine could do at best,
 measured in the same rounds: its ratio is the share of it that we reach. Matrix libraries have one thread
 (`OMP_NUM_THREADS=1`), so that the number of cores matters less; decoders have theirs. Video, metrics and model are

@@ -42,7 +42,7 @@ class ReportedRow(Section):
     """One method."""
 
     method: str = Field(description="as the paper calls it")
-    values: tuple[float | None, ...] = Field(description="one a column; null: not printed")
+    values: tuple[float | None, ...] = Field(description="one value per column; null: not printed")
     note: str = Field(default="", description="what the paper says of it")
 
 

@@ -81,7 +81,7 @@ def reject(submission: Result, rows: list[Row], references: list[Result], listed
     """
     known = {row["protocol_hash"]: row["protocol"] for row in rows}
     if not known:
-        return "nothing was measured in this workspace to hold it against"
+        return "nothing was measured in this workspace to compare it with"
     hash = submission.protocol.hash
     if hash not in known:
         ours = ", ".join(f"{name} {hash[:12]}" for hash, name in known.items())

@@ -29,7 +29,7 @@ class OverBudget(Exception):
 
 
 class ByteBudget:
-    """What the workspace downloaded. An id counts once, however often it is requested; what was fetched in vain
+    """What the workspace downloaded. An id counts once, however often it is requested; what was fetched and not kept
     counts on top."""
 
     def __init__(self, workspace: Path, budget: Budget) -> None:

@@ -220,7 +220,7 @@ def load_protocol(name: str) -> Protocol:
         return Protocol.model_validate({"header": header, "index": index, "power": power})
     except (ValidationError, tomllib.TOMLDecodeError, OSError, ValueError) as error:
         text = " ".join(str(error).split())[:300]
-        raise InputError(f"{path} is no whole protocol: {text}", remedy="Build it again, or mend the file") from error
+        raise InputError(f"{path} is not a complete protocol: {text}", remedy="Build it again, or fix it") from error
 
 
 def save_protocol(protocol: Protocol, folder: Path) -> Path:

@@ -146,7 +146,7 @@ def recovered_paths(source: Source, flights: list[Load], tally: Tally) -> None:
         if len(flight.frames) < 3:
             return None
         if flight.commanded.poses is None:
-            return flight.start.id, len(flight.frames), Recovered(None, None, "no camera to hold it against")
+            return flight.start.id, len(flight.frames), Recovered(None, None, "no camera to compare it with")
         path = recover(flight.frames, flight.commanded.poses, source.intrinsics(flight.start))
         return flight.start.id, len(flight.frames), path
 

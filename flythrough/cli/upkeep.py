@@ -24,13 +24,13 @@ def verify(
     json_: JsonOption = False,
 ) -> None:
     """Check every finished task's output by size and hash; exits with 1 if something is broken or missing."""
-    from ..workspace.upkeep.verify import repair as mend
+    from ..workspace.upkeep.verify import repair as remove_broken
     from ..workspace.upkeep.verify import verify as check_all
 
     held = existing(workspace)
     with held.locked(writing=repair):
         check = check_all(held)
-        removed = mend(held, check.findings) if repair else []
+        removed = remove_broken(held, check.findings) if repair else []
     if json_:
         print(json.dumps({**asdict(check), "removed": removed}))
     else:

@@ -80,7 +80,7 @@ def side_by_side(flights: Mapping[str, Path], start: str, width: int) -> bytes:
 
 
 def film(folder: Path, width: int) -> bytes:
-    """One flight as an H.264 video in MP4, ``FPS`` steps a second.
+    """One flight as an H.264 video in MP4, ``FPS`` steps per second.
 
     Args:
         folder: with a PNG a step; at least one.

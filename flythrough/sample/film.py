@@ -87,7 +87,7 @@ def film(
         fps: frames a second.
         take: each number gives another place on the island.
         water: film where water fills more than half of the picture.
-        speed: units a second; the near ground is about one unit away.
+        speed: units per second; the near ground is about one unit away.
         focal: fx, over the width.
         shake_deg: jitter of the view from frame to frame, standard deviation.
 

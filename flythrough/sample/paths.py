@@ -86,7 +86,7 @@ def plan_flight(
         aspect: width over height.
         take: each number gives another place.
         water: choose a place where water fills more than half of the picture.
-        speed: units a second.
+        speed: units per second.
         focal: fx, over the width.
         shake_deg: standard deviation of a jitter of yaw and pitch from frame to frame.
 

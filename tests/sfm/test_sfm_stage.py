@@ -151,12 +151,12 @@ def test_a_broken_path_is_cut_where_the_pictures_contradict_it(done: Workspace, 
     turned[half:] = compose(turned[half:], make_pose(np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]), np.zeros(3)))
     pieces = verified(footage, [replace(scene, poses=turned)], config)
     assert fails(pieces[0][1])
-    mended = repair(footage, *pieces[0], config)
-    assert not any(fails(verdict) for _, verdict in mended)
-    kept = np.concatenate([piece.frames for piece, _ in mended])
-    assert len(mended) == 2
+    repaired = repair(footage, *pieces[0], config)
+    assert not any(fails(verdict) for _, verdict in repaired)
+    kept = np.concatenate([piece.frames for piece, _ in repaired])
+    assert len(repaired) == 2
     assert len(kept) > 0.7 * len(take)
-    assert max(mended[0][0].frames) < half <= min(mended[1][0].frames)
+    assert max(repaired[0][0].frames) < half <= min(repaired[1][0].frames)
 
 
 def test_scale_steps_and_frames_fit_together(done: Workspace, take: Film):

@@ -208,7 +208,7 @@ def test_a_failure_under_other_settings_does_not_stand_in_for_a_lost_record_of(t
 
 def test_what_a_stage_would_have_again_is_asked_again_under_other_settings(toy: Toy) -> None:
     """``again`` may read settings that are not in the key: the ledger answers for the same settings only."""
-    toy.mended = True
+    toy.repaired = True
     toy.stage = replace(toy.stage, again=lambda folder, outcome, config: "more" in config.items and bool(outcome.drops))
     toy.go()
     assert left(toy) == ([], [])
@@ -216,7 +216,7 @@ def test_what_a_stage_would_have_again_is_asked_again_under_other_settings(toy: 
 
 
 def test_a_task_that_has_done_too_little_is_not_noted(toy: Toy) -> None:
-    toy.mended = True
+    toy.repaired = True
     toy.stage = replace(toy.stage, again=lambda folder, outcome, config: bool(outcome.drops))
     toy.go()
     assert left(toy) == (["bad"], [])

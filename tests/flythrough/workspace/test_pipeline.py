@@ -76,7 +76,7 @@ def test_errors_are_retried_on_request_only_and_nothing_else_is(toy: Toy) -> Non
     toy.go(retry_errors=True)
     assert toy.ran == ["ugly"]
     assert toy.workspace.rows("errors")[0]["attempts"] == 2
-    toy.mended = True
+    toy.repaired = True
     assert toy.go(retry_errors=True).failed == 0
     assert toy.workspace.rows("errors") == []
     assert [row["id"] for row in toy.workspace.rows("videos")] == ["good", "ugly"]
@@ -103,13 +103,13 @@ def test_a_task_that_accounts_for_nothing_is_an_error(toy: Toy, monkeypatch: pyt
 def test_items_in_error_inside_a_task_are_listed_and_retried(toy: Toy) -> None:
     def run(job: Job, config: ToyConfig) -> Outcome:
         lost = {"id": "clip", "kind": "network", "message": "gone", "remedy": "wait"}
-        return Outcome(errors=[] if toy.mended else [lost], rows=[{**VIDEO, "id": job.task.id}])
+        return Outcome(errors=[] if toy.repaired else [lost], rows=[{**VIDEO, "id": job.task.id}])
 
     toy.stage = Stage("acquire", 1, "videos", ToyConfig, toy.tasks, run)
     toy.go(items=("one",))
     assert [row["id"] for row in toy.workspace.rows("errors")] == ["clip"]
     assert len(toy.workspace.rows("videos")) == 1
-    toy.mended = True
+    toy.repaired = True
     toy.go(items=("one",), retry_errors=True)
     assert toy.workspace.rows("errors") == []
 
@@ -128,7 +128,7 @@ def test_an_empty_stage_stops_the_run_with_a_pointer(toy: Toy) -> None:
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": 1}', '{"key": "a", "attempts": 1, "outcome": {"rows": 1}}'])
 def test_a_damaged_record_makes_its_task_run_again(toy: Toy, damage: str) -> None:
-    toy.mended = True
+    toy.repaired = True
     before = toy.go()
     file = next(toy.workspace.root.glob(f"acquire/good.*/{TASK_FILE}"))
     file.write_text(damage)
@@ -152,7 +152,7 @@ def test_a_damaged_record_makes_its_task_run_again(toy: Toy, damage: str) -> Non
     ],
 )
 def test_a_record_with_a_bit_flipped_makes_its_task_run_again(toy: Toy, whole: str, damaged: str) -> None:
-    toy.mended = True
+    toy.repaired = True
     before = toy.go()
     file = next(toy.workspace.root.glob(f"acquire/good.*/{TASK_FILE}"))
     text = file.read_text()
@@ -167,7 +167,7 @@ def test_a_record_with_a_bit_flipped_makes_its_task_run_again(toy: Toy, whole: s
 def test_a_row_that_no_table_can_hold_is_its_tasks_error_alone(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, value: object
 ) -> None:
-    toy.mended = True
+    toy.repaired = True
     plain_run = toy.run
 
     def run(job: Job, config: ToyConfig) -> Outcome:
@@ -185,7 +185,7 @@ def test_a_row_that_no_table_can_hold_is_its_tasks_error_alone(
 
 
 def test_lone_surrogates_stop_nothing(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    toy.mended = True
+    toy.repaired = True
     plain_run = Toy.run
 
     def run(job: Job, config: ToyConfig) -> Outcome:

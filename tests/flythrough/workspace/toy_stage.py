@@ -30,7 +30,7 @@ class Toy:
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root)
         self.ran: list[str] = []
-        self.mended = False
+        self.repaired = False
         self.stage = Stage("acquire", 1, "videos", ToyConfig, self.tasks, self.run)
 
     def tasks(self, workspace: Workspace, config: ToyConfig) -> list[Task]:
@@ -38,7 +38,7 @@ class Toy:
 
     def run(self, job: Job, config: ToyConfig) -> Outcome:
         self.ran.append(job.task.id)
-        if job.task.id == "ugly" and not self.mended:
+        if job.task.id == "ugly" and not self.repaired:
             raise InputError("ugly is ugly", remedy="Mend it")
         if job.task.id == "bad":
             return Outcome(drops=[{"id": "bad", "reason": "bad", "values": {"badness": 2.5}}])
