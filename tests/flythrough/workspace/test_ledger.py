@@ -187,7 +187,7 @@ def test_a_damaged_ledger_is_not_used(toy: Toy, read: list[str], damage: Callabl
     assert file.read_bytes() == whole
 
 
-def test_a_failure_under_other_settings_does_not_stand_in_for_a_lost_record_of(toy: Toy) -> None:
+def test_a_failure_under_other_settings_does_not_stand_in_for_a_lost_record(toy: Toy) -> None:
     """Where the ledger lies and the task's last error is of another key, it runs again."""
     toy.go(items=("good",))
     before = tables(toy)
