@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from flythrough.errors import InputError
 from flythrough.workspace.catalog import TABLES, Workspace
 from flythrough.workspace.files import JsonObject, content_key, sha256_of
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
@@ -24,13 +25,21 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
         inputs: JsonObject = {"shot": shot, "video": videos[shot["video_id"]]}
         for name in ("overlay_file", "camera_file"):
             if shot[name]:
-                inputs[f"{name}_sha256"] = sha256_of(workspace / shot[name])
+                inputs[f"{name}_sha256"] = _hash(workspace / shot[name])
         if shot["camera_file"]:
             name = Path(shot["camera_file"]).stem
             inputs["clip"] = name if name in clips else shot["id"]
         yield Task(shot["id"], inputs)
     if config.images is not None:
         yield photo_task(config.images)
+
+
+def _hash(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        remedy = "Run: flythrough verify --repair, then flythrough curate"
+        raise InputError(f"{path}, which a shot needs, cannot be read: {error.strerror}", remedy=remedy) from error
 
 
 def photo_task(folder: Path) -> Task:

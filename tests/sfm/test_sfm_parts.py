@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flythrough.errors import InputError
 from flythrough.scene.geometry import camera_center, make_pose, project, transform
 from flythrough.sfm.config import DisparityConfig, KeyframesConfig, ScaleConfig, SplitsConfig
 from flythrough.sfm.disparity.densify import densify
@@ -21,6 +23,9 @@ from flythrough.sfm.poses.trajectory import Quality, gravity, level, measure_qua
 from flythrough.sfm.poses.verify import Verdict, cut, epipolar_px
 from flythrough.sfm.rules import Rules
 from flythrough.sfm.splits import assign_splits, near_duplicates
+from flythrough.sfm.stage import STAGE
+from flythrough.workspace.catalog import TABLES, Workspace
+from flythrough.workspace.inspection import plan
 
 SECOND = 1_000_000
 
@@ -380,3 +385,18 @@ def test_a_scene_is_cut_where_neighbours_contradict_each_other():
     broken = np.array([False, True, False, True])
     verdict = Verdict(np.array([1, 3, 6, 8, 10]), 9, 0.5, 100.0, 1.0, 4.0, broken)
     assert [piece.frames.tolist() for piece in cut(scene, verdict)] == [[0, 1, 2, 3], [6, 7, 8], [10, 11]]
+
+
+@pytest.mark.parametrize("column", ["overlay_file", "camera_file"])
+def test_a_shot_whose_file_is_gone_is_named_with_a_remedy_and_waited_for(tmp_path: Path, column: str) -> None:
+    workspace = Workspace(tmp_path)
+    known = {name: "1" if each.type == "string" else 1 for name, each in TABLES["videos"].items() if not each.nullable}
+    workspace.write("videos", [{**known, "id": "v", "variable_frame_rate": False}])
+    known = {name: 1 for name, each in TABLES["shots"].items() if each.type == "int64"}
+    workspace.write(
+        "shots", [{**known, "id": "v_0_1", "video_id": "v", "measures": "{}", column: "curate/v.00000000/a"}]
+    )
+    with pytest.raises(InputError, match=r"curate/v\.00000000/a, which a shot needs.*verify --repair"):
+        list(STAGE.tasks(workspace, STAGE.config()))
+    (found,) = plan(workspace, {"sfm": STAGE.config()}, only=("sfm",))
+    assert "which a shot needs" in found["waits_for"]
