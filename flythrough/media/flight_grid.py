@@ -89,7 +89,7 @@ def film(folder: Path, width: int) -> bytes:
     Raises:
         MissingDependency: the extra ``video`` is not installed.
     """
-    return _video(_read_frame(file, width) for file in _frame_files(folder))
+    return _video(_even(_read_frame(file, width)) for file in _frame_files(folder))
 
 
 def _video(frames: Iterator[UInt8[np.ndarray, "h w 3"]]) -> bytes:
@@ -141,5 +141,9 @@ def _tile(method: str, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "
     label = np.full((20, image.shape[1], 3), BACKGROUND, np.uint8)
     text = method.encode("ascii", "replace").decode()
     cv2.putText(label, text, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (235, 235, 235), 1, cv2.LINE_AA)
-    tile = np.vstack([label, image])
-    return np.pad(tile, ((0, tile.shape[0] % 2), (0, tile.shape[1] % 2), (0, 0)), mode="edge")  # H.264 needs even sides
+    return _even(np.vstack([label, image]))
+
+
+def _even(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "tall wide 3"]:
+    """With even sides, as H.264 needs them: the last row and column repeated."""
+    return np.pad(image, ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0)), mode="edge")

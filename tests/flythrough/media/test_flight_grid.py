@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flythrough.media.flight_grid import COLUMNS, grid, shared_starts, shown_steps, side_by_side
+from flythrough.media.flight_grid import COLUMNS, film, grid, shared_starts, shown_steps, side_by_side
 from flythrough.media.video_reader import frames as read_frames
 
 
@@ -52,3 +52,11 @@ def test_a_flight_cut_short_stays_at_its_last_frame_in_the_video(flights: dict[s
     assert shown[-1].shape == (44, 80, 3)  # a line for the names above 24 rows
     assert int(shown[-1][32, 20, 0]) == pytest.approx(240, abs=6)
     assert int(shown[-1][32, 60, 0]) == pytest.approx(60, abs=6)
+
+
+def test_a_film_of_odd_size_has_no_black_edge(flights: dict[str, Path], tmp_path: Path) -> None:
+    file = tmp_path / "film.mp4"
+    file.write_bytes(film(flights["long"] / "a", 45))  # 27 rows
+    last = [frame.image for frame in read_frames(file)][-1]
+    assert last.shape == (28, 46, 3)
+    assert min(last[-1].min(), last[:, -1].min()) > 225  # of 240
