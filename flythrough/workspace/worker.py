@@ -75,7 +75,7 @@ class Worker:
                 if message != _BEGAN:
                     self.index = None
                     return True, message
-                self._processor_start = self._processor_seconds()
+                self._clock_start, self._processor_start = time.monotonic(), self._processor_seconds()
         except (EOFError, OSError):
             self._process.join(10)
         if not self._process.is_alive():

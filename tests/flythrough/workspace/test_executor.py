@@ -36,7 +36,7 @@ def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_failures_are_collected_and_the_others_go_on(executor: Executor, tmp_path: Path) -> None:
     calls = [(number, str(tmp_path), behaviour) for number, behaviour in enumerate(BEHAVIOURS)]
-    found = dict(executor.run(toy_work.work, calls, Resources(memory_gb=0.2, time_limit_s=2)))
+    found = dict(executor.run(toy_work.work, calls, Resources(memory_gb=0.2, time_limit_s=3)))
     assert sorted(found) == list(range(len(BEHAVIOURS)))
     kinds = {BEHAVIOURS[index]: failure.kind for index, failure in found.items() if failure}
     assert kinds == {"raise": "input", "die": "crash", "hang": "timeout", "bug": "bug", "timeout": "bug"}
