@@ -42,7 +42,7 @@ def update_report(workspace: Workspace, rows: Iterable[Row]) -> Path:
 
 
 def _source(workspace: Workspace, found: list[tuple[Result, Path]]) -> Source | None:
-    """The recorded frames behind the results; None if the protocol or its clips are no longer there."""
+    """The recorded frames behind the results; None if the protocol or one of its clips no longer exists."""
     wanted = found[0][0].protocol.hash
     for _, folder in found:
         for file in folder.glob("*.toml"):

@@ -129,7 +129,7 @@ def gather(pictures: Iterable[tuple[int, np.ndarray]], config: FramesConfig, mos
         gray.add(cv2.cvtColor(shrink(image, config.work_px / max(height, width)), cv2.COLOR_RGB2GRAY))
         color.add(shrink(image, max(config.rows / height, MIN_COLUMNS / width)))
     if not times:
-        raise InputError("There are no frames where the shot should be", remedy="Run the earlier stages again")
+        raise InputError("The video has no frames within the shot", remedy="Run the earlier stages again")
     return Footage(np.array(times, dtype=np.int64), gray.all(), color.all())
 
 

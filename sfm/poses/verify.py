@@ -35,7 +35,7 @@ class Verdict:
     Attributes:
         samples: places of the sampled frames in the scene.
         pairs: number of pairs of samples with enough matches.
-        agreeing: share of these pairs in which most matches agree with the poses; None if there is no pair.
+        agreeing: share of these pairs in which most matches agree with the poses; None without pairs.
         inliers: median number of matches per pair that some motion of the camera explains.
         epipolar_px: median distance of these matches to their epipolar lines, pixels at a width of 640.
         epipolar_p95_px: 95th percentile of the same.

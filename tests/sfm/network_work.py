@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def clip() -> PosedClip:
 
 def work(number: int, folder: str) -> None:
     """Compute the clip's disparity and leave the process's id in the file ``number``."""
-    depth.DepthNetwork = Noted  # type: ignore[assignment,misc]
-    found = list(from_network(clip(), DisparityConfig(provider="midas", model=folder, device="cpu")))
+    with patch.object(depth, "DepthNetwork", Noted):
+        found = list(from_network(clip(), DisparityConfig(provider="midas", model=folder, device="cpu")))
     assert [each.shape for each in found] == [(SIZE, SIZE)] * 2
     (Path(folder) / str(number)).write_text(str(os.getpid()))

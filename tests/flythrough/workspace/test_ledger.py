@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from flythrough.errors import FlythroughError
 from flythrough.workspace import inspection, pipeline
 from flythrough.workspace.catalog import TABLES
 from flythrough.workspace.executor import InlineExecutor
+from flythrough.workspace.failure import Failure
 from flythrough.workspace.files import TASK_FILE, JsonObject
 from flythrough.workspace.inspection import plan
 from flythrough.workspace.pipeline import run_stage
 from flythrough.workspace.records import record
-from flythrough.workspace.stage import Job, Outcome
+from flythrough.workspace.stage import Job, Outcome, Resources
+from flythrough.workspace.worker import Call, Work
 from tests.flythrough.workspace.toy_stage import Toy, ToyConfig
 
 LEDGER = "acquire/.tasks/ledger.txt"
@@ -224,7 +226,7 @@ def test_a_task_that_has_done_too_little_is_not_noted(toy: Toy) -> None:
 
 def test_after_a_run_that_was_stopped_the_old_ledger_stays_true(toy: Toy, read: list[str]) -> None:
     class Stopped(InlineExecutor):
-        def run(self, work, calls, resources):  # type: ignore[no-untyped-def]
+        def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]:
             yield next(iter(super().run(work, calls, resources)))
             raise KeyboardInterrupt
 
@@ -238,7 +240,7 @@ def test_after_a_run_that_was_stopped_the_old_ledger_stays_true(toy: Toy, read: 
 
 def test_a_folder_that_goes_while_its_stage_runs_is_an_error_with_a_remedy(toy: Toy) -> None:
     class Thief(InlineExecutor):
-        def run(self, work, calls, resources):  # type: ignore[no-untyped-def]
+        def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]:
             yield from super().run(work, calls, resources)
             shutil.rmtree(record_of(toy).parent)
 
