@@ -1,64 +1,95 @@
-"""Figures in README and docs are those of the JSON files beside them, which the commands named there wrote."""
+"""Each number in README and docs is that of its page's record, and has a source or is a setting's default."""
 
 from __future__ import annotations
 
-import json
+import importlib
+import importlib.util
 import re
-from pathlib import Path
+from functools import reduce
+from typing import cast
 
 import pytest
 
-from flythrough.workspace.files import JsonObject
-
-ROOT = Path(__file__).parents[1]
-MODEL = "flythrough-coast-v1"
+from flythrough.workspace.config import load_config
+from tests.figures import PAGES, ROOT, SAID, Record, blocks_of
 
 
-def table(file: str, header: str) -> dict[str, list[str]]:
-    """The cells of a Markdown table's rows by their first cell; the table is the one whose head has ``header``."""
-    text = (ROOT / file).read_text(encoding="utf-8")
-    block = next(block for block in text.split("\n\n") if header in block and "|---" in block)
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines() if "|---" not in line]
-    return {row[0]: row[1:] for row in rows[1:]}
+def text_of(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
 
 
-def entries() -> dict[str, JsonObject]:
-    """The entries of the demo's board by method."""
-    (protocol,) = json.loads((ROOT / "docs" / "data" / "demo.json").read_text(encoding="utf-8"))["protocols"]
-    board = next(board for board in protocol["boards"] if board["ranked_by"] == "fd_lite0")
-    return {entry["method"]: entry for entry in [*board["ranked"], *board["not_ranked"], board["floor"]]}
+@pytest.mark.parametrize("page", PAGES)
+def test_a_pages_numbers_are_those_of_its_record(page: str) -> None:
+    found, recorded = blocks_of(text_of(page)), Record(page).blocks
+    wrong = [f"{begins}: {found.get(begins)}, its record has {recorded.get(begins)}"
+             for begins in {**found, **recorded} if found.get(begins) != recorded.get(begins)]  # fmt: skip
+    assert wrong == [], f"Measured again? python -m tests.figures {page}, and date its source"
+    assert list(found) == list(recorded)
 
 
-def printed(cell: JsonObject | None) -> str:
-    """A value as the terminal's table prints it."""
-    if cell is None or cell["value"] is None:
-        return "-"
-    return f"{cell['value']:.4g}"
+def test_another_number_on_the_page_or_in_the_record_is_noticed() -> None:
+    text, record = text_of("README.md"), Record("README.md")
+    assert "zoom             170.8" in text
+    assert blocks_of(text.replace("zoom             170.8", "zoom             170.9")) != record.blocks
+    assert blocks_of(text.replace("about 8 GB", "about 8 or 9 GB")) != record.blocks
+    next(iter(record.named.values()))[""][0] = 2021
+    assert blocks_of(text) != record.blocks
 
 
-def test_readmes_table_is_the_demos() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    head, *lines = re.search(r"```\nScores on .*?\n(.*?)\ntied:", text, re.DOTALL)[1].splitlines()  # type: ignore[index]
-    columns, known, seen = re.split(r"\s{2,}", head)[2:], entries(), set()
-    for line in lines:
-        cells = re.split(r"\s{2,}", line.strip())
-        method = next(cell for cell in cells[:2] if cell in known)
-        seen.add(method)
-        entry = known[method]
-        for column, cell in zip(columns, cells[cells.index(method) + 1 :], strict=True):
-            value, _, interval = cell.partition(" ")
-            assert value == printed(entry["values"].get(column)), (method, column)
-            if interval:
-                low, high = (entry["values"][column][end] for end in ("low", "high"))
-                assert interval == f"[{low:.3g}, {high:.3g}]", (method, column)
-    assert seen == set(known)
+@pytest.mark.parametrize("page", PAGES)
+def test_each_number_has_a_source_that_is_here(page: str) -> None:
+    record = Record(page)
+    names = {name for name, _ in record.numbers()}
+    assert set(record.sources) <= names
+    for name in names - set(record.sources) - {SAID}:
+        assert re.search(r"\w[.:]\w", name), f"{page}: no source {name!r}"  # else a setting: the next test
+    for source in record.sources.values():
+        assert len({"command", "test", "citation", "no_command"} & set(source)) == 1
+        if test := source.get("test"):
+            file, _, function = test.partition("::")
+            assert f"def {function}(" in text_of(file)
+        if command := source.get("command"):
+            assert re.match(r"\d{4}-\d\d-\d\d", source["stated"]), command
+            assert_runs(command)
 
 
-@pytest.mark.parametrize(("row", "method"), [(MODEL, MODEL), ("render-inpaint", "render-inpaint")])
-def test_the_models_table_is_its_records(row: str, method: str) -> None:
-    file = ROOT / "train" / "fly" / "shipped" / MODEL / "record.json"
-    found = json.loads(file.read_text(encoding="utf-8"))["evaluation"]
-    psnr, *distances = table("docs/train.md", "PSNR at steps 1 / 5 / 10 / 20 / 30 / 59")[row]
-    assert [float(cell) for cell in psnr.split(" / ")] == pytest.approx(found["psnr_db"][method], abs=0.051)
-    whole = found["fd_lite0, 100 autopilot steps; first 20; last 20"][method]
-    assert distances == [f"{value:.0f}" for value in whole]
+def assert_runs(command: str) -> None:
+    """What the command starts is in this repository, or a usual tool."""
+    program, *words = command.split()
+    if program == "python":
+        files = [word for word in words if word.endswith(".py")]
+        modules = [words[1]] if words[0] == "-m" and words[1] != "pytest" else []
+        assert files or modules, command
+        assert all((ROOT / file).is_file() for file in files), command
+        assert all(importlib.util.find_spec(module) for module in modules), command
+    elif program == "make":
+        assert f"\n{words[0]}:" in text_of("Makefile"), command
+    else:
+        assert program in {"flythrough", "du"}, command
+
+
+def value(name: str) -> float:
+    """A setting's default, or a constant of the code as ``module:NAME``; ``/ 60`` gives it in the page's unit."""
+    name, _, unit = name.partition(" / ")
+    module, _, path = name.rpartition(":")
+    keys = path.split(".")
+    start = importlib.import_module(module) if module else load_config()
+    return float(cast("float", reduce(member, keys, cast("object", start)))) / float(unit or 1)
+
+
+def member(owner: object, key: str) -> object:
+    if isinstance(owner, dict):
+        return owner[key]
+    if isinstance(owner, tuple):
+        return owner[int(key)]
+    fields = getattr(owner, "model_fields", {}) if isinstance(owner, type) else {}
+    return fields[key].default if key in fields else getattr(owner, key)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_setting_is_what_the_code_has(page: str) -> None:
+    record = Record(page)
+    for name, number in record.numbers():
+        if name != SAID and name not in record.sources:
+            known = value(name)
+            assert number in (pytest.approx(known), pytest.approx(100 * known)), name  # or in percent
