@@ -2,7 +2,7 @@
 
     python benchmarks/long_flights.py [START ...] --out FOLDER [--steps 500] [--checkpoint FOLDER]
 
-A start is a photo, a .npz, or an island of the page's (by default all four); ``--islands 9000 9020`` films more.
+A start is a photo, a .npz, or a picture of the page's (by default all seven); ``--islands 9000 9020`` films more.
 Writes FOLDER/long_flights.json, FOLDER/drift.png (each measure over the steps, one line per start) and
 FOLDER/strips.png (one row per start). Exits with 1 if a picture has a value that is not finite, or disparity outside
 [0, 1].
@@ -22,7 +22,7 @@ import torch
 
 from flythrough.scene.autopilot import Autopilot
 from flythrough.train.fly.from_photo import Start, at_size, load_model
-from flythrough.train.fly.page.gallery import SEEDS, film_island, island_name, picture_file, read_any, read_island
+from flythrough.train.fly.page.gallery import film_island, gallery, island_name, picture_file, read_any, read_island
 from flythrough.train.fly.rollout import fly, to_image
 from flythrough.train.fly.runtime import fast
 from flythrough.train.fly.shipped import shipped_checkpoint
@@ -71,7 +71,7 @@ def held_out(seeds: range, folder: Path, height: int, width: int) -> dict[str, S
     """Stills of islands, filmed where they are not in ``folder`` yet."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
-        if not picture_file(seed, folder).is_file():
+        if not picture_file(island_name(seed), folder).is_file():
             film_island(seed, folder)
     return {island_name(seed): read_island(seed, height, width, folder) for seed in seeds}
 
@@ -124,7 +124,7 @@ def main() -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     size = model.config.height, model.config.width
     starts = held_out(range(*given.islands), given.out / "islands", *size)
-    named = given.starts or ([] if starts else [island_name(seed) for seed in SEEDS])
+    named = given.starts or ([] if starts else list(gallery()))
     starts |= {Path(start).name: read_any(start, *size, given.depth) for start in named}
     flights, broken, strips, seconds = {}, {}, [], {}
     for name, begin in starts.items():

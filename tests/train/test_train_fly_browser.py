@@ -65,7 +65,7 @@ def test_flying_with_the_keyboard_only(address: str, browser: Any, tmp_path: Pat
     visit = Visit(browser, accept_downloads=True)
     page = visit.open(address)
     view = page.locator("#view")
-    expect(page.locator("#gallery button")).to_have_count(4)
+    expect(page.locator("#gallery button")).to_have_count(7)
     expect(view.locator("figcaption")).to_have_text(["early", "late"])
     page.keyboard.press(".")
     expect(view).to_have_attribute("data-step", "1")

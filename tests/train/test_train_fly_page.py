@@ -21,7 +21,7 @@ from flythrough.media.video_reader import frame_times
 from flythrough.train.fly.page import decode
 from flythrough.train.fly.page.commands import Command, pack_log, read_log
 from flythrough.train.fly.page.flight import BACK, SteeredFlight
-from flythrough.train.fly.page.gallery import SEEDS, read_island
+from flythrough.train.fly.page.gallery import SEEDS, gallery, island_name, read_still
 from flythrough.train.fly.page.server import MAX_UPLOAD, make_app
 from flythrough.train.fly.page.service import Service
 from flythrough.train.fly.page.session import AHEAD
@@ -79,10 +79,21 @@ def frame(socket: WebSocketTestSession, acknowledge: bool = True) -> tuple[dict[
 
 def test_every_gallery_picture_is_the_held_out_island_with_its_disparity() -> None:
     for seed in SEEDS:
-        start = read_island(seed, 96, 160)
+        start = read_still(island_name(seed), 96, 160)
         assert seed < 100_000
         assert start.rgbd.shape == (4, 96, 160)
         assert np.median(start.rgbd[3, 0]) < 0.05 < start.rgbd[3, -1].mean()  # sky above, near ground below
+
+
+def test_every_photo_of_the_gallery_has_its_credit_lens_and_disparity() -> None:
+    photos = [still for still in gallery().values() if not still.start.startswith("island-")]
+    assert len(photos) == 3
+    for still in photos:
+        start = read_still(still.start, 96, 160)
+        assert "Apache-2.0" in still.credit
+        assert 0.5 < still.intrinsics[0] < still.intrinsics[1]  # wider than high
+        assert np.median(start.rgbd[3, 0]) < 0.1 < start.rgbd[3, -1].mean()  # sky above, near ground below
+        assert start.rgbd[:3].std() > 0.1
 
 
 def test_the_page_wants_its_token_host_and_origin(client: TestClient) -> None:
@@ -307,7 +318,7 @@ def test_a_recording_is_an_mp4_of_the_steps_flown(client: TestClient, tmp_path: 
 
 
 def test_overlays_show_disparity_and_what_was_painted(model: InfiniteNature) -> None:
-    flight = SteeredFlight(model, read_island(9001, 32, 64))
+    flight = SteeredFlight(model, read_still("island-9001", 32, 64))
     start = flight.picture()
     for overlay in ("holes", "painted"):
         np.testing.assert_array_equal(flight.picture(overlay), start)  # a start has none
@@ -318,7 +329,7 @@ def test_overlays_show_disparity_and_what_was_painted(model: InfiniteNature) -> 
 
 
 def test_only_so_many_steps_can_be_taken_back(model: InfiniteNature) -> None:
-    flight = SteeredFlight(model, read_island(9001, 32, 64))
+    flight = SteeredFlight(model, read_still("island-9001", 32, 64))
     for _ in range(BACK + 2):
         flight.step(Command())
     assert [flight.back() for _ in range(BACK + 1)] == [True] * BACK + [False]

@@ -12,7 +12,7 @@ import torch
 from flythrough.scene.autopilot import Autopilot
 from flythrough.train.cli import onnx as write_onnx
 from flythrough.train.fly.onnx_model import ENCODER, GENERATOR, export_onnx, read_metadata
-from flythrough.train.fly.page.gallery import read_island
+from flythrough.train.fly.page.gallery import read_still
 from flythrough.train.fly.rollout import fly
 from flythrough.train.fly.runtime import fast
 from flythrough.train.fly.shipped import NAME, shipped_checkpoint
@@ -49,7 +49,7 @@ def furthest(model: InfiniteNature, folder: Path, rgbd: torch.Tensor, capsys: An
 def test_the_shipped_model_by_the_command(tmp_path: Path, capsys: Any) -> None:
     model = load_checkpoint(shipped_checkpoint())
     height, width = model.config.height, model.config.width
-    rgbd = torch.from_numpy(np.stack([read_island(seed, height, width).rgbd for seed in (9000, 9001)]))
+    rgbd = torch.from_numpy(np.stack([read_still(name, height, width).rgbd for name in ("island-9000", "island-9001")]))
     for name, half, tolerance in (("float32", False, 1e-5), ("float16", True, 2e-3)):
         write_onnx(tmp_path / name, None, "", half)
         assert max(furthest(model, tmp_path / name, rgbd, capsys)) < tolerance
@@ -73,7 +73,7 @@ def test_another_size_and_a_model_that_keeps(
 
 
 def flown(model: InfiniteNature, steps: int) -> np.ndarray:
-    start = read_island(9000, model.config.height, model.config.width)
+    start = read_still("island-9000", model.config.height, model.config.width)
     pilot = Autopilot(start.intrinsics)
     flight = fly(model, torch.from_numpy(start.rgbd), start.intrinsics, pilot, steps)
     return np.stack([rgbd.numpy() for rgbd in flight])

@@ -30,7 +30,7 @@ from flythrough.scene.geometry import compose, identity_pose, invert
 from flythrough.train.fly import depth_guess
 from flythrough.train.fly.page.commands import Command
 from flythrough.train.fly.page.flight import SteeredFlight
-from flythrough.train.fly.page.gallery import picture_file, read_island
+from flythrough.train.fly.page.gallery import picture_file, read_still
 from flythrough.train.fly.shipped import NAME, shipped_checkpoint
 from flythrough.train.fly.web_folder import STATIC, export_web
 from flythrough.train.model.native import load_checkpoint
@@ -66,7 +66,7 @@ fs.writeFileSync("out.json", JSON.stringify(poses));
 @pytest.mark.parametrize("speed", [20, -60])
 def test_renderer_sky_and_autopilot_in_javascript(tmp_path: Path, speed: int) -> None:
     height, width, steepness = 96, 160, 0.2
-    start = read_island(9002, height, width)
+    start = read_still("island-9002", height, width)
     commands = [Command(120, -40, speed)] * 5
     for name in ("mesh.js", "pilot.js", "sky.js"):
         shutil.copyfile(STATIC / name, tmp_path / name)
@@ -115,7 +115,7 @@ fs.writeFileSync("out.json", JSON.stringify(horizon));
 @pytest.mark.parametrize("picture", ["island", "wall"])
 def test_the_rough_guess_in_javascript(tmp_path: Path, picture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(depth_guess, "WORK_WIDTH", 128)
-    image = cv2.resize(cv2.imread(str(picture_file(9002)))[..., ::-1], (128, 77), interpolation=cv2.INTER_AREA)
+    image = cv2.resize(cv2.imread(str(picture_file("island-9002")))[..., ::-1], (128, 77), interpolation=cv2.INTER_AREA)
     if picture == "wall":  # no sky
         image = np.random.default_rng(0).integers(90, 160, image.shape).astype(np.uint8)
     image = np.ascontiguousarray(image)
@@ -166,7 +166,7 @@ def small(tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_first_frame_in_chromium_is_pytorchs(address: str, browser: Any) -> None:
-    flight = SteeredFlight(load_checkpoint(shipped_checkpoint()), read_island(9000, 96, 160))
+    flight = SteeredFlight(load_checkpoint(shipped_checkpoint()), read_still("island-9000", 96, 160))
     flight.step(Command())
     visit = Visit(browser)
     page = visit.open(address)

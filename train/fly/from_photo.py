@@ -56,7 +56,7 @@ def read_start(path: Path, height: int, width: int, depth: str = "auto") -> Star
     if not path.is_file():
         raise InputError(
             f"{path} is not a file",
-            remedy="Give a picture, a .npz with rgbd and intrinsics, or island-9000 to island-9003",
+            remedy="Give a picture, a .npz with rgbd and intrinsics, or a name of the page's, such as island-9000",
         )
     if path.suffix.lower() == ".npz":
         return _read_npz(path, height, width)

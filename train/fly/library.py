@@ -24,8 +24,8 @@ def fly(
     """Fly into a picture: yields the start, then one frame per step.
 
     Args:
-        start: a picture, one of the page's by its name (``island-9000`` to ``island-9003``), or a ``.npz`` with
-            ``rgbd`` ``[h, w, 4]`` in [0, 1] and ``intrinsics`` ``[4]``.
+        start: a picture, one of the page's by its name (``island-9000``, ``rocks``), or a ``.npz`` with ``rgbd``
+            ``[h, w, 4]`` in [0, 1] and ``intrinsics`` ``[4]``.
         checkpoint: a checkpoint folder, or the prefix of the authors' TensorFlow one; by default the package's model.
         steps: number of steps; ``None`` flies forever.
         plan: autopilot, straight, orbit, or a camera file to follow.

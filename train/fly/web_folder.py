@@ -12,7 +12,7 @@ from flythrough.workspace.files import read_json, sha256_of, write_json
 
 from ..model.network import InfiniteNature
 from .onnx_model import GENERATOR, export_onnx
-from .page.gallery import SEEDS, island_name, picture_file, read_island
+from .page.gallery import described, gallery, picture_file, read_still
 
 STATIC = Path(__file__).parent / "page" / "static"
 FORMAT = "flythrough web 1"
@@ -22,7 +22,7 @@ RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-thre
 _OWN = ("controls.js", "depth_guess.js", "film.js", "flight.js", "gallery.js", "map.js", "memory.js", "mesh.js",
         "networks.js", "page.js", "photo.js", "pilot.js", "share.js", "sky.js", "steering.js", "style.css",
         "view.js", "web_worker.js")  # fmt: skip
-_CREDITS = """Start pictures: islands of flythrough's sample world, made by this program; Apache-2.0.
+_CREDITS = """{pictures}
 Model: {name}, see flythrough; Apache-2.0 for the package's own.
 ort/: onnxruntime-web {version}, Microsoft Corporation, MIT licence.
 """
@@ -53,9 +53,12 @@ def export_web(model: InfiniteNature, folder: Path, name: str, runtime: Path) ->
     for file in _OWN:
         shutil.copyfile(STATIC / file, folder / file)
     shutil.copyfile(STATIC / "web_link.js", folder / "link.js")
+    pictures = "\n".join(f"start/{still.start}.jpg: {still.credit}." for still in gallery().values())
     page = (STATIC / "index.html").read_text(encoding="utf-8")
     (folder / "index.html").write_text(page.replace("/static/", "").replace("TOKEN", ""), encoding="utf-8")
-    (folder / "CREDITS.txt").write_text(_CREDITS.format(name=name, version=version), encoding="utf-8")
+    (folder / "CREDITS.txt").write_text(
+        _CREDITS.format(pictures=pictures, name=name, version=version), encoding="utf-8"
+    )
     about = {
         "format": FORMAT,
         "models": [name],
@@ -66,18 +69,21 @@ def export_web(model: InfiniteNature, folder: Path, name: str, runtime: Path) ->
         "sky": model.config.sky,
         "keyframeEvery": model.config.keyframe_every,
         "mirror": model.config.mirror,
-        "pictures": [_write_start(seed, model, folder) for seed in SEEDS],
+        "pictures": [row | {"intrinsics": _write_start(row["start"], model, folder)} for row in described()],
     }
     write_json(folder / "gallery.json", about)
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _write_start(seed: int, model: InfiniteNature, folder: Path) -> dict[str, object]:
-    """A start's picture, and its RGB and disparity at the model's size as planes of 16 bits, little endian."""
-    start, name = read_island(seed, model.config.height, model.config.width), island_name(seed)
-    shutil.copyfile(picture_file(seed), folder / "start" / f"{name}.jpg")
+def _write_start(name: str, model: InfiniteNature, folder: Path) -> list[float]:
+    """Write a start's picture, and its RGB and disparity at the model's size as planes of 16 bits, little endian.
+
+    Returns its intrinsics, normalised: fx fy cx cy.
+    """
+    start = read_still(name, model.config.height, model.config.width)
+    shutil.copyfile(picture_file(name), folder / "start" / f"{name}.jpg")
     (folder / "start" / f"{name}.bin").write_bytes(np.round(start.rgbd * 65535).astype("<u2").tobytes())
-    return {"start": name, "name": f"Island {seed}", "intrinsics": [float(v) for v in start.intrinsics]}
+    return [float(value) for value in start.intrinsics]
 
 
 def _check_runtime(runtime: Path) -> str:

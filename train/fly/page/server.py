@@ -19,7 +19,7 @@ from flythrough.web import serve as local
 from flythrough.web.guard import Guard, filled, read_body
 
 from .decode import decode_apart
-from .gallery import SEEDS, island_name, picture_file
+from .gallery import described, gallery, picture_file
 from .service import Service
 from .session import attend
 
@@ -31,9 +31,8 @@ _TYPES = {".js": "text/javascript", ".css": "text/css"}
 def make_app(service: Service, token: str, port: int) -> ASGIApp:
     """The page, its pictures, and the routes that take commands."""
     files = {file.name: file for file in STATIC.iterdir() if file.suffix in _TYPES}
-    stills = {island_name(seed): seed for seed in SEEDS}
     about = {
-        "pictures": [{"start": name, "name": f"Island {seed}"} for name, seed in stills.items()],
+        "pictures": described(),
         "models": list(service.models),
         "fingerprint": service.fingerprint(),
     }
@@ -45,12 +44,12 @@ def make_app(service: Service, token: str, port: int) -> ASGIApp:
         file = files.get(request.path_params["name"])
         return FileResponse(file, media_type=_TYPES[file.suffix]) if file else PlainTextResponse("No such file", 404)
 
-    async def gallery(request: Request) -> Response:
+    async def pictures(request: Request) -> Response:
         return JSONResponse(about)
 
     async def still(request: Request) -> Response:
-        seed = stills.get(request.path_params["name"])
-        return FileResponse(picture_file(seed)) if seed is not None else PlainTextResponse("No such picture", 404)
+        name = request.path_params["name"]
+        return FileResponse(picture_file(name)) if name in gallery() else PlainTextResponse("No such picture", 404)
 
     async def upload(request: Request) -> Response:
         data = await read_body(request, MAX_UPLOAD)
@@ -73,7 +72,7 @@ def make_app(service: Service, token: str, port: int) -> ASGIApp:
     routes = [
         Route("/", page),
         Route("/static/{name}", static),
-        Route("/gallery", gallery),
+        Route("/gallery", pictures),
         Route("/gallery/{name}.jpg", still),
         Route("/film/{name}.mp4", film),
         Route("/upload", upload, methods=["POST"]),

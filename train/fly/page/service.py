@@ -17,7 +17,7 @@ from ..photo import Photo
 from .commands import Command
 from .film import Films
 from .flight import SideBySide, SteeredFlight
-from .gallery import SEEDS, island_name, read_island
+from .gallery import gallery, read_still
 
 KEPT_PHOTOS = 16  # uploads; the oldest is forgotten
 
@@ -65,7 +65,7 @@ class Service:
         Raises:
             InputError: there is none of that name.
         """
-        if isinstance(name, str) and (name in self.photos or name in map(island_name, SEEDS)):
+        if isinstance(name, str) and (name in self.photos or name in gallery()):
             return name
         raise InputError("That picture is not here (any more)", remedy="Choose one of the gallery, or upload it")
 
@@ -85,7 +85,7 @@ class Service:
 
     def warm_up(self) -> None:
         """Fly one step in advance, so that the first viewer does not wait for the compiler."""
-        self.pilot.submit(lambda: self.take_off(island_name(SEEDS[0])).step(Command()))
+        self.pilot.submit(lambda: self.take_off(next(iter(gallery()))).step(Command()))
 
     def fingerprint(self) -> str:
         """Eight digits that change with any model's weights or size: a link repeats a flight only on the same."""
@@ -100,7 +100,6 @@ class Service:
         return list(dict.fromkeys((model.config.height, model.config.width) for model in self.models.values()))
 
     def _starts(self, name: str) -> Sized:
-        for seed in SEEDS:
-            if name == island_name(seed):
-                return {size: read_island(seed, *size) for size in self._sizes()}
+        if name in gallery():
+            return {size: read_still(name, *size) for size in self._sizes()}
         return self.photos[name]

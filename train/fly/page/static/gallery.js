@@ -5,19 +5,22 @@ const find = (id) => document.getElementById(id);
 
 export async function fillGallery(token, begin) {
   const about = await readGallery(token);
-  for (const { start, name } of about.pictures) {
+  for (const { start, name, credit } of about.pictures) {
     const image = new Image();
     image.src = still(start, token);
     image.alt = "";
-    add(start, name, image, () => begin(start));
+    add(start, name, credit, image, () => begin(start));
   }
   return about;
 }
 
-function add(start, name, image, choose) {
+function add(start, name, credit, image, choose) {
   const button = document.createElement("button");
   const label = document.createElement("span");
+  const owner = document.createElement("small");
   label.textContent = name;
+  owner.textContent = credit;
+  label.append(owner);
   button.dataset.start = start;
   button.setAttribute("aria-pressed", "false");
   button.append(image, label);
