@@ -165,3 +165,15 @@ def assert_rounds(cell: str, expected: float) -> None:
     shown = NUMBER.findall(cell)[0].replace(",", "")
     unit = 10.0 ** (-len(shown.partition(".")[2]) if "." in shown else len(shown) - len(shown.rstrip("0")))
     assert float(shown) == pytest.approx(expected, abs=unit), cell
+
+
+def test_the_agreement_with_the_release_is_its_record() -> None:
+    found = json_of("docs/data/release_agreement.json")
+    names = [["render"], ["gradient to colours", "gradient to disparity", "gradient, of its length"], ["mu, logvar"],
+             ["refined"], ["rollout, step 1"], ["rollout, mean over 4 steps"], ["autopilot"]]  # fmt: skip
+    *rows, (_, decibels, _) = table("docs/model.md", "largest difference")
+    for wanted, (row, cell, _) in zip(names, rows, strict=True):
+        shown = [float(each) for each in re.findall(r"\d[\d.]*(?:e-\d+)?", cell)[: len(wanted)]]
+        assert shown == [pytest.approx(found[name], rel=0.05) for name in wanted], row
+    assert decibels == f"{found['bf16 step, dB']} dB"
+    assert f"up to {found['greatest gradient to disparity']:.0f})" in text_of("docs/model.md")
