@@ -3,9 +3,9 @@
     python -m tests.figures                  # how many numbers are of which kind, page by page
     python -m tests.figures docs/fly.md      # after a new measurement: the page's numbers into its record
 
-A record has its page's ``blocks`` that hold numbers (paragraphs, list items, tables by row, fences without a language),
+A record has its page's ``blocks`` that hold numbers (paragraphs, items, tables by row, fences without a language),
 in order, and the ``sources`` they come ``from``. A source has a ``command`` that measured it, a ``test`` that compares
-the page with another JSON file or with the code, a ``citation``, or says that there is ``no_command``; ``stated`` is the
+the page with another JSON file or with the code, a ``citation``, or says that there is ``no_command``. ``stated`` is the
 day, and the commit, from which the page has had its figures. "NAME = 5" is a number of the source NAME, or the default
 of the setting or constant NAME. What only describes (an example's size, a count of things listed) is "said". Left out
 are code, addresses, names such as H.264, and numbers written as words.
@@ -69,12 +69,14 @@ class Record:
 
     def update(self, found: Blocks) -> None:
         """Take the page's numbers. A row of as many numbers as before keeps their names; a new block has no source."""
-        known, self.named = self.named, {begins: {} for begins in found}
-        for begins, row, numbers in ((begins, row, n) for begins, rows in found.items() for row, n in rows.items()):
-            before = known.get(begins, {}).get(row, [])
-            names = [split(each)[0] for each in before] if len(before) == len(numbers) else [""] * len(numbers)
-            self.named[begins][row] = [f"{name} = {n}" if name else n for name, n in zip(names, numbers, strict=True)]
-        self.origins = {begins: self.origins.get(begins, "") for begins in found}
+        known, origins, blocks = self.named, self.origins, self.blocks
+        reworded = {repr([*rows.values()]): begins for begins, rows in blocks.items() if begins not in found}
+        self.named, self.origins = {}, {}
+        for begins, rows in found.items():
+            old = begins if begins in known else reworded.get(repr([[float(n) for n in r] for r in rows.values()]), "")
+            named = dict(zip(rows, known[old].values(), strict=True)) if old not in ("", begins) else known.get(old, {})
+            self.named[begins] = {row: _with_names(numbers, named.get(row, [])) for row, numbers in rows.items()}
+            self.origins[begins] = origins.get(old, "")
 
     def write(self) -> None:
         """A line for each source, block and row, so that a difference shows what changed."""
@@ -84,6 +86,11 @@ class Record:
                   for begins, rows in self.named.items()]  # fmt: skip
         text = '{\n "sources": {\n' + ",\n".join(sources) + '\n },\n "blocks": [\n' + ",\n".join(blocks) + "\n ]\n}\n"
         self.file.write_text(text, encoding="utf-8")
+
+
+def _with_names(numbers: list[float], before: list[float | str]) -> list[float | str]:
+    names = [split(each)[0] for each in before] if len(before) == len(numbers) else [""] * len(numbers)
+    return [f"{name} = {number}" if name else number for name, number in zip(names, numbers, strict=True)]
 
 
 def split(number: float | str) -> tuple[str, float]:
