@@ -5,8 +5,8 @@
 
 A record has its page's ``blocks`` with numbers (paragraphs, items, tables by row, fences without a language), in order,
 and the ``sources`` they come ``from``. A source has a ``command`` that measured it, a ``test`` that compares the page
-with another JSON file or with the code, a ``citation``, or says that there is ``no_command``; ``stated`` is the day, and
-the commit, from which the page has had its figures. "NAME = 5" is a number of the source NAME, or the default of the
+with another JSON file or with the code, a ``citation``, or says that there is ``no_command``; ``stated`` is the day and
+the commit from which the page has had its figures. "NAME = 5" is a number of the source NAME, or the default of the
 setting or constant NAME. What only describes (an example's size, a count of things listed) is "said". Left out are
 code, addresses, names such as H.264, and numbers written as words.
 """
