@@ -1,4 +1,4 @@
-"""Commands that keep a workspace in order: verify, gc."""
+"""Commands that keep a workspace in order, or take it elsewhere: verify, gc, push, pull."""
 
 from __future__ import annotations
 
@@ -78,3 +78,33 @@ def gc(
     if unknown:
         print(f"Nothing removed of stages last run by an earlier version: {', '.join(unknown)}")
     print(f"{'Would remove' if dry_run else 'Removed'} {len(found)} folders, {total / 1e6:,.1f} MB")
+
+
+_Address = Annotated[
+    str, typer.Argument(metavar="ADDRESS", help="s3://BUCKET/FOLDER, gs://..., hdfs://..., or a folder.")
+]
+
+
+@app.command()
+def push(address: _Address, workspace: WorkspaceOption = Path("workspace")) -> None:
+    """Send the workspace to object storage; what is already there is not sent again."""
+    from ..workspace.upkeep.remote import push as send
+    from ..workspace.upkeep.remote import shown
+
+    held = existing(workspace)
+    with held.locked(writing=False):
+        sent = send(held, address)
+    print(f"{sent.files} files, of which {sent.moved} were sent ({sent.bytes / 1e9:.3g} GB), each under its SHA-256")
+    print(f"Elsewhere: flythrough pull {shown(address)} --workspace {workspace}")
+
+
+@app.command()
+def pull(address: _Address, workspace: WorkspaceOption = Path("workspace")) -> None:
+    """Fetch a workspace from object storage, checking every file's hash; what is already here is not fetched again."""
+    from ..workspace.catalog import Workspace
+    from ..workspace.upkeep.remote import pull as fetch
+
+    held = Workspace(workspace)
+    with held.locked():
+        fetched = fetch(held, address)
+    print(f"{fetched.files} files, of which {fetched.moved} were fetched ({fetched.bytes / 1e9:.3g} GB), all intact")
