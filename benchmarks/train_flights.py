@@ -22,7 +22,8 @@ import torch
 from flythrough.evaluate.methods.baselines import RenderInpaint
 from flythrough.evaluate.metrics.features import load_extractor
 from flythrough.evaluate.metrics.fid import Reference
-from flythrough.scene.autopilot import Autopilot, FixedFlight, Flight
+from flythrough.scene.autopilot import Autopilot, Flight
+from flythrough.scene.plans import FixedFlight
 from flythrough.train.data.islands import FRAMES, IslandClip, Take, _film_island
 from flythrough.train.fly.rollout import fly, to_image
 from flythrough.train.model.native import load_checkpoint

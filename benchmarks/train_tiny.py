@@ -27,7 +27,8 @@ from flythrough.evaluate.metrics.fid import Reference
 from flythrough.evaluate.protocols.build import Choices, build_from_workspace
 from flythrough.evaluate.protocols.real_frames import RealFrame
 from flythrough.evaluate.protocols.source import Source
-from flythrough.scene.autopilot import Autopilot, FixedFlight, Flight
+from flythrough.scene.autopilot import Autopilot, Flight
+from flythrough.scene.plans import FixedFlight
 from flythrough.train.config import TrainConfig, resolve
 from flythrough.train.fly.rollout import fly, to_image
 from flythrough.train.loop.worker import CHECKPOINT, train

@@ -34,6 +34,13 @@ StartArgument = Annotated[
         "none opens the page.",
     ),
 ]
+SpeedOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Distance per step, in near-ground distances; below 0: back. By default 0.2; 0.011 for orbit; a camera "
+        "file's own."
+    ),
+]
 CheckpointsOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -51,7 +58,7 @@ def fly(
     steps: Annotated[int, typer.Option(min=1, help="Number of steps to fly.")] = 500,
     checkpoint: CheckpointsOption = None,
     workspace: WorkspaceOption = Path("workspace"),
-    speed: Annotated[float, typer.Option(help="Distance per step, in near-ground distances; below 0: back.")] = 0.2,
+    speed: SpeedOption = None,
     plan: Annotated[str, typer.Option(help="autopilot, straight, orbit, or a camera file to follow.")] = "autopilot",
     depth: Annotated[str, typer.Option(help="Source of a photo's depth: auto, rough, or a network's name.")] = "auto",
     fps: Annotated[float, typer.Option(min=1, help="Frames per second of the video.")] = 20,
@@ -133,7 +140,7 @@ def _film(
     start: Path,
     depth: str,
     plan: str,
-    speed: float,
+    speed: float | None,
     outputs: Outputs,
     *,
     steps: int,

@@ -14,9 +14,10 @@ from jaxtyping import Float, UInt8
 from flythrough.errors import InputError
 from flythrough.media.image_files import write_image
 from flythrough.results.methods import Method, Setting
-from flythrough.scene.autopilot import Autopilot, FixedFlight, Flight
+from flythrough.scene.autopilot import Autopilot, Flight
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.scene.geometry import Pose
+from flythrough.scene.plans import FixedFlight
 from flythrough.workspace.files import publish_folder, read_json, write_json
 from flythrough.workspace.progress import bar
 

@@ -1,22 +1,19 @@
-"""Where the camera goes: an autopilot that steers by the disparity it sees, and fixed flight plans.
+"""Where the camera goes: a flight is anything with ``pose`` and ``next_pose``; the autopilot steers by what it sees.
 
-A flight is anything with ``pose`` and ``next_pose``. The autopilot follows Infinite Nature (arXiv 2012.09855,
+It follows Infinite Nature (arXiv 2012.09855,
 section 4.3 and its release): keep the skyline at a chosen height, turn away from near ground, stay above it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from ..errors import InputError
-from .cameras import read_cameras
-from .geometry import Intrinsics, Pose, compose, identity_pose, invert
+from .geometry import Intrinsics, Pose, identity_pose, invert
 
 Steer = tuple[float, float]
 
@@ -55,8 +52,8 @@ class Autopilot:
         near_fraction: float = 0.2,
         smoothing: float = 0.05,
     ) -> None:
-        self.intrinsics = _finite(intrinsics, (4,), "intrinsics")
-        self.pose = _finite(identity_pose() if pose is None else pose, (3, 4), "pose")
+        self.intrinsics = finite(intrinsics, (4,), "intrinsics")
+        self.pose = finite(identity_pose() if pose is None else pose, (3, 4), "pose")
         if not (math.isfinite(speed) and math.isfinite(horizon) and math.isfinite(near_fraction)):
             raise InputError("speed, horizon and near_fraction must be finite", remedy="Give numbers")
         if not 0 < smoothing <= 1:
@@ -74,7 +71,7 @@ class Autopilot:
 
     @course.setter
     def course(self, course: Float[np.ndarray, "3 3"]) -> None:
-        self._position, self._look, self._move = _finite(course, (3, 3), "course")
+        self._position, self._look, self._move = finite(course, (3, 3), "course")
         self.pose = look_along(self._position, self._look, self._down)
 
     def next_pose(self, disparity: object, steer: Steer = (0.0, 0.0)) -> Pose:
@@ -119,80 +116,6 @@ class Autopilot:
         return (1 - self.smoothing) * direction + self.smoothing * wanted
 
 
-class FixedFlight:
-    """A plan made beforehand: its poses are flown in turn, regardless of what is seen.
-
-    Args:
-        poses: cam_from_world ``[n, 3, 4]``, or an endless iterable of ``[3, 4]``; the first is the start.
-    """
-
-    def __init__(self, poses: Iterable[Pose]) -> None:
-        self._poses: Iterator[Pose] = iter(poses)
-        self._step = 0
-        self.pose = self._take()
-
-    def next_pose(self, disparity: object = None, steer: Steer = (0.0, 0.0)) -> Pose:
-        """The next pose of the plan; ``disparity`` and ``steer`` are ignored.
-
-        Raises:
-            InputError: the plan has no more poses.
-        """
-        self._step += 1
-        self.pose = self._take()
-        return self.pose
-
-    def _take(self) -> Pose:
-        try:
-            pose = next(self._poses)
-        except StopIteration:
-            raise InputError(
-                f"The flight plan has {self._step} poses, and one more was asked for",
-                remedy=f"Fly at most {max(self._step - 1, 0)} steps, or give a longer plan",
-            ) from None
-        return _finite(pose, (3, 4), f"pose {self._step} of the flight plan")
-
-
-def straight(pose: Pose | None = None, speed: float = 0.2) -> FixedFlight:
-    """Endless flight along the view direction; negative ``speed`` flies backwards."""
-    start = _finite(identity_pose() if pose is None else pose, (3, 4), "pose")
-    return FixedFlight(compose(_shift(0, 0, -speed * step), start) for step in _count())
-
-
-def orbit(
-    pose: Pose | None = None, radius: float = 1.0, degrees_per_step: float = 3.0, sway: float | None = None
-) -> FixedFlight:
-    """Endless flight around the point ``radius`` ahead, facing it; positive angles go to the right.
-
-    With ``sway`` the camera swings to and fro by that many degrees instead of going all the way round
-    (a picture has no back).
-    """
-    start = _finite(identity_pose() if pose is None else pose, (3, 4), "pose")
-
-    def pose_at(step: int) -> Pose:
-        angle = degrees_per_step * step
-        if sway is not None:
-            angle = sway * math.sin(math.radians(degrees_per_step * step))
-        turned = compose(_turn(math.radians(angle)), _shift(0, 0, -radius))
-        return compose(compose(_shift(0, 0, radius), turned), start)
-
-    return FixedFlight(pose_at(step) for step in _count())
-
-
-def from_file(path: Path, pose: Pose | None = None) -> FixedFlight:
-    """Fly the poses of a RealEstate10K camera file, moved so that its first pose is ``pose`` if that is given.
-
-    Raises:
-        InputError: the file is malformed or has no poses.
-    """
-    poses = read_cameras(Path(path)).poses
-    if not len(poses):
-        raise InputError(f"{path} has no poses", remedy="Give a camera file with at least one line of numbers")
-    if pose is None:
-        return FixedFlight(poses)
-    start = _finite(pose, (3, 4), "pose")
-    return FixedFlight(compose(compose(each, invert(poses[0])), start) for each in poses)
-
-
 def look_along(position: np.ndarray, look: np.ndarray, down: np.ndarray) -> Pose:
     """The pose of a camera at ``position`` that looks along ``look``, its y axis as near ``down`` as possible.
 
@@ -208,22 +131,6 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _count() -> Iterator[int]:
-    step = 0
-    while True:
-        yield step
-        step += 1
-
-
-def _shift(x: float, y: float, z: float) -> Pose:
-    return np.array([[1.0, 0, 0, x], [0, 1.0, 0, y], [0, 0, 1.0, z]])
-
-
-def _turn(angle: float) -> Pose:
-    c, s = math.cos(angle), math.sin(angle)
-    return np.array([[c, 0, s, 0], [0, 1.0, 0, 0], [-s, 0, c, 0]])
-
-
 def _disparity(disparity: object) -> Float[np.ndarray, "h w"]:
     if hasattr(disparity, "detach"):  # a torch tensor, on any device
         disparity = disparity.detach().float().cpu().numpy()
@@ -236,7 +143,12 @@ def _disparity(disparity: object) -> Float[np.ndarray, "h w"]:
     return seen
 
 
-def _finite(values: object, shape: tuple[int, ...], name: str) -> np.ndarray:
+def finite(values: object, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """The values as float64 of ``shape``.
+
+    Raises:
+        InputError: they are not that, or not finite.
+    """
     array = np.array(values, dtype=np.float64)
     if array.shape != shape or not np.isfinite(array).all():
         raise InputError(f"{name} is not {shape} finite numbers: {array.tolist()}", remedy="Check the camera")

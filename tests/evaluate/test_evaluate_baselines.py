@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from flythrough.evaluate.methods.baselines import RenderInpaint, RenderOnly
-from flythrough.scene.autopilot import straight
+from flythrough.scene.plans import straight
 
 LENS = np.array([0.8, 1.2, 0.5, 0.5])
 

@@ -21,9 +21,10 @@ from flythrough.evaluate.scoring.score import check_flights, expected_flights
 from flythrough.evaluate.scoring.tally import Settings, Tally
 from flythrough.media.image_files import write_image
 from flythrough.results.methods import Setting
-from flythrough.scene.autopilot import Autopilot, FixedFlight
+from flythrough.scene.autopilot import Autopilot
 from flythrough.scene.cameras import read_cameras, write_cameras
 from flythrough.scene.geometry import camera_center, default_intrinsics
+from flythrough.scene.plans import FixedFlight
 from flythrough.workspace.catalog import Workspace
 from tests.clip_factory import SPEED, make_workspace
 

@@ -17,9 +17,10 @@ import torch
 from flythrough.errors import InputError, MissingWeights
 from flythrough.media.video_reader import frames
 from flythrough.results.methods import Setting
-from flythrough.scene.autopilot import Autopilot, straight
+from flythrough.scene.autopilot import Autopilot
 from flythrough.scene.cameras import Cameras, write_cameras
-from flythrough.scene.geometry import compose, default_intrinsics, identity_pose
+from flythrough.scene.geometry import camera_center, compose, default_intrinsics, identity_pose
+from flythrough.scene.plans import straight
 from flythrough.train.cli import fly as fly_command
 from flythrough.train.fly.depth import ROUGH, photo_disparity
 from flythrough.train.fly.depth_guess import guess_disparity
@@ -209,8 +210,24 @@ def test_plans_go_where_they_say(tmp_path: Path) -> None:
     poses = camera_path(3, 1, 0)
     file = tmp_path / "cameras.txt"
     write_cameras(file, Cameras("x", np.arange(3) * 1000, np.tile(LENS, (3, 1)), poses))
-    follow = plan_flight(str(file), LENS, 0.2)
+    follow = plan_flight(str(file), LENS)
     np.testing.assert_allclose(follow.next_pose(np.zeros((2, 2))), poses[1])
+
+
+@pytest.mark.parametrize("plan", ["autopilot", "straight", "orbit", "file"])
+def test_every_plan_flies_at_the_speed_asked_for(plan: str, tmp_path: Path) -> None:
+    if plan == "file":
+        plan = str(tmp_path / "cameras.txt")
+        write_cameras(Path(plan), Cameras("x", np.arange(3) * 1000, np.tile(LENS, (3, 1)), camera_path(3, 1, 0)))
+    for speed in (0.02, 0.04):
+        flight = plan_flight(plan, LENS, speed)
+        before = camera_center(flight.pose)
+        assert np.linalg.norm(camera_center(flight.next_pose(np.zeros((2, 2)))) - before) == pytest.approx(speed, 0.02)
+
+
+def test_an_orbit_that_would_be_a_blur_is_refused() -> None:
+    with pytest.raises(InputError, match="blur"):
+        plan_flight("orbit", LENS, 0.2)
 
 
 def test_a_checkpoint_comes_back_whole_and_one_that_does_not_fit_is_refused(

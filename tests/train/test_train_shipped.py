@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from flythrough.errors import ConfigError, InputError
-from flythrough.scene.autopilot import straight
 from flythrough.scene.geometry import default_intrinsics
+from flythrough.scene.plans import straight
 from flythrough.train.config import Settings, TrainConfig, resolve
 from flythrough.train.fly import shipped
 from flythrough.train.fly.from_photo import at_size, default_checkpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from flythrough.errors import InputError
-from flythrough.scene.autopilot import Autopilot, Flight, from_file, orbit, straight
+from flythrough.scene.autopilot import Autopilot, Flight
 from flythrough.scene.geometry import crop_intrinsics, default_intrinsics
+from flythrough.scene.plans import from_file, orbit, straight
 from flythrough.workspace.catalog import Workspace
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from .photo import Photo
 
 PLANS = ("autopilot", "straight", "orbit")
+SPEED = 0.2  # scene units per step
+SWAY = 12.0  # degrees to either side
 
 
 @dataclass(frozen=True)
@@ -92,21 +96,38 @@ def to_rgbd(
     return np.concatenate([color, small[None]])
 
 
-def plan_flight(plan: str, intrinsics: Float[np.ndarray, "4"], speed: float) -> Flight:
-    """The flight called ``plan``: autopilot, straight, orbit, or a camera file to follow.
+def plan_flight(plan: str, intrinsics: Float[np.ndarray, "4"], speed: float | None = None) -> Flight:
+    """The flight called ``plan``.
+
+    Args:
+        plan: autopilot, straight, orbit (to and fro around a point ahead), or a camera file to follow.
+        intrinsics: fx fy cx cy, normalised.
+        speed: distance per step, in scene units; negative is backwards, or the other way round. None: 0.2; 0.011 for
+            orbit; a camera file as it is.
 
     Raises:
-        InputError: it is none of these.
+        InputError: it is none of these, or cannot be flown at that speed.
     """
     if plan == "autopilot":
-        return Autopilot(intrinsics, speed=speed)
+        return Autopilot(intrinsics, speed=SPEED if speed is None else speed)
     if plan == "straight":
-        return straight(speed=speed)
+        return straight(speed=SPEED if speed is None else speed)
     if plan == "orbit":
-        return orbit(sway=12.0)
+        return _sway(speed)
     if Path(plan).is_file():
-        return from_file(Path(plan))
+        return from_file(Path(plan), speed=speed)
     raise InputError(f"There is no flight plan {plan!r}", remedy=f"Use {', '.join(PLANS)}, or a camera file")
+
+
+def _sway(speed: float | None) -> Flight:
+    """To and fro around the point at distance 1; ``speed`` is that in the middle of a swing."""
+    if speed is None:
+        return orbit(sway=SWAY)
+    step = math.degrees(speed / math.radians(SWAY))
+    if not abs(step) <= 45:
+        fastest = math.radians(45) * math.radians(SWAY)
+        raise InputError(f"An orbit at {speed:g} a step is a blur", remedy=f"Give a speed up to {fastest:.2g}")
+    return orbit(sway=SWAY, degrees_per_step=step)
 
 
 def newest_checkpoint(workspace: Workspace) -> Path:

@@ -15,7 +15,7 @@ def fly(
     checkpoint: Path | str | None = None,
     steps: int | None = None,
     plan: str = "autopilot",
-    speed: float = 0.2,
+    speed: float | None = None,
     size: str = "",
     depth: str = "auto",
     sky: bool | None = None,
@@ -29,7 +29,8 @@ def fly(
         checkpoint: a checkpoint folder, or the prefix of the authors' TensorFlow one; by default the package's model.
         steps: number of steps; ``None`` flies forever.
         plan: autopilot, straight, orbit, or a camera file to follow.
-        speed: distance per step, in distances of the near ground; below 0 is backwards.
+        speed: distance per step, in distances of the near ground; below 0 is backwards. None: 0.2; 0.011 for orbit; a
+            camera file's own.
         size: such as "160x96", multiples of 32; by default the size the model was trained at.
         depth: source of a photo's disparity; see :func:`.depth.photo_disparity`.
         sky: keep the start picture's sky; see :mod:`..model.sky`. None: as the model was trained.

@@ -11,9 +11,10 @@ import torch
 
 import tests.golden.recipe as recipe
 from flythrough.errors import InputError
-from flythrough.scene.autopilot import Autopilot, FixedFlight, from_file, look_along, orbit, straight
+from flythrough.scene.autopilot import Autopilot, look_along
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.scene.geometry import camera_center, compose, invert
+from flythrough.scene.plans import FixedFlight, at_speed, from_file, orbit, straight
 
 LENS = recipe.INTRINSICS
 FLAT = np.full((20, 30), 0.3)
@@ -112,6 +113,27 @@ def test_a_pose_file_is_flown_as_it_is_or_from_a_given_pose(tmp_path: Path) -> N
     np.testing.assert_allclose(flown[0], start, atol=1e-12)
     for (a, b), (c, d) in zip(pairwise(flown), pairwise(poses), strict=True):
         np.testing.assert_allclose(compose(b, invert(a)), compose(d, invert(c)), atol=1e-9)
+
+
+def test_a_pose_file_is_flown_at_another_speed_and_backwards(tmp_path: Path) -> None:
+    plan = orbit(radius=10, degrees_per_step=2)  # steps of 0.35
+    poses = np.array([plan.pose, *(plan.next_pose() for _ in range(8))])
+    write_cameras(tmp_path / "a.txt", Cameras("x", np.arange(9) * 1000, np.tile(LENS, (9, 1)), poses))
+    for speed in (0.1, 1.0):
+        centers = camera_center(at_speed(poses, speed))
+        steps = np.linalg.norm(np.diff(centers, axis=0), axis=1)
+        np.testing.assert_allclose(steps, speed, rtol=0.01)
+        assert len(steps) == int(8 * 20 * np.sin(np.radians(1)) / speed)
+        np.testing.assert_allclose(np.linalg.norm(centers - [0, 0, 10], axis=1), 10, atol=0.01)
+    half = at_speed(poses, 10 * np.sin(np.radians(1)))[1]
+    turned = orbit(radius=10, degrees_per_step=1).next_pose()
+    np.testing.assert_allclose(half[:, :3], turned[:, :3], atol=1e-9)  # half the distance, half the turn
+    flight = from_file(tmp_path / "a.txt", np.eye(3, 4), speed=-0.5)
+    np.testing.assert_allclose(flight.pose, np.eye(3, 4), atol=1e-12)
+    assert camera_center(flight.next_pose())[0] == pytest.approx(-0.5, abs=0.01)  # to the left: it came from there
+    for speed in (0, 3, float("nan")):
+        with pytest.raises(InputError, match="cannot be flown"):
+            from_file(tmp_path / "a.txt", speed=speed)
 
 
 @pytest.mark.parametrize(
