@@ -158,23 +158,18 @@ def check(
     time_limit: TimeOption = 600,
 ) -> None:
     """Run a small conformance test on a method; exits with 1 and the reason if it fails."""
+    from flythrough.workspace.catalog import Workspace
+
     from .generation.conformance import check_method
+    from .methods.checkpoint import checkpoint_of
     from .methods.registry import find_specs
 
     spec = find_specs([method])[0]
-    checkpoint = _checkpoint(workspace) if workspace else None
-    for line in check_method(spec, height=height, width=width, checkpoint=checkpoint, time_limit_s=time_limit):
+    checkpoint = checkpoint_of(spec, Workspace(workspace) if workspace else None)
+    folder = checkpoint.folder if checkpoint else None
+    for line in check_method(spec, height=height, width=width, checkpoint=folder, time_limit_s=time_limit):
         print(f"ok  {line}" if not line.startswith("NOTE") else line)
     print(f"{spec.name} conforms")
-
-
-def _checkpoint(workspace: Path) -> Path | None:
-    from flythrough.workspace.catalog import Workspace
-
-    from .stage import newest_checkpoint
-
-    row = newest_checkpoint(Workspace(workspace))
-    return workspace / row["path"] if row else None
 
 
 def generate(
@@ -188,18 +183,22 @@ def generate(
     """Let a method fly a protocol; prints the folder of frames, for ``score``."""
     from flythrough.networks.device import pick
     from flythrough.results.methods import Setting
+    from flythrough.workspace.catalog import Workspace
 
     from .generation.generate import generate as run
-    from .methods.registry import NEEDS_CHECKPOINT, find_specs
+    from .methods.checkpoint import checkpoint_of
+    from .methods.registry import find_specs
     from .protocols.leakage import refuse_trained_on
 
     source = _source(workspace, protocol)
     header = source.protocol.header
-    spec, checkpoint = find_specs([method])[0], _checkpoint(workspace)
-    if checkpoint is not None and NEEDS_CHECKPOINT in spec.needs:
-        refuse_trained_on(source, checkpoint)
+    spec = find_specs([method])[0]
+    checkpoint = checkpoint_of(spec, Workspace(workspace))
+    if checkpoint is not None:
+        refuse_trained_on(source, checkpoint.folder)
+    folder = checkpoint.folder if checkpoint else None
     steps = source.protocol.longest_flight
-    setting = Setting(header.name, header.height, header.width, steps, str(pick(device)), checkpoint)
+    setting = Setting(header.name, header.height, header.width, steps, str(pick(device)), folder)
     print(run(spec, source, out, setting, time_limit))
 
 

@@ -97,6 +97,8 @@ def without_effect(config: EvaluateConfig) -> list[str]:
 
 def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
     """Height and width at which methods are compared: the newest checkpoint's, so that nothing is enlarged."""
+    from .methods.checkpoint import newest_checkpoint
+
     checkpoint = newest_checkpoint(workspace)
     if checkpoint and (file := workspace / checkpoint["path"] / "model.json").is_file():
         model = read_json(file).get("model", {})
@@ -112,27 +114,23 @@ def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
 
 def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
     """One task per method."""
+    from .methods.checkpoint import checkpoint_of
     from .methods.code import code_hashes
     from .methods.registry import NEEDS_CHECKPOINT, find_specs
 
     protocol = make_protocol(workspace, config)
     if without := without_effect(config):
         log.warning("%s has its own %s: the settings have no effect", protocol.header.name, ", ".join(without))
-    checkpoint, metrics = newest_checkpoint(workspace), metric_weights()
+    metrics = metric_weights()
     for spec in find_specs(config.methods):
-        described = spec.model_dump(mode="json", exclude={"folder"})  # its files count, not where they are
+        described = spec.model_dump(mode="json", exclude={"folder", "checkpoint"})  # files count, not where they are
         inputs: JsonObject = {"protocol": protocol.hash, "spec": described, "metrics": metrics}
         if code := code_hashes(spec):
             inputs["code"] = code
-        if NEEDS_CHECKPOINT in spec.needs:
-            inputs["checkpoint"] = checkpoint and checkpoint["sha256"]
+        if NEEDS_CHECKPOINT in spec.needs or spec.checkpoint is not None:
+            checkpoint = checkpoint_of(spec, workspace)
+            inputs["checkpoint"] = checkpoint and checkpoint.sha256
         yield Task(id=spec.name, inputs=inputs)
-
-
-def newest_checkpoint(workspace: Workspace) -> Row | None:
-    """The last row of the checkpoints table."""
-    rows = workspace.rows("checkpoints")
-    return rows[-1] if rows else None
 
 
 def metric_weights() -> list[str]:
@@ -179,22 +177,27 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
     from flythrough.results.methods import Setting
 
     from .generation.generate import generate
+    from .methods.checkpoint import checkpoint_of
     from .methods.registry import NEEDS_CHECKPOINT, REAL, MethodFailure
     from .protocols.leakage import refuse_trained_on
     from .scoring.score import score
 
     if spec.name == REAL:
         return score(spec, source, None, settings, {}, job.folder)
-    weights, checkpoint = {}, None
-    if NEEDS_CHECKPOINT in spec.needs:
-        row = newest_checkpoint(Workspace(job.workspace))
-        if row is None:
-            raise MethodFailure("there is no checkpoint in the workspace", remedy="Run: flythrough train")
-        checkpoint, weights = job.workspace / row["path"], {"method": row["sha256"]}
-        refuse_trained_on(source, checkpoint)
+    checkpoint = checkpoint_of(spec, Workspace(job.workspace))
+    if checkpoint is None and NEEDS_CHECKPOINT in spec.needs:
+        raise MethodFailure("there is no checkpoint in the workspace", remedy="Run: flythrough train")
+    if checkpoint is not None:
+        refuse_trained_on(source, checkpoint.folder)
+    weights = {"method": checkpoint.sha256} if checkpoint else {}
     header = source.protocol.header
     setting = Setting(
-        header.name, header.height, header.width, source.protocol.longest_flight, settings.device, checkpoint
+        header.name,
+        header.height,
+        header.width,
+        source.protocol.longest_flight,
+        settings.device,
+        checkpoint.folder if checkpoint else None,
     )
     began = time.monotonic()
     frames = generate(spec, source, job.folder, setting, config.time_limit_s)

@@ -13,6 +13,7 @@ from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 from .config import LeaderboardConfig
 
 HELD = "held.json"  # beside the site, not a part of it: each result's date by the SHA-256 of its file
+MANY = 200  # results from which several processes write the site
 
 
 def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
@@ -43,8 +44,10 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
 
 def run(job: Job, config: LeaderboardConfig) -> Outcome:
     """Write the site, and the list of its files."""
-    from .site.build import site_files
-    from .site.listing import write_site
+    from flythrough.workspace.worker import usable_cores
+
+    from .site.build import site_parts
+    from .site.listing import write_parts
     from .standing.gather import gather
     from .standing.holdings import dates_of
 
@@ -52,7 +55,8 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
     gc.disable()  # up to 10^7 objects stay alive: scanning them takes a fifth of the time
     try:
         standing = gather(Workspace(job.workspace))
-        write_site(job.folder, site_files(standing, config))
+        many = len(standing.held) > MANY
+        write_parts(job.folder, site_parts(standing, config), usable_cores() if many else 1)
         write_json(job.folder / HELD, dates_of(standing.held))
     finally:
         if collects:

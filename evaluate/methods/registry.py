@@ -46,6 +46,7 @@ class Spec(Section):
         default=None, description="program and arguments; {request} and {frames} become the two folders"
     )
     needs: tuple[str, ...] = Field(default=(), description="checkpoint (the workspace's newest), cuda, ...")
+    checkpoint: str | None = Field(default=None, description="folder of its checkpoint, relative to the spec's file")
     environment: str = Field(default="", description="how to make the environment it runs in")
     code: str = Field(default="", description="where its code is")
     weights: str = Field(default="", description="where its weights are")

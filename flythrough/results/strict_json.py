@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import TypeAdapter
+from pydantic_core import from_json
 
 from ..errors import InputError
 from ..workspace.files import JsonObject
@@ -17,8 +18,7 @@ from ..workspace.printing import one_line
 Json = Any  # null, a boolean, a number, a string, a list or an object
 
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
-_ANYTHING = TypeAdapter(Any)
-LONG = 8  # numbers from which a list of them is checked as a whole
+LONG = 8  # items from which a list or an object of one kind is checked as a whole
 _REMEDY = "Send the file as the program wrote it, unedited"
 
 
@@ -103,7 +103,7 @@ def _plainly_sound(text: str, limits: Limits) -> tuple[str, Json] | None:
     if "\\" in text:
         return None
     try:
-        value = _ANYTHING.validate_json(text)
+        value = from_json(text, allow_inf_nan=False)
     except ValueError:
         return None
     level: list[Json] = [[value]]
@@ -128,9 +128,16 @@ def _within(level: list[Json], magnitude: float) -> tuple[list[Json], int] | Non
             items = each.values()
         else:
             items = each
-        if len(items) >= LONG and set(map(type, items)) == {float}:
+        kinds = set(map(type, items)) if len(items) >= LONG else None
+        if kinds and kinds <= {float, int}:
             if not (-magnitude <= min(items) and max(items) <= magnitude and sum(items) == sum(items)):  # NaN: no sum
                 return None
+            continue
+        if kinds == {str}:
+            colons += "".join(items).count(":")
+            continue
+        if kinds == {list}:  # pairs of a curve: all that is inside them is equally deep
+            found.append(list(chain.from_iterable(items)))
             continue
         for item in items:
             kind = type(item)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from pydantic_core import to_json
 
@@ -16,43 +17,65 @@ from ..exports.tables import as_csv, as_latex, as_markdown
 from ..reported import reported_json
 from ..standing.gather import Standing
 from ..standing.holdings import as_jsonl
-from .boards import board_views
+from .boards import BoardView, board_views
 from .cards import draw_cards
 from .compare import compare_document, method_data
 from .methods import method_document
 from .model import Site, data_file, method_page, protocol_page
 from .page import front_files
 from .protocols import protocol_document, protocol_files
-from .sheets import Sheet, draw_sheets
+from .sheets import Sheet, Sheets, draw_sheets
+
+SHARES = 16  # into which the methods are divided
 
 
 def site_files(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[str, bytes]]:
     """All files of the site by path; the same results give the same bytes."""
+    return chain.from_iterable(site_parts(standing, config))
+
+
+def site_parts(standing: Standing, config: LeaderboardConfig) -> list[Iterable[tuple[str, bytes]]]:
+    """As :func:`site_files`, in parts that need nothing of one another and are made as they are read."""
     site = Site.of(standing, config)
     sheets: dict[tuple[str, str], dict[str, Sheet]] = {}
+    pictures: dict[str, bytes] = {}
     for row, start, sheet, files in draw_sheets(site):
         sheets.setdefault((row.protocol.hash, row.name), {})[start] = sheet
-        yield from files.items()
-    yield from draw_cards(site)
-    for path, text in _texts(site, sheets):
-        yield path, text.encode()
-    yield "starts.jsonl", as_jsonl(standing.held)
-
-
-def _texts(site: Site, sheets: dict[tuple[str, str], dict[str, Sheet]]) -> Iterator[tuple[str, str]]:
-    standing, config = site.standing, site.config
+        pictures |= files
     views = board_views(site)
-    yield from front_files(site, views)
-    for method in site.methods:
-        yield method_page(method), method_document(method, site, sheets)
-    for name, rows in site.by_name.items():
+    assert site.comparisons is not None  # computed here, once for all parts
+    names = list(site.by_name)
+    return [
+        pictures.items(),
+        draw_cards(site),
+        _encoded(_downloads(standing, config)),
+        (("starts.jsonl", as_jsonl(held)) for held in [standing.held]),
+        _encoded(front_files(site, views)),
+        _encoded(_protocols(site, views)),
+        *(_encoded(_methods(site, sheets, names[first::SHARES])) for first in range(SHARES)),
+    ]
+
+
+def _encoded(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    return ((path, text.encode()) for path, text in texts)
+
+
+def _methods(site: Site, sheets: Sheets, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The files of some methods, by the names of their rows; a page may have rows of two names."""
+    for name in names:
+        rows = site.by_name[name]
         yield data_file(name), method_data(name, rows, site, sheets)
+        method = rows[0].held.method
+        if site.methods[method][0].name == name:
+            yield method_page(method), method_document(method, site, sheets)
+
+
+def _protocols(site: Site, views: dict[str, list[BoardView]]) -> Iterator[tuple[str, str]]:
     yield "compare.html", compare_document(site)
-    for protocol in standing.protocols:
+    for protocol in site.standing.protocols:
         files = protocol_files(protocol, site)
         yield from files.items()
         yield protocol_page(protocol.hash), protocol_document(protocol, site, views[protocol.hash], files)
-    yield from _downloads(standing, config)
 
 
 def _downloads(standing: Standing, config: LeaderboardConfig) -> Iterator[tuple[str, str]]:

@@ -4,25 +4,79 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import shutil
-from collections.abc import Iterable
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path, PurePosixPath
 
 from flythrough.errors import InputError
 from flythrough.workspace.files import publish, write_json
 
 LISTING = "site.json"
+Files = Iterable[tuple[str, bytes]]
 
 
-def write_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+def write_site(folder: Path, files: Files) -> None:
     """Write files by their paths below a folder, then the list of them."""
-    listed: dict[str, str] = {}
-    for path, data in files:
-        assert path not in listed, f"two files of the site are called {path}"
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-        listed[path] = hashlib.sha256(data).hexdigest()
-    write_json(folder / LISTING, {"files": listed})
+    write_parts(folder, [files])
+
+
+def write_parts(folder: Path, parts: Sequence[Files], processes: int = 1) -> None:
+    """As :func:`write_site`, for files in parts that are made as they are written, shared out among processes.
+
+    The processes are forked, so they have all that the parts are made from; where a fork is not safe, one is used.
+    """
+    if sys.platform != "linux" or processes == 1:
+        found = [_written(folder, parts)]
+    else:
+        found = _forked(folder, [parts[first::processes] for first in range(processes)])
+    listed = [each for share in found for each in share]
+    assert len(dict(listed)) == len(listed), "two files of the site have one path"
+    write_json(folder / LISTING, {"files": dict(listed)})
+
+
+def _written(folder: Path, parts: Iterable[Files]) -> list[tuple[str, str]]:
+    listed = []
+    for files in parts:
+        for path, data in files:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+            listed.append((path, hashlib.sha256(data).hexdigest()))
+    return listed
+
+
+def _forked(folder: Path, shares: Iterable[Sequence[Files]]) -> list[list[tuple[str, str]]]:
+    context = multiprocessing.get_context("fork")
+    started = []
+    for share in shares:
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_answer, args=(theirs, folder, share), daemon=True)
+        process.start()
+        theirs.close()  # so that the end of the process is the end of the pipe
+        started.append((process, ours))
+    try:
+        found: list[list[tuple[str, str]]] = []
+        for _, ours in started:
+            answer = ours.recv()
+            if isinstance(answer, str):
+                raise RuntimeError(f"A part of the site could not be written:\n{answer}")
+            found.append(answer)
+        return found
+    finally:
+        for process, ours in started:
+            process.kill()  # one that has answered is done
+            process.join()
+            ours.close()
+
+
+def _answer(pipe: Connection, folder: Path, share: Sequence[Files]) -> None:
+    try:
+        pipe.send(_written(folder, share))
+    except Exception:
+        pipe.send(traceback.format_exc())
 
 
 def listed_files(folder: Path) -> dict[str, str]:

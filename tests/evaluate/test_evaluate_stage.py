@@ -29,6 +29,7 @@ from flythrough.results.methods import Setting
 from flythrough.results.schema import read_result
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.executor import InlineExecutor
+from flythrough.workspace.files import sha256_of_folder
 from flythrough.workspace.inspection import plan
 from flythrough.workspace.pipeline import run_stage
 from tests.clip_factory import make_workspace
@@ -210,6 +211,40 @@ def test_specs_are_checked(tmp_path: Path) -> None:
         read_spec(tmp_path / "b.toml")
     with pytest.raises(InputError, match="render-only"):
         find_specs(["rendr-only"])
+
+
+def test_a_class_flies_with_the_checkpoint_that_its_spec_names(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "grey.py").write_text(
+        "import numpy as np\n"
+        "class Grey:\n"
+        "    def setup(self, setting):\n"
+        "        self.setting, self.level = setting, int((setting.checkpoint / 'level.txt').read_text())\n"
+        "    def generate(self, rgbd, intrinsics, flight, seed):\n"
+        "        for _ in range(self.setting.steps):\n"
+        "            flight.next_pose(rgbd[3])\n"
+        "            yield np.full((*rgbd.shape[1:], 3), self.level, np.uint8)\n"
+    )
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "level.txt").write_text("90")
+    spec = tmp_path / "grey.toml"
+    spec.write_text('name = "grey"\nentry_point = "grey:Grey"\ncheckpoint = "weights"\n')
+    own = Workspace(tmp_path / "w")
+    shutil.copytree(workspace.root, own.root)
+    config = EvaluateConfig(
+        methods=(str(spec),), steps=2, view_steps=(2,), starts_per_clip=1, sfm_flights=0, replicates=20,
+        set_replicates=10,
+    )  # fmt: skip
+    assert run_stage(STAGE, own, config, InlineExecutor()).errors == []
+    row = own.rows("results")[0]
+    frames = sorted((own / row["results_file"]).parent.glob("frames/generation/*/*.png"))
+    assert {int(level) for file in frames for level in np.unique(cv2.imread(str(file)))} == {90}
+    assert read_result(own / row["results_file"]).weights["method"] == sha256_of_folder(tmp_path / "weights")
+    assert run_stage(STAGE, own, config, InlineExecutor()).ran == 0
+    (tmp_path / "weights" / "level.txt").write_text("91")
+    assert run_stage(STAGE, own, config, InlineExecutor()).ran == 1  # other weights, another result
+    (tmp_path / "weights").rename(tmp_path / "gone")
+    with pytest.raises(InputError, match="no checkpoint folder"):
+        run_stage(STAGE, own, config, InlineExecutor())
 
 
 # --- scores ---

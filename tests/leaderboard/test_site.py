@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import numpy as np
 import pytest
 
 from flythrough.errors import InputError
-from flythrough.leaderboard.site.build import site_files
+from flythrough.leaderboard.site.build import site_files, site_parts
 from flythrough.leaderboard.site.document import with_policy
-from flythrough.leaderboard.site.listing import listed_files, update_site, write_site
+from flythrough.leaderboard.site.listing import listed_files, update_site, write_parts, write_site
 from flythrough.leaderboard.standing.gather import gather
 from flythrough.results.schema import rows_of
 from flythrough.workspace.catalog import Workspace
@@ -202,3 +203,24 @@ def test_the_list_has_every_file(workspace: Workspace, tmp_path: Path) -> None:
     write_site(tmp_path / "s", site_files(gather(workspace), CONFIG))
     files = {file.relative_to(tmp_path / "s").as_posix() for file in (tmp_path / "s").rglob("*.*") if file.is_file()}
     assert files - {"site.json"} == set(read_json(tmp_path / "s" / "site.json")["files"])
+
+
+def test_several_processes_write_the_same_site(workspace: Workspace, tmp_path: Path) -> None:
+    for name in ("one", "three"):
+        (tmp_path / name).mkdir()
+    write_site(tmp_path / "one", site_files(gather(workspace), CONFIG))
+    write_parts(tmp_path / "three", site_parts(gather(workspace), CONFIG), processes=3)
+    listed = listed_files(tmp_path / "one")
+    assert listed_files(tmp_path / "three") == listed
+    assert all((tmp_path / "three" / path).read_bytes() == (tmp_path / "one" / path).read_bytes() for path in listed)
+
+
+def test_a_part_that_cannot_be_made_is_an_error_in_whichever_process(tmp_path: Path) -> None:
+    def broken() -> Iterator[tuple[str, bytes]]:
+        yield "a.html", b"a"
+        raise ValueError("no picture of b")
+
+    for processes in (1, 2):
+        with pytest.raises((ValueError, RuntimeError), match="no picture of b"):
+            write_parts(tmp_path, [iter([("c.html", b"c")]), broken()], processes)
+        assert not (tmp_path / "site.json").exists()

@@ -116,6 +116,38 @@ def test_sorting_and_filtering(browser: Any, site: str) -> None:
     visit.check()
 
 
+def test_a_long_table(browser: Any, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w")
+    records = {f"evaluate/m{k:02d}.0/results.json": result(f"m{k:02d}", 30.0 + k, k) for k in range(60)}
+    for file, record in records.items():
+        write_json(workspace / file, record.model_dump(mode="json"))
+    more = [row for file, record in records.items() for row in rows_of(record, file)]
+    workspace.write("results", [*workspace.rows("results"), *more])
+    write_site(tmp_path / "s", site_files(gather(workspace), CONFIG))
+    visit = Visit(browser, f"{(tmp_path / 's').as_uri()}/")
+    page = visit.open("index.html")
+    whole = page.locator("button.more").first
+    expect(whole).to_be_visible()
+    first = names(page)
+    assert 0 < len(first) < 60
+    head = page.locator("table.board").first.get_by_role("button", name="Method")
+    head.click()
+    head.click()
+    assert names(page)[:2] == ["m59", "m58"]  # of all rows, not only of those that were shown
+    page.get_by_label("Methods whose name has").fill("m0")
+    assert names(page) == [f"m0{k}" for k in range(9, -1, -1)]
+    page.get_by_label("Methods whose name has").fill("")
+    whole.click()
+    assert len(names(page)) > 60
+    expect(whole).to_be_hidden()
+    last = next(f"m{k:02d}" for k in range(60) if f"m{k:02d}" not in first)
+    again = Visit(browser, visit.site)
+    page = again.open(f"index.html#{HASH[:8]}-0-{last}")  # a permanent link to a row that is not among the first
+    expect(page.locator("tr:target td.method")).to_have_text(last)
+    visit.check()
+    again.check()
+
+
 def test_one_protocol_at_a_time(browser: Any, tmp_path: Path) -> None:
     workspace, other = make_workspace(tmp_path / "w"), "cd" * 32
     record = result("omega", 22.0, 9)

@@ -1,39 +1,45 @@
 "use strict";
 const field = (id) => document.getElementById(id);
+const MOST = 50; // rows of a table in the document until its button is pressed; all are sorted and filtered
+const tables = new Map(); // each table on the page: all its rows in order, its columns' keys, its button
+const filtered = new WeakSet(); // rows that a filter leaves out
 let rows = []; // [row, name, tier, year] of the tables on the page
-const filtered = new WeakSet(), more = new WeakMap(); // rows that a filter hides; each long table's button
+
+function keyOf(row, column) { // the floor last, before it what has no value
+  const cell = row.children[column], raw = cell?.dataset.value ?? cell?.textContent.trim() ?? "";
+  const key = raw === "" || raw === "–" ? null : isNaN(raw) ? raw.toLowerCase() : Number(raw);
+  return [row.hasAttribute("data-last") ? 2 : key === null ? 1 : 0, key];
+}
 
 function sortBy(table, head) {
   const column = [...head.parentNode.children].indexOf(head), down = head.getAttribute("aria-sort") === "ascending";
   for (const each of table.querySelectorAll("th")) each.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
-  const body = table.tBodies[0];
-  const keyed = [...body.rows].map((row) => {
-    const cell = row.children[column], raw = cell?.dataset.value ?? cell?.textContent.trim() ?? "";
-    const key = raw === "" || raw === "–" ? null : isNaN(raw) ? raw.toLowerCase() : Number(raw);
-    return [row.hasAttribute("data-last") ? 2 : key === null ? 1 : 0, key, row]; // the floor last, before it what has no value
-  });
-  keyed.sort(([p, a], [q, b]) => p - q || (p ? 0 : (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1)));
-  body.append(...keyed.map(([, , row]) => row));
+  const { all, keys } = tables.get(table);
+  keys[column] ??= new Map(all.map((row) => [row, keyOf(row, column)]));
+  const key = (row) => keys[column].get(row);
+  const compare = ([p, a], [q, b]) => p - q || (p ? 0 : (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1));
+  all.sort((one, other) => compare(key(one), key(other)));
   shorten(table);
 }
 
-const MOST = 100; // rows shown of a table until its button is pressed; all are sorted and filtered
-
-function shorten(table) {
-  if (!table.closest("section.table")) return;
-  const all = [...table.tBodies[0].rows], left = all.filter((row) => !filtered.has(row)), whole = table.hasAttribute("data-whole");
-  const most = whole ? left.length : MOST, shown = new Set(left.filter((row, place) => place < most || row.hasAttribute("data-last")));
-  for (const row of all) row.hidden = !shown.has(row);
-  if (!more.has(table) && left.length > shown.size) {
-    const button = document.createElement("button");
-    button.className = "more";
-    button.addEventListener("click", () => { table.setAttribute("data-whole", ""); shorten(table); });
-    table.closest(".scroll").after(button);
-    more.set(table, button);
+function shorten(table) { // only the rows that are shown are in the document: it is laid out in a fraction of the time
+  const known = tables.get(table), left = known.all.filter((row) => !filtered.has(row));
+  const whole = table.hasAttribute("data-whole") || !table.closest("section.table");
+  const shown = whole ? left : left.filter((row, place) => place < MOST || row.hasAttribute("data-last"));
+  const body = table.tBodies[0], kept = new Set(shown);
+  for (const row of [...body.rows]) if (!kept.has(row)) row.remove();
+  let next = body.firstElementChild;
+  for (const row of shown) {
+    if (row === next) next = next.nextElementSibling;
+    else body.insertBefore(row, next);
   }
-  const button = more.get(table);
-  if (button) [button.hidden, button.textContent] = [left.length <= shown.size, `Show all ${left.length} rows`];
+  if (!known.button && left.length > shown.length) {
+    known.button = Object.assign(document.createElement("button"), { className: "more" });
+    known.button.addEventListener("click", () => { table.setAttribute("data-whole", ""); shorten(table); });
+    table.closest(".scroll").after(known.button);
+  }
+  if (known.button) [known.button.hidden, known.button.textContent] = [left.length <= shown.length, `Show all ${left.length} rows`];
 }
 
 function applyFilter() {
@@ -51,7 +57,8 @@ function applyFilter() {
     const none = metric !== "" && !heads.some((head) => head.dataset.metric === metric);
     if (section.hidden !== none) section.hidden = none;
     off.forEach((hide, place) => {
-      if (heads[place].hidden !== hide) for (const row of table.rows) if (row.cells.length === off.length) row.cells[place].hidden = hide;
+      if (heads[place].hidden === hide) return;
+      for (const row of [table.tHead.rows[0], ...tables.get(table).all]) if (row.cells.length === off.length) row.cells[place].hidden = hide;
     });
     shorten(table);
   }
@@ -60,23 +67,24 @@ function applyFilter() {
 
 function prepare() {
   for (const table of document.querySelectorAll("table.board")) {
-    if (!table.dataset.ready) {
-      table.dataset.ready = "yes";
-      for (const button of table.querySelectorAll("th button")) button.addEventListener("click", () => sortBy(table, button.closest("th")));
-    }
+    if (tables.has(table)) continue;
+    tables.set(table, { all: [...table.tBodies[0].rows], keys: [], button: null });
+    for (const button of table.querySelectorAll("th button")) button.addEventListener("click", () => sortBy(table, button.closest("th")));
   }
   if (!field("tools")) return;
-  rows = [...document.querySelectorAll("tr[data-method]")].map((row) => [row, row.dataset.method.toLowerCase(), row.dataset.tier, row.dataset.year]);
+  const here = [...tables].filter(([table]) => table.isConnected).flatMap(([, { all }]) => all);
+  rows = here.filter((row) => row.dataset.method).map((row) => [row, row.dataset.method.toLowerCase(), row.dataset.tier, row.dataset.year]);
   showLinked();
   applyFilter();
 }
 
 function showLinked() { // a link to a row far down shows all of its table
-  const row = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const table = row && row.closest("section.table table.board");
-  if (!table) return;
-  table.setAttribute("data-whole", "");
-  shorten(table);
+  const id = decodeURIComponent(location.hash.slice(1));
+  for (const [table, { all }] of tables) {
+    if (!id || !table.closest("section.table") || !table.isConnected || !all.some((row) => row.id === id)) continue;
+    table.setAttribute("data-whole", "");
+    shorten(table);
+  }
 }
 
 prepare();
