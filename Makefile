@@ -7,7 +7,7 @@ DEMO := demo
 FEW := --set sfm.splits.validation=0 --set evaluate.starts_per_clip=8
 STAGES := flythrough acquire curate sfm train evaluate leaderboard
 
-.PHONY: help demo test test-types test-faults tutorials docs lint bench bench-quick bench-gate ship-model clean
+.PHONY: help demo test coverage test-types test-faults tutorials docs lint bench bench-quick bench-gate ship-model clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,16 @@ test: .venv/ready  ## All tests, a process a room.
 CHECKED := flythrough/scene flythrough/rendering flythrough/results flythrough/media flythrough/rules
 test-types: .venv/ready  ## Tests in which a signature that lies fails; CHECKED="sfm curate" takes other rooms.
 	FLYTHROUGH_CHECK_TYPES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(CHECKED:%=tests/%)
+
+# Twice to three times as long as the tests; COVERED="leaderboard hostile" runs and judges less.
+COVERED := flythrough $(ROOMS) faults hostile
+coverage: .venv/ready  ## Lines and branches of each room that tests run; fails below the bounds.
+	@mkdir -p build/coverage; rm -f build/coverage/*
+	export HERE=$(CURDIR) OMP_NUM_THREADS=1; for part in $(COVERED); do \
+		$(BIN)/coverage run -m pytest -q tests/$$part || exit 1; done
+	HERE=$(CURDIR) $(BIN)/coverage combine -q
+	HERE=$(CURDIR) $(BIN)/coverage json -q -o build/coverage.json
+	$(BIN)/python benchmarks/coverage_rooms.py build/coverage.json $(filter-out faults hostile,$(COVERED))
 
 # What takes longer: kill -9 at 60 random moments over all stages, and 1,000,000 finished tasks (9 GB of disk for a while).
 test-faults: .venv/ready  ## Kills, full disks and a million shots; takes longer.

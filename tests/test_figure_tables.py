@@ -177,3 +177,19 @@ def test_the_agreement_with_the_release_is_its_record() -> None:
         assert shown == [pytest.approx(found[name], rel=0.05) for name in wanted], row
     assert decibels == f"{found['bf16 step, dB']} dB"
     assert f"up to {found['greatest gradient to disparity']:.0f})" in text_of("docs/model.md")
+
+
+def test_copies_and_frames_are_their_record() -> None:
+    found, page = json_of("docs/data/acquire_copies.json"), " ".join(text_of("docs/acquire.md").split())
+    off = found["copies, greatest distance"]
+    small = max(off["half size"], off["MPEG-4"], off["H.265"])
+    other = [f"{off[name]:g}" for name in ("CRF 40", "24 fps")]
+    assert (
+        f"H.265 differ by at most {small:g} bits, at `crf 40` by {other[0]}, at 24 fps by {other[1]}, so not all"
+        in page
+    )
+    assert f"Of {found['videos']} real videos" in page
+    assert f"different videos differ by at least {found['different videos, least distance']:.0f}." in page
+    png, jpg = (found["bytes a frame, median"][kind] / 1e6 for kind in (".png", ".jpg"))
+    assert f"takes {png:.2f} MB at 640 x 360 (median), or {jpg:.2f} MB with" in page
+    assert f"would be {2.1 * png:.1f} or {2.1 * jpg:.1f} TB" in page
