@@ -85,9 +85,9 @@ def finish(outcome: Outcome, workspace: Workspace, config: AcquireConfig) -> Out
 
     given = frozenset(row["id"] for row in outcome.rows if row["camera_folder"])
     double = duplicates(outcome.rows, config.verify.duplicate_bits, keep=given)
-    outcome.drops += [
+    outcome.drops.extend(
         {"id": id, "reason": reason, "values": {"of": original}} for id, (reason, original) in double.items()
-    ]
+    )
     outcome.rows = [row for row in outcome.rows if row["id"] not in double]
     outcome.others.setdefault("clips", [])
     folder = camera_folder(workspace, config)

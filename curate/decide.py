@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from flythrough.rules import MissingMeasure, Verdict
 from flythrough.workspace.catalog import Row, Workspace, to_json
@@ -44,7 +45,7 @@ def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outc
 Failure = dict[str, str]
 
 
-def _by_rules(rows: list[Row], rules: Rules) -> dict[str, tuple[JsonObject, Verdict, Failure | None]]:
+def _by_rules(rows: Sequence[Row], rules: Rules) -> dict[str, tuple[JsonObject, Verdict, Failure | None]]:
     """For each shot: its measures, and the rules' verdict or the reason why there is none."""
     found = {row["id"]: _judge(json.loads(row["measures"]), rules) for row in rows}
     if rules[Duplicate].mode != "off":

@@ -218,7 +218,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Ou
     from .report.page import update_report
     from .scoring.handed_in import handed_in_rows
 
-    rows = outcome.rows + handed_in_rows(workspace, {row["protocol_hash"] for row in outcome.rows})
+    rows = [*outcome.rows, *handed_in_rows(workspace, {row["protocol_hash"] for row in outcome.rows})]
     if rows:
         update_report(workspace, rows)
     return Outcome(rows=rows, drops=outcome.drops, errors=outcome.errors, others=outcome.others)

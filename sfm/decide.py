@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from flythrough.workspace.catalog import Row, to_json
+from flythrough.workspace.records.packed import PackedRows
 from flythrough.workspace.stage import Outcome
 
 from .rules import FewFramesPosed, NoMotion, Rotation, Rules
@@ -16,12 +17,11 @@ BY_RULE = "by_rule"  # in a drop's values as a task records it: a rule dropped i
 
 def decide(outcome: Outcome, rules: Rules) -> Outcome:
     """Split all posed pieces into rows and drops by the current settings of the rules."""
-    drops = []
+    decided = Outcome(PackedRows(), PackedRows(), outcome.errors, outcome.others)
     for drop in outcome.drops:
         values = {name: value for name, value in drop["values"].items() if name != BY_RULE}
         reason = rules.judge(values, partial=True).reason if BY_RULE in drop["values"] else None
-        drops.append({**drop, "reason": reason or drop["reason"], "values": values})
-    decided = Outcome(drops=drops, errors=outcome.errors, others=outcome.others)
+        decided.drops.append({**drop, "reason": reason or drop["reason"], "values": values})
     for shot, pieces in groupby(outcome.rows, key=lambda row: row["shot_id"]):
         for found in _judged(shot, list(pieces), rules):
             (decided.drops if "reason" in found else decided.rows).append(found)

@@ -46,7 +46,7 @@ def _reconstruct_photos(job: Job, config: SfmConfig) -> Outcome:
     photos = read_photos(Path(job.task.hints["folder"]), config.frames)
     video = job.task.inputs["video_id"]
     outcome = _reconstruct(Context(job, photos.footage, video, video, {}), config)
-    outcome.drops += photos.drops
+    outcome.drops.extend(photos.drops)
     outcome.errors += photos.errors
     return outcome
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import TABLES, Workspace
-from flythrough.workspace.files import JsonObject, content_key, sha256_of
+from flythrough.workspace.files import JsonObject, content_key, key_text, sha256_of
+from flythrough.workspace.records.packed import PackedRows
+from flythrough.workspace.records.row_texts import row_texts
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import SfmConfig
@@ -19,19 +21,26 @@ def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
     """One task per shot, and one for the folder of photos if there is one."""
     if config.images is None or workspace.has("shots"):
         workspace.require("videos", "shots")
-    videos = {row["id"]: row for row in workspace.scan("videos", ("id", "path", "sha256", "url", "width", "height"))}
+    of_video = ("id", "path", "sha256", "url", "width", "height")
+    videos = {id: text for text, id in row_texts(workspace, "videos", of_video, ("id",))}
     clips = {row["id"] for row in workspace.scan("clips", ("id",))}
-    for shot in workspace.scan("shots", sorted(TABLES["shots"].keys() - {"measures"})):
-        inputs: JsonObject = {"shot": shot, "video": videos[shot["video_id"]]}
-        for name in ("overlay_file", "camera_file"):
-            if shot[name]:
-                inputs[f"{name}_sha256"] = _hash(workspace / shot[name])
-        if shot["camera_file"]:
-            name = Path(shot["camera_file"]).stem
-            inputs["clip"] = name if name in clips else shot["id"]
-        yield Task(shot["id"], inputs)
+    of_shot, apart = TABLES["shots"].keys() - {"measures"}, ("id", "video_id", "overlay_file", "camera_file")
+    for shot, id, video, overlay, cameras in row_texts(workspace, "shots", of_shot, apart):
+        files = _files(workspace, id, overlay, cameras, clips) if overlay or cameras else ""
+        yield Task(id, f'{{{files}"shot":{shot},"video":{videos[video]}}}')  # names in order, as in any key
     if config.images is not None:
         yield photo_task(config.images)
+
+
+def _files(workspace: Workspace, shot: str, overlay: str, cameras: str, clips: set[str]) -> str:
+    """The inputs of a shot that has files of its own, as the start of a JSON object's text."""
+    inputs: JsonObject = {}
+    if cameras:
+        name = Path(cameras).stem
+        inputs |= {"camera_file_sha256": _hash(workspace / cameras), "clip": name if name in clips else shot}
+    if overlay:
+        inputs["overlay_file_sha256"] = _hash(workspace / overlay)
+    return key_text(inputs)[1:-1] + ","
 
 
 def _hash(path: Path) -> str:
@@ -84,7 +93,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome
     )
     given = {row["video_id"]: row["split"] for row in Workspace(workspace / "acquire").rows("clips")}
     splits = assign_splits(sorted({row["video_id"] for row in outcome.rows}), twins, given, config.splits)
-    rows = [{**row, "split": splits[row["video_id"]]} for row in outcome.rows]
+    rows = PackedRows({**row, "split": splits[row["video_id"]]} for row in outcome.rows)
     return Outcome(rows, outcome.drops, outcome.errors, outcome.others)
 
 

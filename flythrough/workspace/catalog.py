@@ -241,6 +241,11 @@ class Workspace:
         Raises:
             InputError: the file is not this table.
         """
+        for batch in self.batches(table, columns):
+            yield from batch.to_pylist()
+
+    def batches(self, table: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """As :meth:`scan`, in pieces and as Arrow's columns."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -253,8 +258,7 @@ class Workspace:
                 if not file.schema_arrow.remove_metadata().equals(expected):
                     wrong = sorted(set(map(str, file.schema_arrow)) ^ set(map(str, expected)))
                     raise InputError(f"{path} has another schema ({'; '.join(wrong)})", remedy=_rerun(table))
-                for batch in file.iter_batches(_BATCH, columns=None if columns is None else list(columns)):
-                    yield from batch.to_pylist()
+                yield from file.iter_batches(_BATCH, columns=None if columns is None else list(columns))
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not a Parquet table: {error}", remedy=_rerun(table)) from error
 

@@ -11,10 +11,9 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
@@ -271,41 +270,6 @@ _KEY_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fa
 def key_text(part: object) -> str:
     """A part of a :func:`content_key` as text."""
     return _KEY_JSON.encode(part)
-
-
-def _key_encoder() -> Callable[[object], str]:
-    """:func:`key_text` with its encoder made once, if Python has the compiled one: a quarter faster."""
-    made = getattr(json.encoder, "c_make_encoder", None)
-    if made is None:
-        return key_text
-    # as _KEY_JSON, in its order
-    encode = made(None, _KEY_JSON.default, encode_basestring_ascii, None, ":", ",", True, False, False)
-    return lambda part: "".join(encode(part, 0))
-
-
-class KeyTexts:
-    """:func:`key_text` of many objects in turn.
-
-    A nested dict that is the same object as last time is not encoded again, since all tasks of a video share its
-    figures. It must not be changed in between.
-    """
-
-    def __init__(self) -> None:
-        self._encode = _key_encoder()
-        self._known: dict[str, tuple[object, str]] = {}  # by name, the last dict and its text
-
-    def of(self, parts: JsonObject) -> str:
-        """The object's text."""
-        texts = []
-        for name in sorted(parts):
-            part, known = parts[name], self._known.get(name)
-            if known is not None and known[0] is part:
-                texts.append(known[1])
-                continue
-            texts.append(f"{encode_basestring_ascii(name)}:{self._encode(part)}")
-            if isinstance(part, dict):
-                self._known[name] = part, texts[-1]
-        return "{" + ",".join(texts) + "}"
 
 
 def _fsync(path: Path) -> None:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import FlythroughError
+from ..errors import DiskError, FlythroughError
 from .addresses import RedactingFormatter
 from .catalog import TABLES, Row, Workspace, plain, to_json
 from .executor import Executor, InlineExecutor, RayExecutor
@@ -24,6 +24,7 @@ from .files import (
     TASK_FILE,
     JsonObject,
     disk_errors,
+    key_text,
     publish_folder,
     write_json,
     write_manifest,
@@ -31,6 +32,7 @@ from .files import (
 )
 from .progress import bar
 from .records.ledger import Notes, inodes_in
+from .records.packed import PackedRows
 from .records.record import (
     TASKS,
     Listing,
@@ -85,18 +87,7 @@ def run_stage(
     """
     if not isinstance(executor, RayExecutor):  # its nodes have packages of their own
         require_extra(stage.name)
-    keys: dict[str, str] = {}
-    there = Listing.of(workspace, stage, config)
-    todo = _Calls(stage.name, workspace.root, config)
-    wanted = ("new", "error") if retry_errors else ("new",)
-    key_of = stage.key_maker(config)
-    with no_collection():
-        for task in stage.tasks(workspace, config):
-            assert task.id not in keys, f"{stage.name} has two tasks called {task.id}"
-            keys[task.id] = key = key_of(task)
-            state = task_state(workspace, stage, config, task.id, key, there)
-            if state.name in wanted:
-                todo.add(task, key, state.attempts + 1)
+    keys, todo, believed = _left(stage, workspace, config, ("new", "error") if retry_errors else ("new",))
     _note_tasks(workspace, stage.name, "started", keys)
     if stage.in_process and not isinstance(executor, RayExecutor):
         executor = InlineExecutor()
@@ -112,12 +103,30 @@ def run_stage(
     try:
         report = _publish(stage, workspace, config, keys)
     except _NotFinished:
-        if not there.ledger:
+        if not believed:
             raise
         ledger_file(workspace, stage.name).unlink()  # it said otherwise
         report = run_stage(stage, workspace, config, executor, retry_errors=retry_errors)
     report.ran += len(todo)
     return report
+
+
+def _left(
+    stage: Stage[C], workspace: Workspace, config: C, wanted: Sequence[str]
+) -> tuple[dict[str, str], _Calls, bool]:
+    """The keys of all tasks, the calls of those in a ``wanted`` state, and whether a ledger told some states."""
+    keys: dict[str, str] = {}
+    there = Listing.of(workspace, stage, config)
+    todo = _Calls(stage.name, workspace.root, config)
+    key_of = stage.key_maker(config)
+    with no_collection():
+        for task in stage.tasks(workspace, config):
+            assert task.id not in keys, f"{stage.name} has two tasks called {task.id}"
+            keys[task.id] = key = key_of(task)
+            state = task_state(workspace, stage, config, task.id, key, there)
+            if state.name in wanted:
+                todo.add(task, key, state.attempts + 1)
+    return keys, todo, bool(there.ledger)
 
 
 class _Calls(Sequence[Call]):
@@ -128,7 +137,7 @@ class _Calls(Sequence[Call]):
         self._own: list[tuple[bytes, str, int]] = []
 
     def add(self, task: Task, key: str, attempt: int) -> None:
-        text = json.dumps({"id": task.id, "inputs": task.inputs, "hints": task.hints}, ensure_ascii=True)
+        text = f'{{"id":{key_text(task.id)},"inputs":{task.text},"hints":{key_text(task.hints)}}}'
         self._own.append((text.encode(), key, attempt))
 
     def __len__(self) -> int:
@@ -159,6 +168,7 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: JsonObject
         }
         if not (outcome.rows or outcome.drops or outcome.errors or any(outcome.others.values())):
             raise AssertionError(f"{stage_name} accounted for nothing in {task.id}")
+        _check_files(outcome, scratch, published)
         record = {"key": key, "attempts": attempt, **cost, "outcome": encodable(asdict(outcome))}
         (scratch / TASK_FILE).unlink(missing_ok=True)  # of an attempt that was killed on publishing
         record["manifest"] = write_manifest(scratch)
@@ -167,6 +177,19 @@ def run_task(stage_name: str, root: str, config_json: str, task_dict: JsonObject
         (scratch / TASK_FILE).write_text(text, encoding="utf-8")
         publish_folder(scratch, workspace / published)
         error_file(workspace, stage_name, task.id).unlink(missing_ok=True)
+
+
+def _check_files(outcome: Outcome, scratch: Path, published: str) -> None:
+    """Refuse to publish a folder that lacks a file its rows name.
+
+    Raises:
+        DiskError: one is gone.
+    """
+    values = (value for rows in (outcome.rows, *outcome.others.values()) for row in rows for value in row.values())
+    start = f"{published}/"
+    for name in (value.removeprefix(start) for value in values if isinstance(value, str) and value.startswith(start)):
+        if not (scratch / name).exists():
+            raise DiskError(f"{start}{name} was written, and is gone", remedy="Run it again with --retry-errors")
 
 
 def encodable(value: Any) -> Any:
@@ -240,12 +263,12 @@ def _publish(stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, s
         _write_rows(workspace, stage.table, stage.name, outcome.rows)
     for table, rows in outcome.others.items():
         _write_rows(workspace, table, stage.name, rows)
-    drops = [{**row, "stage": stage.name, "values": to_json(row.get("values") or {})} for row in outcome.drops]
+    drops = ({**row, "stage": stage.name, "values": to_json(row.get("values") or {})} for row in outcome.drops)
     errors = [{**row, "stage": stage.name} for row in errors]
     workspace.replace_stage("drops", stage.name, drops)
     workspace.replace_stage("errors", stage.name, errors)
-    report.rows, report.dropped, report.errors = len(outcome.rows), len(drops), errors
-    report.reasons = dict(Counter(sorted(row["reason"] for row in drops)).most_common())
+    report.rows, report.dropped, report.errors = len(outcome.rows), len(outcome.drops), errors
+    report.reasons = dict(Counter(sorted(row["reason"] for row in outcome.drops)).most_common())
     report.seconds, report.cpu_seconds = round(report.seconds, 3), round(report.cpu_seconds, 3)
     summary = {**vars(report), "errors": len(errors)}
     write_json(workspace / stage.name / "summary.json", summary)
@@ -257,7 +280,7 @@ def _gather(
     stage: Stage[C], workspace: Workspace, config: C, keys: dict[str, str], report: Report
 ) -> tuple[Outcome, list[Row]]:
     """What all tasks found, and their errors; counts them in the report, and writes the ledger of those finished."""
-    outcome = Outcome()
+    outcome = Outcome(PackedRows(), PackedRows())
     errors: list[Row] = []
     notes, inodes = Notes(), inodes_in(workspace / stage.name)
     for task_id, key in keys.items():
@@ -278,8 +301,8 @@ def _gather(
         report.done += 1
         report.seconds += record.get("seconds", 0.0)
         report.cpu_seconds += record.get("cpu_seconds", 0.0)
-        outcome.rows += found.rows
-        outcome.drops += found.drops
+        outcome.rows.extend(found.rows)
+        outcome.drops.extend(found.drops)
         errors += [{"exception": "", **row, "attempts": record["attempts"]} for row in found.errors]
         for table, rows in found.others.items():
             outcome.others.setdefault(table, []).extend(rows)
@@ -304,16 +327,19 @@ def known_tasks(workspace: Workspace, stage: str) -> set[str] | None:
 def _write_rows(workspace: Workspace, table: str, stage: str, rows: Iterable[Row]) -> None:
     """Write a stage's rows. If stages share the table, a later stage's row replaces an earlier one of the same id."""
     if "stage" not in TABLES[table]:
-        workspace.write(table, list(rows))
+        workspace.write(table, rows)
         return
-    own = [{**row, "stage": stage} for row in rows]
-    shared = workspace / stage / f"{table}.parquet"
-    Workspace(shared.parent).write(table, own)
-    merged: dict[str, Row] = {}
-    for name in STAGES:
-        if (workspace / name / f"{table}.parquet").exists():
-            merged |= {row["id"]: row for row in Workspace(workspace / name).rows(table)}
-    workspace.write(table, list(merged.values()))
+    Workspace(workspace / stage).write(table, ({**row, "stage": stage} for row in rows))
+    workspace.write(table, _merged(table, [Workspace(workspace / name) for name in STAGES]))
+
+
+def _merged(table: str, parts: list[Workspace]) -> Iterator[Row]:
+    """The rows of all parts by their ids, each at the place of its first."""
+    first = {row["id"]: number for number, part in [*enumerate(parts)][::-1] for row in part.scan(table, ["id"])}
+    others = (row for number, part in enumerate(parts) for row in part.scan(table) if first[row["id"]] != number)
+    later = {row["id"]: row for row in others}
+    for number, part in enumerate(parts):
+        yield from (later.get(row["id"], row) for row in part.scan(table) if first[row["id"]] == number)
 
 
 class _TaskLog(logging.FileHandler):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ..errors import EXTRAS, missing_extra
 from .catalog import Row, Workspace
-from .files import JsonObject, KeyTexts, key_text
+from .files import JsonObject, key_text
+from .records.packed import PackedRows
 
 STAGES = ("acquire", "curate", "sfm", "train", "evaluate", "leaderboard")  # in the order data flows
 
@@ -50,20 +52,35 @@ class Resources:
     time_limit_s: float | None = None  # a task that takes longer is stopped: error of kind "timeout"
 
 
-@dataclass(frozen=True)
 class Task:
     """One unit of work of a stage.
 
     Attributes:
         id: deterministic, unique within the stage, safe as a file name; usually the upstream item's id.
-        inputs: all that the result depends on besides the config, JSON-able, upstream content as hashes, paths relative
-            to the workspace. Part of the task's key. Tasks may share nested dicts, which must not be changed.
+        text: the inputs as JSON text, as ``key_text`` writes it.
         hints: what must not make the task run again, such as a progress label; JSON-able.
     """
 
-    id: str
-    inputs: JsonObject
-    hints: JsonObject = field(default_factory=dict)
+    __slots__ = ("hints", "id", "text")
+
+    def __init__(self, id: str, inputs: JsonObject | str, hints: JsonObject | None = None) -> None:
+        """Set the attributes.
+
+        Args:
+            id: see above.
+            inputs: all that the result depends on besides the config, JSON-able, upstream content as hashes, paths
+                relative to the workspace; or the same as ``text``, which a million tasks need. Part of the task's key.
+            hints: see above.
+        """
+        self.id = id
+        self.text = inputs if isinstance(inputs, str) else key_text(inputs)
+        self.hints = hints or {}
+
+    @property
+    def inputs(self) -> JsonObject:
+        """All that the result depends on besides the config."""
+        found: JsonObject = json.loads(self.text)
+        return found
 
 
 @dataclass(frozen=True)
@@ -90,7 +107,7 @@ class Job:
 
 @dataclass
 class Outcome:
-    """The result of one task. Every candidate becomes a row or a drop; a failure is raised, never returned.
+    """The result of one task, or of all. Every candidate becomes a row or a drop; a failure is raised, never returned.
 
     Attributes:
         rows: rows of the stage's table.
@@ -99,8 +116,8 @@ class Outcome:
         others: rows for another table, by table name (acquire's given clips).
     """
 
-    rows: list[Row] = field(default_factory=list)
-    drops: list[Row] = field(default_factory=list)
+    rows: list[Row] | PackedRows = field(default_factory=list)
+    drops: list[Row] | PackedRows = field(default_factory=list)
     errors: list[Row] = field(default_factory=list)
     others: dict[str, list[Row]] = field(default_factory=dict)
 
@@ -145,11 +162,10 @@ class Stage(Generic[C]):
     def key_maker(self, config: Section) -> Callable[[Task], str]:
         """:meth:`key` for many tasks; the part that their keys share is encoded and hashed once."""
         common = hashlib.sha256(f"[{','.join(map(key_text, (self.name, self.version, config.keyed())))},".encode())
-        texts = KeyTexts()
 
         def key(task: Task) -> str:
             digest = common.copy()
-            digest.update(f"{encode_basestring_ascii(task.id)},{texts.of(task.inputs)}]".encode())
+            digest.update(f"{encode_basestring_ascii(task.id)},{task.text}]".encode())
             return digest.hexdigest()
 
         return key

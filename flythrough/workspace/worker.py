@@ -27,6 +27,7 @@ Work = Callable[..., None]
 Call = tuple[object, ...]  # its arguments
 
 WALL_CLOCK_FACTOR = 10  # a call may take this many times its limit by the clock: other programs share the machine
+START_S = 600  # before its call's clock runs, a process may take this long to start and to import its work
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _BEGAN = "began"  # what a worker sends before it runs a call; after it, it sends the call's failure or None
 
@@ -51,7 +52,7 @@ class Worker:
             self._start()
         assert self._pipe is not None
         self.index = index
-        self._clock_start, self._processor_start = time.monotonic(), math.inf
+        self._clock_start, self._processor_start = time.monotonic() + START_S, math.inf
         with suppress(OSError):  # it has died: outcome() reports that
             self._pipe.send((work, call))
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from operator import eq
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from flythrough.workspace import catalog, pipeline
-from flythrough.workspace.catalog import Row, Workspace
+from flythrough.workspace.catalog import TABLES, Row, Workspace
 from flythrough.workspace.executor import InlineExecutor
 from flythrough.workspace.pipeline import run_stage
 from flythrough.workspace.records import record
+from flythrough.workspace.records.packed import PackedRows
 from flythrough.workspace.stage import Job, Outcome, Section, Stage, Task
 
 
@@ -40,6 +42,30 @@ def test_a_scan_holds_a_piece_at_a_time(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 200_000
     assert peak < 25e6  # all rows as dicts are 80 MB
+
+
+def test_what_many_tasks_found_is_packed() -> None:
+    tracemalloc.start()
+    packed = PackedRows(drops(100_000))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 4e6  # as dicts, 40 MB
+    assert len(packed) == 100_000
+    assert all(map(eq, packed, drops(100_000)))
+    assert packed[2500:2502] == [*packed][2500:2502] != packed[:2]
+
+
+def test_a_later_stages_row_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    def errors(**messages: str) -> list[Row]:
+        return [
+            dict.fromkeys(TABLES["errors"], "x") | {"id": i, "message": m, "attempts": 1} for i, m in messages.items()
+        ]
+
+    workspace = Workspace(tmp_path)
+    pipeline._write_rows(workspace, "errors", "sfm", errors(b="new", d="new"))
+    pipeline._write_rows(workspace, "errors", "acquire", errors(a="old", b="old", c="old"))
+    found = [(row["id"], row["stage"], row["message"]) for row in workspace.rows("errors")]
+    assert found == [("a", "acquire", "old"), ("b", "sfm", "new"), ("c", "acquire", "old"), ("d", "sfm", "new")]
 
 
 def test_tasks_that_never_ran_cost_no_look_at_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

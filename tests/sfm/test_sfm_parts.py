@@ -24,7 +24,8 @@ from flythrough.sfm.poses.verify import Verdict, cut, epipolar_px
 from flythrough.sfm.rules import Rules
 from flythrough.sfm.splits import assign_splits, near_duplicates
 from flythrough.sfm.stage import STAGE
-from flythrough.workspace.catalog import TABLES, Workspace
+from flythrough.workspace.catalog import TABLES, Row, Workspace
+from flythrough.workspace.files import key_text, sha256_of
 from flythrough.workspace.inspection import plan
 
 SECOND = 1_000_000
@@ -387,15 +388,33 @@ def test_a_scene_is_cut_where_neighbours_contradict_each_other():
     assert [piece.frames.tolist() for piece in cut(scene, verdict)] == [[0, 1, 2, 3], [6, 7, 8], [10, 11]]
 
 
+def videos_and_shot(workspace: Workspace, **columns: str) -> Row:
+    """Write a video, and a shot with these columns; returns the shot."""
+    known = {name: "1" if each.type == "string" else 1 for name, each in TABLES["videos"].items() if not each.nullable}
+    workspace.write("videos", [{**known, "id": "v", "variable_frame_rate": False}])
+    shot = {name: 1 for name, each in TABLES["shots"].items() if each.type == "int64"}
+    shot |= {"id": "v_0_1", "video_id": "v", "overlay_file": None, "camera_file": None, **columns}
+    workspace.write("shots", [{**shot, "measures": "{}"}])
+    return shot
+
+
+@pytest.mark.parametrize("columns", [{}, {"overlay_file": "é.png"}, {"overlay_file": "é.png", "camera_file": "c.txt"}])
+def test_a_shots_inputs_are_written_as_those_of_any_task(tmp_path: Path, columns: dict[str, str]) -> None:
+    workspace = Workspace(tmp_path)
+    shot = videos_and_shot(workspace, **columns)
+    for name in columns.values():
+        (tmp_path / name).write_text(name)
+    video = {"id": "v", "path": "1", "sha256": "1", "url": None, "width": 1, "height": 1}
+    inputs = {f"{column}_sha256": sha256_of(tmp_path / name) for column, name in columns.items()}
+    inputs |= {"shot": shot, "video": video} | ({"clip": "v_0_1"} if "camera_file" in columns else {})
+    (task,) = STAGE.tasks(workspace, STAGE.config())
+    assert (task.text, task.inputs) == (key_text(inputs), inputs)
+
+
 @pytest.mark.parametrize("column", ["overlay_file", "camera_file"])
 def test_a_shot_whose_file_is_gone_is_named_with_a_remedy_and_waited_for(tmp_path: Path, column: str) -> None:
     workspace = Workspace(tmp_path)
-    known = {name: "1" if each.type == "string" else 1 for name, each in TABLES["videos"].items() if not each.nullable}
-    workspace.write("videos", [{**known, "id": "v", "variable_frame_rate": False}])
-    known = {name: 1 for name, each in TABLES["shots"].items() if each.type == "int64"}
-    workspace.write(
-        "shots", [{**known, "id": "v_0_1", "video_id": "v", "measures": "{}", column: "curate/v.00000000/a"}]
-    )
+    videos_and_shot(workspace, **{column: "curate/v.00000000/a"})
     with pytest.raises(InputError, match=r"curate/v\.00000000/a, which a shot needs.*verify --repair"):
         list(STAGE.tasks(workspace, STAGE.config()))
     (found,) = plan(workspace, {"sfm": STAGE.config()}, only=("sfm",))

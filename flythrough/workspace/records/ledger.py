@@ -55,7 +55,9 @@ class Notes:
 
     def write(self, file: Path, settings: str) -> None:
         """Publish the ledger, in one step; see :func:`read_ledger`."""
-        groups = [(state.name, state.attempts, *found) for state, found in self._by_state.items()]
+        groups = [
+            (state.name, state.attempts, "\n".join(names), inodes) for state, (names, inodes) in self._by_state.items()
+        ]
         body = json.dumps(groups, separators=(",", ":")).encode()
         with publish(file, durable=False) as scratch:
             scratch.write_bytes(_seal(body, settings) + body)
@@ -77,10 +79,12 @@ def read_ledger(file: Path, settings: str, inodes: Mapping[str, int]) -> dict[st
     if not whole.startswith(_seal(body, settings)):
         return {}
     known: dict[str, TaskState] = {}
-    for state, attempts, names, noted in json.loads(body):
+    for state, attempts, lines, noted in json.loads(body):
+        names = lines.split("\n")
         if list(map(inodes.get, names)) != noted:  # mostly they are the same, which is told without a loop
             names = [name for name, inode in zip(names, noted, strict=True) if inodes.get(name) == inode]
-        known.update(dict.fromkeys(names, TaskState(state, attempts)))
+        group = dict.fromkeys(names, TaskState(state, attempts))
+        known = group if not known else known | group
     return known
 
 

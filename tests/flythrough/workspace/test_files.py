@@ -68,18 +68,3 @@ def test_folder_hash_sees_names_and_contents(tmp_path: Path) -> None:
 def test_content_keys_ignore_order_of_keys_only() -> None:
     assert files.content_key({"a": 1, "b": 2}) == files.content_key({"b": 2, "a": 1})
     assert files.content_key([1, 2]) != files.content_key([2, 1])
-
-
-@pytest.mark.parametrize("compiled", [True, False])
-def test_keys_of_many_tasks_are_those_of_each(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not compiled:
-        monkeypatch.setattr("json.encoder.c_make_encoder", None)
-    texts, shared = (
-        files.KeyTexts(),
-        {"b": "1\u00e9\U0001f30a", "a": None, "c": {"z": [1, {"y": 2.5, "x": True}], "e": {}}},
-    )
-    for one in ({"shot": {"id": 1}, "video": shared}, {"video": shared, "shot": {"id": 2}, "a\u00e9": "x"}, {}):
-        assert texts.of(one) == files.key_text(one)
-    assert texts.of({"video": {"b": 3}}) == '{"video":{"b":3}}'  # another dict of the same name
-    with pytest.raises(ValueError, match="JSON"):
-        texts.of({"speed": float("nan")})

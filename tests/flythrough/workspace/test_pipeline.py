@@ -51,6 +51,19 @@ def test_a_finished_task_never_runs_again(toy: Toy) -> None:
     assert toy.workspace.table_file("videos").read_bytes() == before
 
 
+def test_a_folder_without_a_file_that_its_row_names_is_not_published(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(job: Job, config: ToyConfig) -> Outcome:
+        outcome = toy.run(job, config)
+        (job.folder / "out.txt").unlink(missing_ok=True)
+        return outcome
+
+    whole, toy.stage = toy.stage, replace(toy.stage, run=run)
+    report = toy.go(items=("good", "bad"))
+    assert [(error["id"], error["kind"]) for error in report.errors] == [("good", "disk")]
+    toy.stage = whole
+    assert (toy.go(items=("good", "bad"), retry_errors=True).errors, toy.ran) == ([], ["good"])
+
+
 def test_a_changed_config_runs_again_what_it_touches(toy: Toy) -> None:
     toy.go()
     toy.go(factor=2)
