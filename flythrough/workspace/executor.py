@@ -51,18 +51,22 @@ class LocalExecutor:
 
     def count(self, resources: Resources) -> int:
         """Number of workers that the cores and the free memory allow, at least one."""
+        return self._count(resources, psutil.virtual_memory().available)
+
+    def _count(self, resources: Resources, memory: int) -> int:
         if self.workers is not None:
             return self.workers
         by_cores = int(usable_cores() / resources.cpus)
-        by_memory = int(psutil.virtual_memory().available / 2**30 / resources.memory_gb)
-        return max(1, min(by_cores, by_memory))
+        return max(1, min(by_cores, int(memory / 2**30 / resources.memory_gb)))
 
     def run(self, work: Work, calls: Sequence[Call], resources: Resources) -> Iterator[tuple[int, Failure | None]]:
         gpus = _visible_gpus(resources)
-        size = min(self.count(resources), max(1, len(calls)))
-        if resources.gpus:
-            size = min(size, max(1, int(len(gpus) / resources.gpus)))
-        threads = self.threads or max(1, int(usable_cores() / size))
+        by_gpus = max(1, int(len(gpus) / resources.gpus)) if resources.gpus else len(calls)
+        size = max(1, min(self.count(resources), len(calls), by_gpus))
+        # by what does not change from run to run: neither the free memory nor the number of tasks left
+        usual = self._count(resources, psutil.virtual_memory().total)
+        sharing = min(usual, max(resources.tasks, len(calls)), *([by_gpus] if resources.gpus else []))
+        threads = self.threads or max(1, int(usable_cores() / max(1, sharing)))
         each = max(1, int(resources.gpus))
         shares = [gpus[slot * each % len(gpus) :][:each] if gpus else [] for slot in range(size)]
         workers = [Worker(threads, {"CUDA_VISIBLE_DEVICES": ",".join(share)} if share else None) for share in shares]

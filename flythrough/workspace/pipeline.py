@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,9 @@ def run_stage(
         executor = InlineExecutor()
     if not stage.resumable:
         shutil.rmtree(workspace / stage.name / PARTIAL, ignore_errors=True)  # of attempts that were killed
+    resources = replace(stage.resources(config), tasks=len(keys))
     with bar(stage.name, len(todo), "task") as advance:
-        for index, failure in executor.run(run_task, todo, stage.resources(config)):
+        for index, failure in executor.run(run_task, todo, resources):
             if failure is not None:
                 *_, task_dict, key, attempt = todo[index]
                 record = {"key": key, "attempts": attempt, **encodable(asdict(failure))}

@@ -44,11 +44,16 @@ C = TypeVar("C", bound=Section)  # a stage's config section
 
 @dataclass(frozen=True)
 class Resources:
-    """What one task of a stage needs; executors schedule by it."""
+    """What one task of a stage needs; executors schedule by it.
+
+    ``tasks`` is how many the stage has, finished or not, if known. Threads are divided among as many, so that
+    a task that a resumed run has left gets as many as in an undisturbed run: sums in float32 depend on it.
+    """
 
     cpus: float = 1
     gpus: float = 0
     memory_gb: float = 1.0
+    tasks: int = 0
     time_limit_s: float | None = None  # a task that takes longer is stopped: error of kind "timeout"
 
 

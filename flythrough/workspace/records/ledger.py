@@ -23,6 +23,8 @@ from pathlib import Path
 
 from ..files import publish
 
+_FORMAT = 2  # increase it when ledgers are written in another way
+
 
 @dataclass(frozen=True)
 class TaskState:
@@ -89,5 +91,5 @@ def read_ledger(file: Path, settings: str, inodes: Mapping[str, int]) -> dict[st
 
 
 def _seal(body: bytes, settings: str) -> bytes:
-    """The first line: the hash of all after it, and the settings that it is for."""
-    return f"{hashlib.sha256(body).hexdigest()} {settings}\n".encode()
+    """The first line: the hash of all after it, the settings that it is for, and how it is written."""
+    return f"{hashlib.sha256(body).hexdigest()} {settings} {_FORMAT}\n".encode()

@@ -133,6 +133,17 @@ def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -
     assert usable_cores() == 1
 
 
+@pytest.mark.parametrize(("tasks", "threads"), [(0, 8), (1, 8), (2, 4), (100, 1)])
+def test_a_task_that_is_left_over_has_the_threads_that_it_had_among_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: int, threads: int
+) -> None:
+    """Sums in float32 depend on the number of threads; tables must not depend on when a run was killed."""
+    monkeypatch.setattr("flythrough.workspace.executor.usable_cores", lambda: 8)
+    calls = [(0, str(tmp_path), "threads")]
+    assert dict(LocalExecutor().run(toy_work.work, calls, Resources(memory_gb=0.01, tasks=tasks))) == {0: None}
+    assert (tmp_path / "0").read_text() == str(threads)
+
+
 @pytest.mark.parametrize(("quota", "cores"), [("max 100000", 8), ("150000 100000", 2), ("20000 100000", 1), ("", 8)])
 def test_cores_are_those_that_the_control_group_grants(monkeypatch: pytest.MonkeyPatch, quota: str, cores: int) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +49,19 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(record, "finished", finished)
     return found
+
+
+def test_a_ledger_of_an_earlier_version_is_ignored(toy: Toy, read: list[str]) -> None:
+    toy.go()
+    file = toy.workspace / LEDGER
+    seal, _, body = file.read_text().partition("\n")
+    body = json.dumps(
+        [[state, attempts, names.split("\n"), inodes] for state, attempts, names, inodes in json.loads(body)]
+    )
+    file.write_text(f"{hashlib.sha256(body.encode()).hexdigest()} {seal.split()[1]}\n{body}")
+    read.clear()
+    assert left(toy) == ([], ["ugly"])
+    assert sorted(read) == ["bad", "good"]
 
 
 def left(toy: Toy, **settings: object) -> tuple[list[str], list[str]]:

@@ -30,6 +30,9 @@ def work(number: int, folder: str, behaviour: str) -> None:
     if behaviour == "gpu":
         (Path(folder) / str(number)).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
         return
+    if behaviour == "threads":
+        (Path(folder) / str(number)).write_text(os.environ["OMP_NUM_THREADS"])
+        return
     if behaviour == "slow":
         time.sleep(0.1)
     (Path(folder) / str(number)).write_text(str(os.getpid()))
