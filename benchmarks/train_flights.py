@@ -26,6 +26,7 @@ from flythrough.scene.autopilot import Autopilot, Flight
 from flythrough.scene.plans import FixedFlight
 from flythrough.train.data.islands import FRAMES, IslandClip, Take, _film_island
 from flythrough.train.fly.rollout import fly, to_image
+from flythrough.train.fly.runtime import fast
 from flythrough.train.model.native import load_checkpoint
 
 COMPARED = (1, 5, 10, 20, 30, 59)
@@ -40,7 +41,7 @@ def inpainting(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:
 
 
 def ours(folder: Path, height: int, width: int, sky: bool | None) -> Fly:
-    model = load_checkpoint(folder).at_size(height, width)
+    model = fast(load_checkpoint(folder).at_size(height, width))
 
     def go(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:
         return map(to_image, fly(model, torch.from_numpy(rgbd), lens, flight, None, sky=sky))
