@@ -186,7 +186,7 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
         return score(spec, source, None, settings, {}, job.folder)
     checkpoint = checkpoint_of(spec, Workspace(job.workspace))
     if checkpoint is None and NEEDS_CHECKPOINT in spec.needs:
-        raise MethodFailure("there is no checkpoint in the workspace", remedy="Run: flythrough train")
+        raise MethodFailure("the workspace has no checkpoint", remedy="Run: flythrough train")
     if checkpoint is not None:
         refuse_trained_on(source, checkpoint.folder)
     weights = {"method": checkpoint.sha256} if checkpoint else {}

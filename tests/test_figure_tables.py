@@ -48,7 +48,9 @@ def printed(cell: JsonObject | None) -> str:
 
 def test_readmes_table_is_the_demos() -> None:
     text = text_of("README.md")
-    head, *lines = re.search(r"```\nScores on .*?\n(.*?)\ntied:", text, re.DOTALL)[1].splitlines()  # type: ignore[index]
+    found = re.search(r"```\nScores on .*?\n(.*?)\ntied:", text, re.DOTALL)
+    assert found is not None
+    head, *lines = found[1].splitlines()
     columns, known, seen = re.split(r"\s{2,}", head)[2:], entries(), set()
     for line in lines:
         cells = re.split(r"\s{2,}", line.strip())

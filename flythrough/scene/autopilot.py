@@ -1,7 +1,7 @@
 """Where the camera goes: a flight is anything with ``pose`` and ``next_pose``; the autopilot steers by what it sees.
 
-It follows Infinite Nature (arXiv 2012.09855,
-section 4.3 and its release): keep the skyline at a chosen height, turn away from near ground, stay above it.
+It follows Infinite Nature (arXiv 2012.09855, section 4.3, and its release): keep the skyline at a chosen height, turn
+away from near ground, stay above it.
 """
 
 from __future__ import annotations

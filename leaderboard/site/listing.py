@@ -6,14 +6,16 @@ import hashlib
 import json
 import multiprocessing
 import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path, PurePosixPath
 
-from flythrough.errors import InputError
+from flythrough.errors import FlythroughError, InputError
 from flythrough.workspace.files import publish, write_json
+from flythrough.workspace.worker import ask_for_signal
 
 LISTING = "site.json"
 Files = Iterable[tuple[str, bytes]]
@@ -60,7 +62,13 @@ def _forked(folder: Path, shares: Iterable[Sequence[Files]]) -> list[list[tuple[
     try:
         found: list[list[tuple[str, str]]] = []
         for _, ours in started:
-            answer = ours.recv()
+            try:
+                answer = ours.recv()
+            except EOFError:
+                remedy = "Is memory short? Run flythrough leaderboard again, with less beside it"
+                raise FlythroughError("A process that wrote the site was killed", remedy=remedy) from None
+            if isinstance(answer, OSError):
+                raise answer
             if isinstance(answer, str):
                 raise RuntimeError(f"A part of the site could not be written:\n{answer}")
             found.append(answer)
@@ -73,8 +81,12 @@ def _forked(folder: Path, shares: Iterable[Sequence[Files]]) -> list[list[tuple[
 
 
 def _answer(pipe: Connection, folder: Path, share: Sequence[Files]) -> None:
+    """Send what was written; or the error, as text unless it is the operating system's, such as that of a full disk."""
+    ask_for_signal(signal.SIGKILL)
     try:
         pipe.send(_written(folder, share))
+    except OSError as error:
+        pipe.send(error)
     except Exception:
         pipe.send(traceback.format_exc())
 

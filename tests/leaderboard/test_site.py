@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import signal
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flythrough.errors import InputError
+from flythrough.errors import FlythroughError, InputError
 from flythrough.leaderboard.site.build import site_files, site_parts
 from flythrough.leaderboard.site.document import with_policy
 from flythrough.leaderboard.site.listing import listed_files, update_site, write_parts, write_site
@@ -224,3 +228,20 @@ def test_a_part_that_cannot_be_made_is_an_error_in_whichever_process(tmp_path: P
         with pytest.raises((ValueError, RuntimeError), match="no picture of b"):
             write_parts(tmp_path, [iter([("c.html", b"c")]), broken()], processes)
         assert not (tmp_path / "site.json").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems write in one process")
+def test_a_full_disk_or_a_kill_in_another_process_is_reported_as_such(tmp_path: Path) -> None:
+    def full() -> Iterator[tuple[str, bytes]]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+        yield "a.html", b"a"
+
+    def killed() -> Iterator[tuple[str, bytes]]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield "a.html", b"a"
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_parts(tmp_path, [[("c.html", b"c")], full()], 2)
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(FlythroughError, match="was killed"):
+        write_parts(tmp_path, [[("c.html", b"c")], killed()], 2)

@@ -90,7 +90,7 @@ def pull(workspace: Workspace, address: str) -> Transfer:
 
     Raises:
         FlythroughError: the storage cannot be reached (kind "network"), or an object has another hash ("damaged").
-        InputError: there is no snapshot, or it has paths that lead out of the workspace.
+        InputError: there is no snapshot, or a path in it leads out of the workspace.
     """
     with _storage(address) as (there, root):
         entries = _listed(there, root, address)

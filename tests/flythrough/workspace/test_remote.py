@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyarrow import NativeFile
 from pyarrow.fs import FileSystem, LocalFileSystem
 
 from flythrough.errors import FlythroughError, InputError
@@ -94,7 +96,7 @@ def test_a_push_that_broke_off_leaves_the_old_snapshot_and_resumes(
     class Breaks(LocalFileSystem):
         """The third object is cut short."""
 
-        def open_output_stream(self, path: str, *rest: object, **named: object):  # type: ignore[no-untyped-def]
+        def open_output_stream(self, path: str, *rest: Any, **named: Any) -> NativeFile:
             taken.append(path)
             if len(taken) == 3:
                 Path(path).write_text("cut")
