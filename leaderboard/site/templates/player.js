@@ -72,6 +72,14 @@ function stop() {
   at("play").textContent = "Play";
 }
 
+async function run(video) {
+  try {
+    await video.play();
+  } catch (error) {
+    if (error.name !== "AbortError") throw error; // it was paused before it had begun
+  }
+}
+
 function play() {
   if (playing()) {
     stop();
@@ -80,14 +88,14 @@ function play() {
   at("play").textContent = "Pause";
   const videos = flights.map(({ video }) => video).filter(Boolean);
   timer = videos.length ? setInterval(follow, 50, ...videos) : setInterval(advance, 1000 / site.fps);
-  for (const video of videos) video.play();
+  for (const video of videos) run(video);
 }
 
 function follow(one, other) { // the slider goes with the first video, and so does the second
   if (one.ended) {
     for (const video of [one, other]) {
       video.currentTime = 0;
-      video.play();
+      run(video);
     }
   }
   if (!other.seeking && Math.abs(other.currentTime - one.currentTime) > 0.5 / site.fps) other.currentTime = one.currentTime;
