@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flythrough.errors import InputError
+from flythrough.results.collected import result_rows
 from flythrough.results.metrics import METRICS
 from flythrough.results.schema import Result, Value, read_result
 from flythrough.workspace.catalog import Workspace
@@ -106,7 +107,7 @@ def _of_cameras(metric: str) -> bool:
 def _protocol(workspace: Workspace, claimed: Result) -> str:
     """The protocol's file beside a result of it, or its name if it is shipped with the package."""
     name = claimed.protocol.name
-    files = {r["results_file"] for r in workspace.rows("results") if r["protocol_hash"] == claimed.protocol.hash}
+    files = {r["results_file"] for r in result_rows(workspace) if r["protocol_hash"] == claimed.protocol.hash}
     beside = sorted((workspace / file).with_name(f"{name}.toml") for file in files if file)
     return next((str(file) for file in beside if file.is_file()), name)
 

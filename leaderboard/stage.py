@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flythrough.workspace.catalog import Workspace
-from flythrough.workspace.files import read_json, write_json
+from flythrough.workspace.files import JsonObject, read_json, write_json
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import LeaderboardConfig
@@ -20,20 +20,28 @@ def tasks(workspace: Workspace, config: LeaderboardConfig) -> Iterator[Task]:
     """One task: the page.
 
     Raises:
-        InputError: nothing was measured yet.
+        InputError: there is neither a table of results nor a results file.
     """
     from flythrough.errors import InputError
+    from flythrough.results.collected import results_files
     from flythrough.workspace.files import sha256_of
 
     from .store import LOG, listed_files
+    from .tiers import NO_RESULTS
 
-    named = {row["results_file"] for row in workspace.scan("results", ["results_file"])}
+    results: JsonObject | str
+    if workspace.has("results"):
+        named = {row["results_file"] for row in workspace.scan("results", ["results_file"])}
+        results = sha256_of(workspace.table_file("results"))
+    else:
+        results = {file.as_posix(): sha256_of(workspace / str(file)) for file in results_files(workspace.root)}
+        named = set(results)
     if not named:
-        raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
+        raise InputError(f"{workspace.root} has no results", remedy=NO_RESULTS)
     yield Task(
         id="page",
         inputs={
-            "results": sha256_of(workspace.table_file("results")),
+            "results": results,
             "files": sorted(named - {None}),
             "submissions": [sha256_of(file) for file in listed_files(workspace)],
             "log": sha256_of(workspace / LOG) if (workspace / LOG).is_file() else None,

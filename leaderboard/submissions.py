@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from flythrough.errors import InputError
+from flythrough.results.collected import result_rows
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result, read_result, results_behind
@@ -64,7 +65,7 @@ def refuse(workspace: Workspace, result: Result, path: Path) -> None:
     Raises:
         InputError: it cannot be listed.
     """
-    rows = [row for row in workspace.rows("results") if row["source"] == "measured"]
+    rows = [row for row in result_rows(workspace) if row["source"] == "measured"]
     if reason := reject(result, rows, results_behind(workspace, rows), submissions(workspace)):
         reason = one_line(reason, 300)
         raise InputError(f"{path} is refused: {reason}", remedy="Score the frames again with flythrough evaluate")

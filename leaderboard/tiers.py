@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
-from flythrough.results.schema import Result
-from flythrough.workspace.catalog import Row
+from flythrough.results.collected import results_in
+from flythrough.results.schema import Result, rows_of
+from flythrough.workspace.catalog import Row, Workspace
 
 from .consistency import is_loose
 
@@ -20,6 +20,7 @@ MEANINGS: dict[Tier, str] = {
 }
 RANKED: tuple[Tier, ...] = ("rescored", "regenerated")
 HANDED_IN = "evaluate/handed_in/"  # where evaluate keeps results of frames that others made
+NO_RESULTS = "Run flythrough evaluate first, or copy its results.json files there"  # the remedy
 NOT_SCORED_HERE = "submitted: not scored here"
 LOOSE = "frames that belong to no start"
 
@@ -29,9 +30,27 @@ def tier_of_file(results_file: str | None) -> Tier:
     return "rescored" if (results_file or "").startswith(HANDED_IN) else "regenerated"
 
 
-def measured_rows(rows: Iterable[Row]) -> list[Row]:
-    """The rows that evaluate measured in this workspace, their tier as source."""
-    return [{**row, "source": tier_of_file(row["results_file"])} for row in rows if row["source"] == "measured"]
+def measured_rows(workspace: Workspace) -> list[Row]:
+    """The rows that evaluate measured, their tier as source.
+
+    In a folder without a table they are those of its results files. The maintainer put them there, so they are trusted
+    as a workspace's own; submissions are in the store.
+
+    Raises:
+        InputError: there is no table, and a results file cannot be read.
+    """
+    if workspace.has("results"):
+        rows = [row for row in workspace.rows("results") if row["source"] == "measured"]
+        return [{**row, "source": tier_of_file(row["results_file"])} for row in rows]
+    return [
+        {**row, "source": "rescored" if _handed_in(result) else tier_of_file(file)}
+        for file, result in results_in(workspace.root).items()
+        for row in rows_of(result, file)
+    ]
+
+
+def _handed_in(result: Result) -> bool:
+    return (result.method.model_extra or {}).get("handed_in") is True
 
 
 def claimed_rows(result: Result) -> list[Row]:

@@ -117,6 +117,17 @@ def test_acquire_curate_and_leaderboard_need_no_extra(tmp_path: Path, lean: Lean
     assert "<svg" in page
 
 
+def test_the_page_needs_results_files_and_no_table(tmp_path: Path, lean: Lean) -> None:
+    write_json(tmp_path / "copied" / "ours" / "results.json", RESULT)
+    done = lean("leaderboard", "--workspace", str(tmp_path / "copied"))
+    assert done.returncode == 0, done.stderr
+    assert ">ours<" in (tmp_path / "copied" / "leaderboard" / "index.html").read_text()
+    (tmp_path / "copied" / "ours" / "results.json").write_text("{")
+    done = lean("leaderboard", "--workspace", str(tmp_path / "copied"))
+    assert done.returncode == 1
+    assert re.search(r"error \[input\] .*copied/ours/results.json cannot be read: ", done.stderr), done.stderr
+
+
 RESULT = {
     "schema_version": 1, "status": "scored", "protocol": {"name": "p-v1", "hash": "ab" * 32},
     "method": {"name": "ours"}, "weights": {}, "follows_camera": True, "starts": {"a": {"psnr@5": 20.0}},

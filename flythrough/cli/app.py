@@ -129,7 +129,7 @@ def _run(
     if config_file is not None and not config_file.is_file():
         raise ConfigError(f"{config_file} is not a file", remedy="Check --config")
     workspace = Workspace(root)
-    if not (new or workspace.exists()):
+    if not (new or workspace.exists() or (only == "leaderboard" and _has_results(root))):
         raise InputError(
             f"{root} is not a workspace",
             remedy=f"Check --workspace; or make it with --new, or: flythrough init {root}",
@@ -159,6 +159,13 @@ def _run(
         raise typer.Exit(1)
 
 
+def _has_results(folder: Path) -> bool:
+    """Whether evaluate's results files were copied there: enough for a leaderboard."""
+    from ..results.collected import results_files
+
+    return bool(results_files(folder))
+
+
 def _print_report(report: Report) -> None:
     from ..workspace.stage import load_stage
 
@@ -177,12 +184,13 @@ def _print_report(report: Report) -> None:
 def _print_results(workspace: Workspace, reports: list[Report]) -> None:
     stages = {report.stage for report in reports}
     if "evaluate" in stages or "leaderboard" in stages:
+        from ..results.collected import result_rows
         from ..results.paired import replicates_by_key
         from ..results.schema import results_behind
         from ..results.standings import standings
 
         print()
-        rows = workspace.rows("results")
+        rows = result_rows(workspace)
         for line in standings(rows, replicates_by_key(results_behind(workspace, rows))):
             print(line)
     page = workspace / "leaderboard" / "index.html"

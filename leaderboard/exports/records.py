@@ -44,7 +44,7 @@ def measured_results(workspace: Workspace) -> list[Measured]:
     """The scored results measured in a workspace, without the floor and without submissions."""
     from flythrough.results.schema import read_result
 
-    tiers = {row["results_file"]: row["source"] for row in measured_rows(workspace.rows("results"))}
+    tiers = {row["results_file"]: row["source"] for row in measured_rows(workspace)}
     found = []
     for file, tier in tiers.items():
         if file and (workspace / file).is_file():

@@ -72,7 +72,7 @@ def _board_files(workspace: Workspace) -> Iterator[Path]:
     yield workspace / DATES
     if workspace.config_file.is_file():
         yield workspace.config_file
-    for row_file in sorted({row["results_file"] for row in measured_rows(workspace.rows("results"))} - {None}):
+    for row_file in sorted({row["results_file"] for row in measured_rows(workspace)} - {None}):
         results = workspace / row_file
         if results.is_file():
             yield results

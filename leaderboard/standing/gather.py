@@ -12,7 +12,7 @@ from flythrough.results.schema import Result
 from flythrough.workspace.catalog import Workspace
 
 from ..reported import ReportedTable, reported_tables
-from ..tiers import claimed_rows, measured_rows
+from ..tiers import NO_RESULTS, claimed_rows, measured_rows
 from .holdings import Holding, holdings
 
 
@@ -45,9 +45,9 @@ def gather(workspace: Workspace) -> Standing:
     Raises:
         InputError: there are no results.
     """
-    measured = measured_rows(workspace.rows("results"))
+    measured = measured_rows(workspace)
     if not measured:
-        raise InputError(f"{workspace.root} has no results", remedy="Run flythrough evaluate first")
+        raise InputError(f"{workspace.root} has no results", remedy=NO_RESULTS)
     results: dict[str, list[Result]] = {}
     flights: dict[str, dict[str, Path]] = {}
     claims: dict[str, list[Result]] = {}

@@ -68,7 +68,7 @@ def holdings(workspace: Workspace, rows: list[Row] | None = None) -> list[Holdin
         rows: the rows measured here, if they were read already.
     """
     dates = _known_dates(workspace)
-    tiers = _files(workspace, measured_rows(workspace.rows("results")) if rows is None else rows)
+    tiers = _files(workspace, measured_rows(workspace) if rows is None else rows)
     found = [_measured(path, tier, dates) for path, tier in tiers.items()]
     for path, result in submissions_by_file(workspace).items():
         found.append(_holding(path, result, sha256_of(path), "submitted", dates))
