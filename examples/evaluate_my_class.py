@@ -28,6 +28,8 @@ def main(workspace: str) -> None:
     results = ft.evaluate(workspace, [Shift, "static", "zoom"], steps=4, sfm_flights=0)
     scores = results[results.metric.isin(["fd_lite0", "follow_correlation"])]
     print(scores.pivot_table(index="method", columns="metric", values="value").to_string())
+    differences = ft.compare(results).differences  # who is better, flight by flight: the same starts for all
+    print(differences[["metric", "step", "method", "other", "difference", "low", "high", "verdict"]].to_string())
 
 
 if __name__ == "__main__":

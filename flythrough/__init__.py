@@ -1,12 +1,13 @@
 """Flythrough: from drone videos to scored endless flights (Infinite Nature, rebuilt).
 
-As a library, ``import flythrough as ft`` offers five doors, each loaded when it is first used:
+As a library, ``import flythrough as ft`` offers six doors, each loaded when it is first used:
 
 - ``ft.open(path)``: a workspace's tables as data frames, and its clips;
 - ``ft.load_clip(folder)``: one clip's frames, poses and disparity;
 - ``ft.render(...)``: the picture warped to another camera;
 - ``ft.fly(photo, ...)``: the frames of a flight into a picture;
-- ``ft.evaluate(workspace, methods)``: scores of methods, as a data frame.
+- ``ft.evaluate(workspace, methods)``: scores of methods, as a data frame;
+- ``ft.compare(results)``: which of them are better, by paired differences.
 
 See docs/library.md.
 """
@@ -14,19 +15,21 @@ See docs/library.md.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .errors import extras_named
+from .errors import extras_named, installed_version
 
 if TYPE_CHECKING:
     __version__: str
     from .evaluate.library import evaluate  # type: ignore[import-not-found]  # its folder lies beside this one
     from .rendering.render import render
+    from .results.library import compare
     from .scene.library import load_clip
     from .scene.library import open_workspace as open
     from .train.fly.library import fly  # type: ignore[import-not-found]
 
-__all__ = ["__version__", "evaluate", "fly", "load_clip", "open", "render"]
+__all__ = ["__version__", "compare", "evaluate", "fly", "load_clip", "open", "render"]
 
 _DOORS = {
+    "compare": ("results.library", "compare"),
     "fly": ("train.fly.library", "fly"),
     "load_clip": ("scene.library", "load_clip"),
     "open": ("scene.library", "open_workspace"),
@@ -37,13 +40,8 @@ _DOORS = {
 def __getattr__(name: str) -> object:
     if name == "evaluate":  # the stage's package, which can be called
         return import_module(".evaluate", __name__)
-    if name == "__version__":  # of the installed package, which has it from the tag it was built at
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return version("flythrough")
-        except PackageNotFoundError:  # imported from a folder
-            return "0+unknown"
+    if name == "__version__":
+        return installed_version()
     if name not in _DOORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _DOORS[name]

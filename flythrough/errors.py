@@ -1,4 +1,4 @@
-"""Errors a user can act on: one line of what is wrong, one of what to do."""
+"""Errors a user can act on: one line of what is wrong, one of what to do. And what is installed."""
 
 from __future__ import annotations
 
@@ -27,6 +27,16 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tf": ("tensorflow",),
     "export": ("datasets", "huggingface_hub", "mlcroissant", "onnx", "webdataset"),
 }  # fmt: skip
+
+
+def installed_version() -> str:
+    """The version of the installed package, from the tag it was built at; ``0+unknown`` if imported from a folder."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("flythrough")
+    except PackageNotFoundError:
+        return "0+unknown"
 
 
 class FlythroughError(Exception):

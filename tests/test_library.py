@@ -28,11 +28,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_runs_as_it_stands(folder: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     done = subprocess.run([sys.executable, "-c", "\n".join(blocks)], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("(64, 96, 3)") == 4
     assert "zoom" in done.stdout
+    assert "View synthesis, step" in done.stdout
 
 
 def test_the_doors_are_all_there_and_nothing_heavy_is_loaded_for_them() -> None:
@@ -60,6 +61,8 @@ def test_what_is_not_there_is_said(folder: Path, tmp_path: Path) -> None:
         (lambda: ft.load_clip(tmp_path), "has no cameras.txt"),
         (lambda: ft.fly(tmp_path / "no.png"), "is not a file"),
         (lambda: ft.evaluate(tmp_path, ["zoom"]), "is not a workspace"),
+        (lambda: ft.compare(tmp_path), "has no results"),
+        (lambda: ft.compare([]), "no results to compare"),
     ):
         with pytest.raises(InputError, match=said):
             wrong()

@@ -12,8 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, installed_version
 from ..workspace.catalog import Row, Workspace
 from ..workspace.files import JsonObject, write_json
 from ..workspace.names import Name
@@ -186,10 +185,11 @@ def _code() -> JsonObject:
         return found.stdout.strip() if found.returncode == 0 else None
 
     if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
-        return {"version": __version__, "commit": None, "dirty": None}  # installed inside somebody else's repository
+        # Installed inside somebody else's repository.
+        return {"version": installed_version(), "commit": None, "dirty": None}
     changed = git("status", "--porcelain", "--untracked-files=no")
     return {
-        "version": __version__,
+        "version": installed_version(),
         "commit": git("rev-parse", "HEAD"),
         "dirty": None if changed is None else bool(changed),
     }

@@ -218,6 +218,8 @@ class Workspace:
     def read(self, table: str) -> pd.DataFrame:
         """A table as a data frame; empty, with the right columns, if it was never written.
 
+        Its ``attrs["workspace"]`` is the workspace's folder.
+
         Raises:
             InputError: the file is not this table.
             MissingDependency: pandas is not installed.
@@ -225,7 +227,9 @@ class Workspace:
         with extras_named("A data frame"):
             import pandas as pd
 
-        return pd.DataFrame(self.rows(table), columns=list(TABLES[table]))
+        frame = pd.DataFrame(self.rows(table), columns=list(TABLES[table]))
+        frame.attrs["workspace"] = str(self.root.absolute())  # what its paths are relative to; selecting rows keeps it
+        return frame
 
     def rows(self, table: str) -> list[Row]:
         """A table as dicts, nulls as None, in the order written."""

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from flythrough.media import flight_grid
+from flythrough.results.differences import Comparisons
 from flythrough.results.paired import replicates_by_key
 from flythrough.results.ranking import FLOOR_METHOD, Board, Entry, ProtocolBoards
 
@@ -15,7 +16,6 @@ from ..config import LeaderboardConfig
 from ..standing.gather import Standing
 from ..standing.holdings import Holding, page_name
 from .document import link
-from .why import Comparisons
 
 BY_START = "style_lite0"  # orders the starts: a distance between sets has no value per start
 

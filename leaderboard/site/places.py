@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from flythrough.results.differences import Difference
 from flythrough.results.ranking import FLOOR_METHOD, Board, Entry
 
 from .boards import board_id
 from .document import arrow, html, number
 from .model import Row, Site, method_page, protocol_page
-from .why import Difference
 
 _HEAD = "<thead><tr><th>Against</th><th>Its rank</th><th>Its {}</th><th>Difference</th><th>95 % interval</th>"
 _HEAD += "<th>This one is</th></tr></thead>"

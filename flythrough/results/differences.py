@@ -1,4 +1,4 @@
-"""Why a method has its rank: its paired differences to other methods on one board."""
+"""Why a method has its rank: its paired differences to other methods on one board; and the methods tied as a group."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from flythrough.results.paired import TIED, Key, Score, paired_half_widths
-from flythrough.results.ranking import Board, Entry
-from flythrough.results.schema import Replicates
+from .paired import TIED, Key, Score, paired_half_widths
+from .ranking import Board, Entry
+from .schema import Replicates
 
 NEIGHBOURS = 2  # methods above and below whose differences are shown
 
@@ -71,9 +71,27 @@ class Comparisons:
     def neighbours(self, place: int) -> list[Difference]:
         """The methods next above and next below, in order of rank."""
         around = range(max(place - NEIGHBOURS, 0), min(place + NEIGHBOURS + 1, len(self.values)))
-        return [self._difference(place, other) for other in around if other != place]
+        return [self.difference(place, other) for other in around if other != place]
 
-    def _difference(self, place: int, other: int) -> Difference:
+    def groups(self) -> list[tuple[str, ...]]:
+        """The groups of methods that are not distinguishable: neighbours in rank, each tied with all of its group.
+
+        Ties are not transitive, so a method may be in several groups (as under the bars of Demsar 2006). A tie of two
+        methods with a third between them that is not tied with both makes no group; it is in :attr:`Entry.tied`.
+        """
+        entries, reached = self.board.ranked, 0
+        found: list[tuple[str, ...]] = []
+        for first in range(len(entries)):
+            end = first + 1
+            while end < len(entries) and all(entries[end].method in each.tied for each in entries[first:end]):
+                end += 1
+            if end > max(first + 1, reached):  # else it is one method, or within the group before
+                found.append(tuple(each.method for each in entries[first:end]))
+                reached = end
+        return found
+
+    def difference(self, place: int, other: int) -> Difference:
+        """The method at one place against the one at another, places counted from 0."""
         mine, theirs = self.board.ranked[place], self.board.ranked[other]
         half = float(self.half[place, other])
         verdict = TIED if theirs.method in mine.tied else "better" if place < other else "worse"
