@@ -142,12 +142,13 @@ def methods() -> None:
     """List the methods that can be named."""
     from importlib.metadata import entry_points
 
-    from .methods.registry import BUILT_IN, GROUP
+    from .methods.registry import BUILT_IN, GROUP, find_specs
 
     for name, spec in BUILT_IN.items():
-        print(f"{name:18}{spec.about}")
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        print(f"{point.name:18}{point.value}")
+        print(f"{name:24}{spec.about}")
+    for name in sorted(entry_points(group=GROUP).names):
+        (spec,) = find_specs([name])
+        print(f"{name:24}{spec.about or spec.entry_point}")
 
 
 def check(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,8 @@ def default_size(workspace: Workspace) -> tuple[int | None, int | None]:
 
 def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
     """One task per method."""
+    from flythrough.errors import MissingWeights
+
     from .methods.checkpoint import checkpoint_of
     from .methods.code import code_hashes
     from .methods.registry import NEEDS_CHECKPOINT, find_specs
@@ -128,7 +131,9 @@ def tasks(workspace: Workspace, config: EvaluateConfig) -> Iterator[Task]:
         if code := code_hashes(spec):
             inputs["code"] = code
         if NEEDS_CHECKPOINT in spec.needs or spec.checkpoint is not None:
-            checkpoint = checkpoint_of(spec, workspace)
+            checkpoint = None
+            with suppress(MissingWeights):  # the method fails and says so; the others are scored
+                checkpoint = checkpoint_of(spec, workspace)
             inputs["checkpoint"] = checkpoint and checkpoint.sha256
         yield Task(id=spec.name, inputs=inputs)
 
@@ -174,6 +179,7 @@ def run(job: Job, config: EvaluateConfig) -> Outcome:
 
 
 def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: ignore[no-untyped-def]
+    from flythrough.errors import MissingWeights
     from flythrough.results.methods import Setting
 
     from .generation.generate import generate
@@ -184,7 +190,10 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
 
     if spec.name == REAL:
         return score(spec, source, None, settings, {}, job.folder)
-    checkpoint = checkpoint_of(spec, Workspace(job.workspace))
+    try:
+        checkpoint = checkpoint_of(spec, Workspace(job.workspace))
+    except MissingWeights as error:
+        raise MethodFailure(error.message, remedy=error.remedy) from error
     if checkpoint is None and NEEDS_CHECKPOINT in spec.needs:
         raise MethodFailure("the workspace has no checkpoint", remedy="Run: flythrough train")
     if checkpoint is not None:

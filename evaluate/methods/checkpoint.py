@@ -1,4 +1,4 @@
-"""The checkpoint that a method flies with: the one its spec names, or the workspace's newest."""
+"""The checkpoint that a method flies with: a folder or weights that its spec names, or the workspace's newest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flythrough.errors import InputError
+from flythrough.networks.weights import locate
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import sha256_of_folder
 
-from .registry import NEEDS_CHECKPOINT, Spec
+from .registry import NEEDS_CHECKPOINT, WEIGHTS, Spec
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,11 @@ def checkpoint_of(spec: Spec, workspace: Workspace | None) -> Checkpoint | None:
 
     Raises:
         InputError: the spec names a folder that does not exist.
+        MissingWeights: it names weights (``weights:NAME``) that were not fetched.
     """
+    if spec.checkpoint is not None and spec.checkpoint.startswith(WEIGHTS):
+        folder = locate(spec.checkpoint.removeprefix(WEIGHTS))
+        return Checkpoint(folder, sha256_of_folder(folder))
     if spec.checkpoint is not None:
         folder = Path(spec.folder or ".") / spec.checkpoint
         if not folder.is_dir():

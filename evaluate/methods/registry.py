@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from .supervise import NOT_STARTED
 GROUP = "flythrough.methods"
 REAL = "real"
 NEEDS_CHECKPOINT = "checkpoint"
+WEIGHTS = "weights:"  # before a name of flythrough weights list, in a spec's checkpoint
 _CHECK_S = 0.2  # seconds between checks of the limit
 
 
@@ -46,7 +48,9 @@ class Spec(Section):
         default=None, description="program and arguments; {request} and {frames} become the two folders"
     )
     needs: tuple[str, ...] = Field(default=(), description="checkpoint (the workspace's newest), cuda, ...")
-    checkpoint: str | None = Field(default=None, description="folder of its checkpoint, relative to the spec's file")
+    checkpoint: str | None = Field(
+        default=None, description="folder of its checkpoint, relative to the spec's file; or weights:NAME, as fetched"
+    )
     environment: str = Field(default="", description="how to make the environment it runs in")
     code: str = Field(default="", description="where its code is")
     weights: str = Field(default="", description="where its weights are")
@@ -81,29 +85,45 @@ def find_specs(names: Iterable[str]) -> list[Spec]:
     Raises:
         InputError: there is no such method; two have one name.
     """
-    installed = {point.name: point for point in entry_points(group=GROUP)}
-    specs = [_find(name, installed) for name in names]
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    specs = [_find(name, points) for name in names]
     seen = [spec.name for spec in specs]
     if doubled := sorted({name for name in seen if seen.count(name) > 1}):
         raise InputError(f"There are two methods called {doubled[0]}", remedy="Rename one of them")
     return specs
 
 
-def _find(name: str, installed: dict[str, EntryPoint]) -> Spec:
+def _find(name: str, points: dict[str, EntryPoint]) -> Spec:
     if name in BUILT_IN:
         return BUILT_IN[name]
     if name.endswith(".toml"):
         return read_spec(Path(name))
-    if name in installed:
-        # A class may describe itself as a TOML spec does, but without importing it only its location is known.
-        needs = (NEEDS_CHECKPOINT,) if name == "infinite-nature" else ()
-        return Spec(name=name, entry_point=installed[name].value, needs=needs)
-    known = ", ".join([*BUILT_IN, *sorted(installed)])
+    if name in points:
+        return installed(points[name])
+    known = ", ".join([*BUILT_IN, *sorted(points)])
     raise InputError(f"There is no method {name!r}", remedy=f"Use one of: {known}; or the path of a .toml spec")
 
 
-def read_spec(path: Path) -> Spec:
+def installed(point: EntryPoint) -> Spec:
+    """An entry point's spec: ``NAME.toml`` beside its class's module if there is one. The class is not imported."""
+    with suppress(ImportError, ValueError):  # a broken package fails when it flies, and then says so
+        found = find_spec(point.module)
+        if found is not None and found.origin is not None:
+            path = Path(found.origin).with_name(f"{point.name}.toml")
+            if path.is_file():
+                spec = read_spec(path, {"name": point.name, "entry_point": point.value, "folder": None})
+                if spec.checkpoint is None or spec.checkpoint.startswith(WEIGHTS):
+                    return spec
+                return spec.model_copy(update={"checkpoint": str(path.parent / spec.checkpoint)})
+    return Spec(name=point.name, entry_point=point.value)
+
+
+def read_spec(path: Path, known: Mapping[str, str | None] | None = None) -> Spec:
     """A method's TOML spec.
+
+    Args:
+        path: of the file.
+        known: keys that the file does not decide.
 
     Raises:
         InputError: missing or malformed; names the key.
@@ -111,7 +131,7 @@ def read_spec(path: Path) -> Spec:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         values.pop("trusted", None)
-        return Spec(**({"folder": str(path.parent.resolve())} | values))
+        return Spec(**({"folder": str(path.parent.resolve())} | values | dict(known or {})))
     except (OSError, ValueError, RecursionError) as error:
         text = " ".join(str(error).split())[:300]
         raise InputError(f"{path} is no method spec: {text}", remedy="See docs/evaluate.md, Bring a method") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,13 @@ class InfiniteNatureMethod:
 
         from .from_photo import load_model
 
+        self._model = load_model(self._checkpoint(setting)).to(pick(setting.device))
+        self._steps = setting.steps
+
+    def _checkpoint(self, setting: Setting) -> Path:
         if setting.checkpoint is None:
             raise InputError("infinite-nature needs a checkpoint", remedy="Train one: flythrough train --workspace W")
-        self._model = load_model(setting.checkpoint).to(pick(setting.device))
-        self._steps = setting.steps
+        return setting.checkpoint
 
     def generate(
         self, start_rgbd: Float[np.ndarray, "4 h w"], intrinsics: Float[np.ndarray, 4], flight: Flight, seed: int
@@ -46,3 +50,16 @@ class InfiniteNatureMethod:
         start = torch.from_numpy(np.ascontiguousarray(start_rgbd, dtype=np.float32))
         for rgbd in fly(self._model, start, intrinsics, flight, self._steps):
             yield to_image(rgbd)
+
+
+class ReleaseMethod(InfiniteNatureMethod):
+    """The same with the authors' TensorFlow checkpoint, as ``flythrough weights fetch infinite-nature`` unpacks it."""
+
+    def _checkpoint(self, setting: Setting) -> Path:
+        remedy = "Run: flythrough weights fetch infinite-nature"
+        if setting.checkpoint is None:
+            raise InputError("infinite-nature-release needs the authors' checkpoint", remedy=remedy)
+        found = sorted(setting.checkpoint.rglob("*.index"))
+        if len(found) != 1:
+            raise InputError(f"{setting.checkpoint} has {len(found)} TensorFlow checkpoints, not 1", remedy=remedy)
+        return found[0].with_suffix("")
