@@ -63,7 +63,8 @@ def build_from_workspace(workspace: Workspace, choices: Choices, name: str = "wo
         sets=Sets(reference_frames=choices.real_frames, floor_frames=choices.real_frames),
     )
     starts = [start for clip in clips for start in _starts_of(clip, hashes[clip.id], choices)]
-    reference, floor = split_real({clip.id: len(clip) for clip in clips}, header)
+    videos = {clip.id: clip.video_id for clip in clips}
+    reference, floor = split_real({clip.id: len(clip) for clip in clips}, videos, header)
     protocol = Protocol(header=header, index=Index(starts=tuple(starts), reference=reference, floor=floor))
     return with_plans(protocol, workspace) if choices.flight == "plan" else protocol
 

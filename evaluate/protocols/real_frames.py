@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,21 +18,56 @@ class RealFrame:
     frame: int
 
 
-def split_real(
-    lengths: dict[str, int], header: Header
-) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+Sides = tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]
+
+
+def split_real(lengths: Mapping[str, int], videos: Mapping[str, str], header: Header) -> Sides:
     """Divide real frames into two disjoint sets: the real side, and the floor's other side.
+
+    The sides are of different videos: neighbouring frames are nearly equal, and a floor from them would be too low.
+    Only where all clips are of one video, frames are drawn for either side.
 
     Args:
         lengths: frames of each clip.
-        header: for the seed and the sizes; if there are too few frames, each set gets half.
+        videos: the video that each clip is of.
+        header: for the seed and the most frames of each side.
     """
-    pool = [(clip, frame) for clip, length in sorted(lengths.items()) for frame in range(length)]
-    order = np.random.default_rng([header.seed, len(pool)]).permutation(len(pool))
-    half = min(len(pool) // 2, header.sets.floor_frames)
-    first = min(len(pool) - half, header.sets.reference_frames)
-    chosen = order[:first], order[first : first + half]
-    return tuple(_by_clip([pool[i] for i in sorted(part)]) for part in chosen)  # type: ignore[return-value]
+    if len({videos[clip] for clip in lengths}) < 2:
+        pool = _frames(lengths)
+        order = np.random.default_rng([header.seed, len(pool)]).permutation(len(pool))
+        half = min(len(pool) // 2, header.sets.floor_frames)
+        first = min(len(pool) - half, header.sets.reference_frames)
+        chosen = order[:first], order[first : first + half]
+        return _by_clip([pool[i] for i in sorted(chosen[0])]), _by_clip([pool[i] for i in sorted(chosen[1])])
+    reference, floor = _by_video(lengths, videos, header.seed)
+    return _some(reference, header.sets.reference_frames, header), _some(floor, header.sets.floor_frames, header)
+
+
+def _by_video(lengths: Mapping[str, int], videos: Mapping[str, str], seed: int) -> list[dict[str, int]]:
+    """Clips of either side: the longest video first, each to the side with fewer frames; equal ones in drawn order."""
+    frames: dict[str, int] = {}
+    for clip in sorted(lengths):
+        frames[videos[clip]] = frames.get(videos[clip], 0) + lengths[clip]
+    names = sorted(frames)
+    drawn = np.random.default_rng([seed, len(names)]).permutation(len(names))
+    sides: tuple[set[str], set[str]] = set(), set()
+    total = [0, 0]
+    for name in sorted((names[i] for i in drawn), key=lambda each: -frames[each]):
+        side = int(total[1] < total[0])
+        sides[side].add(name)
+        total[side] += frames[name]
+    return [{clip: count for clip, count in sorted(lengths.items()) if videos[clip] in side} for side in sides]
+
+
+def _some(lengths: Mapping[str, int], most: int, header: Header) -> dict[str, tuple[int, ...]]:
+    """All frames of these clips, or ``most`` drawn ones."""
+    pool = _frames(lengths)
+    order = np.random.default_rng([header.seed, len(pool)]).permutation(len(pool))[:most]
+    return _by_clip([pool[i] for i in sorted(order)])
+
+
+def _frames(lengths: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(clip, frame) for clip, length in sorted(lengths.items()) for frame in range(length)]
 
 
 def _by_clip(frames: list[tuple[str, int]]) -> dict[str, tuple[int, ...]]:

@@ -110,7 +110,9 @@ class Source:
         index = self.protocol.index
         chosen = index.reference, index.floor
         if chosen[0] is None or chosen[1] is None:
-            lengths = {start.clip: len(self.clip_of(start)) for start in self.protocol.starts}
-            chosen = split_real(lengths, self.protocol.header)
+            clips = {start.clip: self.clip_of(start) for start in self.protocol.starts}
+            lengths = {name: len(clip) for name, clip in clips.items()}
+            videos = {name: clip.video_id for name, clip in clips.items()}
+            chosen = split_real(lengths, videos, self.protocol.header)
         reference, floor = ([RealFrame(c, f) for c, frames in part.items() for f in frames] for part in chosen)  # type: ignore[union-attr]
         return reference, floor
