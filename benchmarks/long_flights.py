@@ -62,7 +62,7 @@ def is_sane(rgbd: np.ndarray) -> bool:
 def pictures(model: InfiniteNature, begin: Start, steps: int, sky: bool | None) -> Iterator[np.ndarray]:
     """The start and each step's picture ``[4, h, w]`` under the autopilot."""
     yield begin.rgbd
-    pilot = Autopilot(begin.intrinsics)
+    pilot = Autopilot.from_start(begin.rgbd[3], begin.intrinsics)
     for rgbd in fly(model, torch.from_numpy(begin.rgbd), begin.intrinsics, pilot, steps, sky=sky):
         yield rgbd.float().cpu().numpy()
 

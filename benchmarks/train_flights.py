@@ -75,7 +75,7 @@ def roam(method: Fly, clip: IslandClip, steps: int, height: int, width: int) -> 
     """The frames of one autopilot flight, the start first."""
     cameras = clip.cameras
     start = clip.rgbd(0, height, width)
-    pilot = Autopilot(cameras.intrinsics[0], cameras.poses[0].astype(np.float64))
+    pilot = Autopilot.from_start(start[3], cameras.intrinsics[0], cameras.poses[0].astype(np.float64))
     return [to_image(torch.from_numpy(start)), *islice(method(start, cameras.intrinsics[0], pilot), steps)]
 
 

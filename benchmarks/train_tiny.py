@@ -74,7 +74,7 @@ class Examination:
         flights, distances = [], []
         for start in self.source.protocol.starts:
             rgbd, lens, poses = self.source.rgbd(start), self.source.intrinsics(start), self.source.poses(start)
-            flown = islice(method(rgbd, lens, Autopilot(lens, poses[0])), STEPS)
+            flown = islice(method(rgbd, lens, Autopilot.from_start(rgbd[3], lens, poses[0])), STEPS)
             flights.append([to_image(torch.from_numpy(rgbd)), *flown])
             recorded = self.source.recorded(start)
             if len(recorded) >= COMPARED:

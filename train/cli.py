@@ -156,7 +156,7 @@ def _film(
     begin = read_any(start, model.config.height, model.config.width, depth)
     if begin.disparity_from != "the file":
         print(f"Disparity of the start picture: {begin.disparity_from}", file=sys.stderr)
-    flight = plan_flight(plan, begin.intrinsics, speed)
+    flight = plan_flight(plan, begin, speed)
     flown = 0
     began = time.monotonic()
 

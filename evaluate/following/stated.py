@@ -16,14 +16,12 @@ from jaxtyping import Float
 
 from flythrough.errors import InputError
 from flythrough.scene.cameras import read_cameras
-from flythrough.scene.geometry import Intrinsics, Pose, camera_center, rotation_angle_deg, transform, unproject
+from flythrough.scene.geometry import Pose, camera_center, rotation_angle_deg, transform
 
 # Of the protocol's speed. The autopilot moves by a mean of unit vectors: at most at that speed, slower in a turn.
 MIN_SPEED, MAX_SPEED = 0.5, 1.01
 START_SHARE, START_DEG = 0.01, 0.1  # a stated start may be off by this share of a step and this angle: rounded text
-MESH_ROWS = 64  # of the start frame's surface
 MAX_RATIO = 1.25  # of the disparities at a triangle's corners: above it, the triangle spans an edge between objects
-MIN_DISPARITY = 0.02  # what is farther than 50 scene units is sky
 
 Poses = Float[np.ndarray, "n 3 4"]
 
@@ -52,7 +50,7 @@ def stated_cameras(file: Path, steps: int, start: Pose, speed: float, surface: F
         steps: of the flight.
         start: the protocol's cam_from_world of the start frame.
         speed: the protocol's, scene units per step.
-        surface: of the start frame; see :func:`start_surface`.
+        surface: of the start frame; see :func:`flythrough.scene.known_ground.start_surface`.
     """
     if not file.is_file():
         return Commanded(None, NOT_STATED)
@@ -87,20 +85,13 @@ def _wrong(poses: Poses, steps: int, start: Pose, speed: float) -> str | None:
     return None
 
 
-def start_surface(disparity: Float[np.ndarray, "h w"], intrinsics: Intrinsics) -> Float[np.ndarray, "h w 3"]:
-    """Points of a start frame in its camera's frame, at most ``MESH_ROWS`` rows; not finite where it shows sky."""
-    every = -(-len(disparity) // MESH_ROWS)
-    points = unproject(intrinsics, 1 / np.maximum(disparity.astype(np.float64), 1e-9))
-    points[disparity < MIN_DISPARITY] = np.nan
-    return points[::every, ::every]
-
-
 def first_crossing(centers: Float[np.ndarray, "n 3"], surface: Float[np.ndarray, "h w 3"]) -> int | None:
     """The first step that leads through the surface; None if no step does.
 
     Args:
         centers: where the camera is at the start and at each step, in the start camera's frame.
-        surface: see :func:`start_surface`; it is cut where it recedes at once, as behind a hill.
+        surface: see :func:`flythrough.scene.known_ground.start_surface`. It is cut
+            where it recedes at once, as behind a hill.
     """
     corners = _triangles(surface)
     origin, edges = corners[:, 0], corners[:, 1:] - corners[:, :1]

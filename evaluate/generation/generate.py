@@ -59,11 +59,12 @@ class FlightRequest:
     poses: list[list[float]] | None
     speed: float
 
-    def fly(self) -> Flight:
-        """The flight it asks for: its poses, or the autopilot."""
+    def fly(self, disparity: Float[np.ndarray, "h w"]) -> Flight:
+        """The flight it asks for: its poses, or the autopilot, which knows the start frame's ``disparity``."""
         if self.poses is not None:
             return FixedFlight(np.array(self.poses).reshape(-1, 3, 4))
-        return Autopilot(np.array(self.intrinsics), np.array(self.pose).reshape(3, 4), speed=self.speed)
+        pose = np.array(self.pose).reshape(3, 4)
+        return Autopilot.from_start(disparity, np.array(self.intrinsics), pose, self.speed)
 
 
 class Recorder:
@@ -160,7 +161,7 @@ def _fly(method: Method, flight: FlightRequest, rgbd: np.ndarray, frames: Path, 
     if scratch.exists():
         shutil.rmtree(scratch)
     scratch.mkdir(parents=True)
-    recorder = Recorder(flight.fly(), flight.steps)
+    recorder = Recorder(flight.fly(rgbd[3]), flight.steps)
     for step, frame in enumerate(_frames(method, flight, rgbd, recorder), start=1):
         check_frame(frame, setting.height, setting.width, f"{flight.id}: step {step}")
         write_image(scratch / frame_name(step), frame)

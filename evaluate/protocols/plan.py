@@ -17,7 +17,7 @@ def plan_flight(
     rgbd: Float[np.ndarray, "4 h w"], intrinsics: Float[np.ndarray, 4], pose: Float[np.ndarray, "3 4"], header: Header
 ) -> Float[np.ndarray, "n 3 4"]:
     """The poses, start first, that the autopilot flies over the warped and inpainted start frame."""
-    flight = Autopilot(intrinsics, pose, speed=header.generation.speed)
+    flight = Autopilot.from_start(rgbd[3], intrinsics, pose, header.generation.speed)
     method = RenderInpaint()
     poses = [flight.pose]
     for _, _ in zip(range(header.generation.steps), method.generate(rgbd, intrinsics, flight, 0), strict=False):

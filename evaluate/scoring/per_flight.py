@@ -13,11 +13,12 @@ import numpy as np
 
 from flythrough.results.metrics import CAMERA_FIGURES
 from flythrough.results.schema import Value
+from flythrough.scene.known_ground import start_surface
 
 from ..following.figures import fill_failures
 from ..following.follow import Follow, follow, warp_error
 from ..following.reconstruct import Recovered, recover
-from ..following.stated import NOT_STATED, Commanded, start_surface, stated_cameras
+from ..following.stated import NOT_STATED, Commanded, stated_cameras
 from ..generation.frames import Frames
 from ..generation.generate import CAMERAS_FILE, FLIGHT
 from ..metrics.images import Image

@@ -1,7 +1,7 @@
 """Where the camera goes: a flight is anything with ``pose`` and ``next_pose``; the autopilot steers by what it sees.
 
 It follows Infinite Nature (arXiv 2012.09855, section 4.3, and its release): keep the skyline at a chosen height, turn
-away from near ground, stay above it.
+away from near ground, stay above it. Beyond the paper, it climbs in time over ground that the start picture shows.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from ..errors import InputError
 from .geometry import Intrinsics, Pose, identity_pose, invert
+from .known_ground import KnownGround
 
 Steer = tuple[float, float]
 
@@ -38,6 +39,7 @@ class Autopilot:
         horizon: the share of the picture that should be sky.
         near_fraction: the share of the picture that should be near ground (disparity above 0.55 or so).
         smoothing: share of the new direction taken per step, in (0, 1].
+        ground: climb in time over what it holds; None steers by what is seen alone, as the paper does.
 
     Raises:
         InputError: an argument is not finite, of another shape, or out of range.
@@ -51,6 +53,7 @@ class Autopilot:
         horizon: float = 0.3,
         near_fraction: float = 0.2,
         smoothing: float = 0.05,
+        ground: KnownGround | None = None,
     ) -> None:
         self.intrinsics = finite(intrinsics, (4,), "intrinsics")
         self.pose = finite(identity_pose() if pose is None else pose, (3, 4), "pose")
@@ -63,6 +66,19 @@ class Autopilot:
         self._position = world_from_cam[:, 3]
         self._down = world_from_cam[:, 1]
         self._look = self._move = world_from_cam[:, 2]
+        self._ground = ground
+
+    @classmethod
+    def from_start(
+        cls,
+        disparity: Float[np.ndarray, "h w"],
+        intrinsics: Intrinsics,
+        pose: Pose | None = None,
+        speed: float = 0.2,
+    ) -> Autopilot:
+        """An autopilot that starts at a picture with ``disparity`` and knows the ground which it shows."""
+        pose = identity_pose() if pose is None else pose
+        return cls(intrinsics, pose, speed, ground=KnownGround(disparity, intrinsics, pose))
 
     @property
     def course(self) -> Float[np.ndarray, "3 3"]:
@@ -91,6 +107,8 @@ class Autopilot:
         if np.linalg.norm(np.cross(self._down, look)) > 1e-3 * np.linalg.norm(look):  # never straight up or down
             self._look = look
         self._move = self._towards(self._move, 0.5, move_y)
+        if self._ground is not None:
+            self._move = self._ground.clear(self._position, self._move, self.speed)
         self._position = self._position + self._move * self.speed
         self.pose = look_along(self._position, self._look, self._down)
         return self.pose

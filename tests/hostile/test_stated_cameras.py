@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flythrough.evaluate.following.stated import MIN_SPEED, first_crossing, start_surface
+from flythrough.evaluate.following.stated import MIN_SPEED, first_crossing
 from flythrough.evaluate.generation.generate import generate
 from flythrough.evaluate.methods.baselines import Layered
 from flythrough.evaluate.methods.registry import Spec, find_specs
@@ -24,6 +24,7 @@ from flythrough.results.methods import Setting
 from flythrough.scene.autopilot import Autopilot
 from flythrough.scene.cameras import read_cameras, write_cameras
 from flythrough.scene.geometry import camera_center, default_intrinsics
+from flythrough.scene.known_ground import start_surface
 from flythrough.scene.plans import FixedFlight
 from flythrough.workspace.catalog import Workspace
 from tests.clip_factory import SPEED, make_workspace

@@ -24,7 +24,7 @@ from flythrough.scene.plans import straight
 from flythrough.train.cli import fly as fly_command
 from flythrough.train.fly.depth import ROUGH, photo_disparity
 from flythrough.train.fly.depth_guess import guess_disparity
-from flythrough.train.fly.from_photo import plan_flight, read_start
+from flythrough.train.fly.from_photo import Start, plan_flight, read_start
 from flythrough.train.fly.method import InfiniteNatureMethod
 from flythrough.train.fly.rollout import fly
 from flythrough.train.model.native import RECORD, load_checkpoint, save_checkpoint
@@ -34,6 +34,7 @@ from tests.clip_factory import camera_path, make_world, view
 
 MAIN = (sys.executable, "-c", "from flythrough.cli.app import main; main()")
 LENS = default_intrinsics(32, 64)
+START = Start(np.full((4, 32, 64), 0.5, np.float32), LENS, "test")
 
 
 @pytest.fixture(scope="module")
@@ -205,12 +206,12 @@ def test_a_network_asked_for_by_name_is_never_replaced(
 
 
 def test_plans_go_where_they_say(tmp_path: Path) -> None:
-    ahead = plan_flight("straight", LENS, 0.3)
+    ahead = plan_flight("straight", START, 0.3)
     assert ahead.next_pose(np.zeros((2, 2)))[2, 3] == pytest.approx(-0.3)
     poses = camera_path(3, 1, 0)
     file = tmp_path / "cameras.txt"
     write_cameras(file, Cameras("x", np.arange(3) * 1000, np.tile(LENS, (3, 1)), poses))
-    follow = plan_flight(str(file), LENS)
+    follow = plan_flight(str(file), START)
     np.testing.assert_allclose(follow.next_pose(np.zeros((2, 2))), poses[1])
 
 
@@ -220,14 +221,14 @@ def test_every_plan_flies_at_the_speed_asked_for(plan: str, tmp_path: Path) -> N
         plan = str(tmp_path / "cameras.txt")
         write_cameras(Path(plan), Cameras("x", np.arange(3) * 1000, np.tile(LENS, (3, 1)), camera_path(3, 1, 0)))
     for speed in (0.02, 0.04):
-        flight = plan_flight(plan, LENS, speed)
+        flight = plan_flight(plan, START, speed)
         before = camera_center(flight.pose)
         assert np.linalg.norm(camera_center(flight.next_pose(np.zeros((2, 2)))) - before) == pytest.approx(speed, 0.02)
 
 
 def test_an_orbit_that_would_be_a_blur_is_refused() -> None:
     with pytest.raises(InputError, match="blur"):
-        plan_flight("orbit", LENS, 0.2)
+        plan_flight("orbit", START, 0.2)
 
 
 def test_a_checkpoint_comes_back_whole_and_one_that_does_not_fit_is_refused(
@@ -309,6 +310,13 @@ def test_a_model_says_whether_its_flights_keep_the_sky(
     assert not torch.equal(own, flown(model, None))
 
 
+def turned(angle: float) -> torch.Tensor:
+    """The camera at home that looks ``angle`` radians to the right, ``[1, 3, 4]``."""
+    pose = np.eye(3, 4)
+    pose[:, :3] = [[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]]
+    return torch.as_tensor(compose(pose, identity_pose()), dtype=torch.float32)[None]
+
+
 def test_the_sky_stays_where_it_was_when_the_camera_turns() -> None:
     height, width = 32, 64
     lens = torch.as_tensor(LENS, dtype=torch.float32)[None]
@@ -318,13 +326,24 @@ def test_the_sky_stays_where_it_was_when_the_camera_turns() -> None:
     painted = torch.full_like(start, 0.3)
     painted[:, 3, :20] = 0.0
     turn = 0.2  # radians to the right: what was right of the middle is now in the middle
-    pose = np.eye(3, 4)
-    pose[:, :3] = [[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]]
-    now = torch.as_tensor(compose(pose, identity_pose()), dtype=torch.float32)[None]
-    kept = keep_sky(painted, start, now, lens)
+    kept = keep_sky(painted, start, turned(turn), lens)
     assert kept[0, 0, 5, width // 2] == pytest.approx(0.5 + 0.8 * np.tan(turn), abs=0.03)
     assert torch.equal(kept[:, :, 20:], painted[:, :, 20:])  # the ground is the model's
-    assert torch.equal(kept[:, :, :20, -6:], painted[:, :, :20, -6:])  # and so is sky that was never seen
+    edge = int(kept[0, 0, 5].argmax())  # beyond what was seen, its mirror image
+    assert edge < width - 4
+    assert kept[0, 0, 5, edge + 3] == pytest.approx(float(kept[0, 0, 5, edge - 3]), abs=0.06)
+
+
+@pytest.mark.parametrize("degrees", [30, 90, 180, 270])
+def test_there_is_the_starts_sky_all_round(degrees: int) -> None:
+    lens = torch.as_tensor(LENS, dtype=torch.float32)[None]
+    start = torch.full((1, 4, 32, 64), 0.8)
+    start[:, 3, :20], start[:, 3, 20:] = 0.0, 0.5
+    painted = torch.full_like(start, 0.2)
+    painted[:, 3, :12] = 0.0
+    kept = keep_sky(painted, start, turned(np.radians(degrees)), lens)
+    torch.testing.assert_close(kept[:, :, :12], start[:, :, :12])
+    assert torch.equal(kept[:, :, 20:], painted[:, :, 20:])
 
 
 def test_what_has_the_skys_colour_is_sky_and_nothing_hangs_in_it() -> None:

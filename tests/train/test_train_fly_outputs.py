@@ -46,7 +46,8 @@ def test_one_flight_fills_every_file(tmp_path: Path) -> None:
     files = [tmp_path / "new" / name for name in names]
     outputs = Outputs(*files)
     outputs.check()
-    film(model, Start(rgbd, LENS, "test"), plan_flight("straight", LENS, 0.3), outputs, steps=3, fps=10)
+    start = Start(rgbd, LENS, "test")
+    film(model, start, plan_flight("straight", start, 0.3), outputs, steps=3, fps=10)
     with Image.open(files[0]) as loop:
         assert (loop.n_frames, loop.info["loop"], loop.info["duration"], loop.size) == (4, 0, 100, (64, 32))
     assert len(list(frames(files[1]))) == 4

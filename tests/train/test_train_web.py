@@ -42,14 +42,15 @@ RUNTIME = Path(os.environ.get("ONNXRUNTIME_WEB", "node_modules/onnxruntime-web")
 SCRIPT = """
 import fs from "node:fs";
 import { clipMatrix, render } from "./mesh.js";
-import { fly, moveBetween, poseOf, takeoff } from "./pilot.js";
+import { fly, knownGround, moveBetween, poseOf, takeoff } from "./pilot.js";
 import { keepSky } from "./sky.js";
 const { width, height, intrinsics, maxSobel, commands } = JSON.parse(fs.readFileSync("in.json"));
 const data = fs.readFileSync("in.bin");
 const rgbd = new Float32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
 let course = takeoff();
+const ground = knownGround(rgbd.subarray(3 * width * height), width, height, intrinsics);
 const poses = commands.map((command) => {
-  course = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command);
+  course = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command, ground);
   return poseOf(course);
 });
 const move = moveBetween(poseOf(takeoff()), poses.at(-1));
@@ -78,9 +79,12 @@ def test_renderer_sky_and_autopilot_in_javascript(tmp_path: Path, speed: int) ->
     (tmp_path / "in.bin").write_bytes(start.rgbd.astype("<f4").tobytes())
     subprocess.run(["node", "run.js"], cwd=tmp_path, check=True, timeout=60)
 
-    pilot = Autopilot(start.intrinsics, speed=speed / 100)
+    pilot = Autopilot.from_start(start.rgbd[3], start.intrinsics, speed=speed / 100)
     poses = [pilot.next_pose(start.rgbd[3], (each.x / 100, each.y / 100)) for each in commands]
     np.testing.assert_allclose(json.loads((tmp_path / "out.json").read_text()), poses, atol=1e-9)
+    unaware = Autopilot(start.intrinsics, speed=speed / 100)
+    plain = [unaware.next_pose(start.rgbd[3], (each.x / 100, each.y / 100)) for each in commands]
+    assert np.array_equal(plain, poses) == (speed < 0)  # forwards, it climbs over ground that it knows
     home, lens = torch.eye(3, 4)[None], torch.from_numpy(start.intrinsics).float()[None]
     move = torch.from_numpy(compose(poses[-1], invert(identity_pose()))).float()[None]
     wanted, seen = render(torch.from_numpy(start.rgbd)[None], home, lens, move, lens, max_sobel=steepness)

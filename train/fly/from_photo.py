@@ -96,12 +96,12 @@ def to_rgbd(
     return np.concatenate([color, small[None]])
 
 
-def plan_flight(plan: str, intrinsics: Float[np.ndarray, "4"], speed: float | None = None) -> Flight:
+def plan_flight(plan: str, start: Start, speed: float | None = None) -> Flight:
     """The flight called ``plan``.
 
     Args:
         plan: autopilot, straight, orbit (to and fro around a point ahead), or a camera file to follow.
-        intrinsics: fx fy cx cy, normalised.
+        start: where it starts; the autopilot stays above the ground that it shows.
         speed: distance per step, in scene units; negative is backwards, or the other way round. None: 0.2; 0.011 for
             orbit; a camera file as it is.
 
@@ -109,7 +109,7 @@ def plan_flight(plan: str, intrinsics: Float[np.ndarray, "4"], speed: float | No
         InputError: it is none of these, or cannot be flown at that speed.
     """
     if plan == "autopilot":
-        return Autopilot(intrinsics, speed=SPEED if speed is None else speed)
+        return Autopilot.from_start(start.rgbd[3], start.intrinsics, speed=SPEED if speed is None else speed)
     if plan == "straight":
         return straight(speed=SPEED if speed is None else speed)
     if plan == "orbit":

@@ -54,7 +54,7 @@ def fly(
     chosen = Path(checkpoint) if checkpoint is not None else shipped_checkpoint()
     model = fast(at_size(load_model(chosen), size).to(pick(device)))
     begin = read_any(start, model.config.height, model.config.width, depth)
-    flight = plan_flight(plan, begin.intrinsics, speed)
+    flight = plan_flight(plan, begin, speed)
     first = torch.from_numpy(begin.rgbd)
 
     def film() -> Iterator[UInt8[np.ndarray, "h w 3"]]:

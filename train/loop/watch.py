@@ -62,7 +62,8 @@ class Watcher:
         height, width = start.shape[1:]
         with publish(file) as scratch, VideoWriter(scratch, width=width, height=height, fps=10) as writer:
             writer.write(to_image(start))
-            for rgbd in fly(model, start, intrinsics, Autopilot(intrinsics), steps):
+            pilot = Autopilot.from_start(start[3].cpu().numpy(), intrinsics)
+            for rgbd in fly(model, start, intrinsics, pilot, steps):
                 writer.write(to_image(rgbd))
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
 """Sky correction (InfiniteNature-Zero): the sky is far, so the start picture's stays right.
 
 The start picture is rotated to the camera's present direction (the sky has no parallax) and blended over the model's
-picture where both are sky. A pixel with the colour of that sky is sky, whatever its disparity: edges of far land
-otherwise grow into pale domes. And nothing hangs in the sky: in a column of pixels, all above sky is sky.
+picture where both are sky; beyond the start picture's sides and top, the sky is its mirror image. A pixel with the
+colour of that sky is sky, whatever its disparity: edges of far land otherwise grow into pale domes. And nothing hangs
+in the sky: in a column of pixels, all above sky is sky.
 """
 
 from __future__ import annotations
@@ -35,13 +36,29 @@ def keep_sky(
     points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
     rays = torch.cat([(points - center) / focal, torch.ones_like(points[..., :1])], -1)
     turned = rays @ now_from_start[:, None, :, :3]  # row vectors: this is the inverse rotation
-    ahead = turned[..., 2:] > 0.05
-    seen_at = turned[..., :2] / turned[..., 2:].clamp_min(0.05) * focal + center
-    inside = ahead[..., 0] & (seen_at > 0).all(-1) & (seen_at < 1).all(-1)
+    seen_at = _unfold(turned, focal, center)
     then = grid_sample(start, 2 * seen_at - 1, mode="bilinear", padding_mode="border", align_corners=False)
     with torch.no_grad():
-        was = skyness(then[:, 3:]) * inside[:, None]
+        was = skyness(then[:, 3:]) * (seen_at[:, None, ..., 1] < 1)
         alike = (UNLIKE - (rgbd[:, :3] - then[:, :3]).abs().mean(1, keepdim=True)) / (UNLIKE - ALIKE)
         now = torch.maximum(skyness(rgbd[:, 3:]), alike.clamp(0, 1) * was)
         weight = now.flip(2).cummax(2).values.flip(2) * was  # from the lowest row up
     return rgbd * (1 - weight) + then * weight
+
+
+def _unfold(
+    rays: Float[Tensor, "b h w 3"], focal: Float[Tensor, "b 1 1 2"], center: Float[Tensor, "b 1 1 2"]
+) -> Float[Tensor, "b h w 2"]:
+    """Where in the start picture a ray in its camera's frame looks, in picture sizes; below the picture, v is above 1.
+
+    The picture is mirrored at its left and right edges, again and again all round the horizon, and once at its top.
+    """
+    x, y, z = rays.unbind(-1)
+    left, right = (((edge - center[..., 0]) / focal[..., 0]).atan() for edge in (0, 1))
+    span = right - left
+    angle = right - (span - (torch.atan2(x, z) - left).remainder(2 * span)).abs()
+    across = angle.tan()
+    elevation = y / torch.hypot(x, z).clamp_min(1e-6)
+    down = elevation * (1 + across.square()).sqrt()
+    u, v = (torch.stack([across, down], -1) * focal + center).unbind(-1)
+    return torch.stack([u, v.abs()], -1)

@@ -1,6 +1,6 @@
 // A flight that is steered, as train/fly/page/flight.py has it: step, back, restart, overlays, the log that repeats it.
 import { clipMatrix, render } from "./mesh.js";
-import { fly, moveBetween, poseOf, takeoff } from "./pilot.js";
+import { fly, knownGround, moveBetween, poseOf, takeoff } from "./pilot.js";
 import { keepSky } from "./sky.js";
 
 const BACK = 120; // steps that can be taken back
@@ -12,6 +12,7 @@ export class Flight {
   constructor(networks, { width, height, maxSobel, sky, keyframeEvery, mirror }, start, style) {
     Object.assign(this, { networks, width, height, maxSobel, sky, keyframeEvery, mirror, style });
     this.intrinsics = start.intrinsics;
+    this.ground = knownGround(start.rgbd.subarray(3 * width * height), width, height, start.intrinsics);
     const seen = new Float32Array(width * height).fill(1);
     const keyframe = { rgbd: start.rgbd, course: takeoff() }; // what the next picture is rendered from
     this.first = this.now = { ...keyframe, rendered: start.rgbd, mask: seen, keyframe };
@@ -22,7 +23,7 @@ export class Flight {
   async step(command) {
     const { rgbd, course, keyframe } = this.now;
     const { width, height, intrinsics, keyframeEvery } = this;
-    const next = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command);
+    const next = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command, this.ground);
     const matrix = clipMatrix(moveBetween(poseOf(keyframe.course), poseOf(next)), intrinsics);
     const began = performance.now();
     const { rendered, mask } = render(keyframe.rgbd, width, height, intrinsics, matrix, this.maxSobel);

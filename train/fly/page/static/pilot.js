@@ -1,13 +1,17 @@
-// The autopilot, as flythrough/scene/autopilot.py has it. Poses are cam_from_world, 3 rows of 4; +x right, +y down.
+// The autopilot, as flythrough/scene/autopilot.py and known_ground.py have it. Poses are cam_from_world, 3 rows of 4; +x right, +y down.
 const SMOOTHING = 0.05;
 const HORIZON = 0.3; // the share of the picture that should be sky
 const NEAR = 0.2; // the share that should be near ground
 const DOWN = [0, 1, 0];
+const MESH_ROWS = 64; // of the start picture's surface
+const MIN_DISPARITY = 0.02; // what is farther is sky
+const ABOVE = 0.2, BESIDE = 0.4, MAX_SLOPE = 1, EARLY = 3; // scene units, slope, steps: see known_ground.py
 
 export const takeoff = () => ({ position: [0, 0, 0], look: [0, 0, 1], move: [0, 0, 1] });
 
-// The course one step on, given the disparity that is seen on it, and the steering in hundredths.
-export function fly(course, disparity, width, intrinsics, { x, y, speed }) {
+// The course one step on, given the disparity that is seen on it, and the steering in hundredths; ground:
+// points that the start picture shows, see knownGround.
+export function fly(course, disparity, width, intrinsics, { x, y, speed }, ground) {
   const aim = balance(disparity, width, speed < 0);
   const rows = axes(course.look);
   const towards = (direction, px, py) => {
@@ -18,9 +22,43 @@ export function fly(course, disparity, width, intrinsics, { x, y, speed }) {
   };
   const look = towards(course.look, aim.x + x / 100, aim.y + y / 100);
   const steep = norm(cross(DOWN, look)) <= 1e-3 * norm(look); // never straight up or down
-  const move = towards(course.move, 0.5, aim.height);
+  const move = clear(ground, course.position, towards(course.move, 0.5, aim.height), speed / 100);
   const position = course.position.map((each, k) => each + (move[k] * speed) / 100);
   return { position, look: steep ? course.look : look, move };
+}
+
+// The surface that the start picture shows, without sky: x, y, z of each point in turn.
+export function knownGround(disparity, width, height, [fx, fy, cx, cy]) {
+  const every = Math.ceil(height / MESH_ROWS);
+  const points = [];
+  for (let row = 0; row < height; row += every) {
+    for (let column = 0; column < width; column += every) {
+      const seen = disparity[row * width + column];
+      if (seen < MIN_DISPARITY) continue;
+      points.push(((column + 0.5) / width - cx) / fx / seen, ((row + 0.5) / height - cy) / fy / seen, 1 / seen);
+    }
+  }
+  return points;
+}
+
+// The heading, raised as far as needed to pass above the ground ahead.
+function clear(ground, position, move, speed) {
+  const way = speed < 0 ? -1 : 1;
+  const length = Math.hypot(move[0], move[2]);
+  if (length < 1e-6) return move;
+  const [east, north, slope] = [(way * move[0]) / length, (way * move[2]) / length, (-way * move[1]) / length];
+  let missing = 0;
+  for (let k = 0; k < ground.length; k += 3) {
+    const [x, up, z] = [ground[k] - position[0], position[1] - ground[k + 1], ground[k + 2] - position[2]];
+    const ahead = x * east + z * north;
+    if (ahead <= 0 || Math.abs(x * north - z * east) >= BESIDE) continue;
+    const need = Math.min((up + ABOVE) / Math.max(ahead, 1e-6), MAX_SLOPE) - slope;
+    missing = Math.max(missing, need * Math.min(1, (EARLY * Math.abs(speed)) / Math.max(ahead, 1e-6)));
+  }
+  if (!missing) return move;
+  const climbing = [east, -(slope + missing), north];
+  const scale = (way * norm(move)) / norm(climbing);
+  return climbing.map((each) => each * scale);
 }
 
 export function poseOf({ position, look }) {

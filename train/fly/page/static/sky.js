@@ -8,14 +8,15 @@ const skyness = (disparity) => within((SKY - disparity) / (0.5 * SKY));
 // Changes rgbd, four planes; pose: cam_from_start, 12 numbers, of which only the turn counts.
 export function keepSky(rgbd, start, pose, width, height, [fx, fy, cx, cy]) {
   const size = width * height;
+  const unfold = unfolder(fx, fy, cx, cy);
   const column = new Float32Array(width); // each column's most certain sky so far: all above sky is sky
   for (let pixel = size - 1; pixel >= 0; pixel--) { // from the lowest row up
     const [across, down] = [pixel % width, Math.floor(pixel / width)];
     column[across] = Math.max(column[across], skyness(rgbd[3 * size + pixel]));
     const [x, y] = [((across + 0.5) / width - cx) / fx, ((down + 0.5) / height - cy) / fy];
     const [a, b, c] = [0, 1, 2].map((k) => pose[k] * x + pose[4 + k] * y + pose[8 + k]);
-    const [u, v] = [(a / c) * fx + cx, (b / c) * fy + cy];
-    if (c <= 0.05 || u <= 0 || u >= 1 || v <= 0 || v >= 1) continue;
+    const [u, v] = unfold(a, b, c);
+    if (v >= 1) continue;
     const plane = (k) => sample(start, k * size, u * width - 0.5, v * height - 0.5, width, height);
     const was = skyness(plane(3));
     if (!was) continue;
@@ -25,6 +26,18 @@ export function keepSky(rgbd, start, pose, width, height, [fx, fy, cx, cy]) {
     const weight = was * column[across];
     for (let k = 0; k < 4; k++) rgbd[k * size + pixel] += weight * (then[k] - rgbd[k * size + pixel]);
   }
+}
+
+// Where in the start picture a ray looks: mirrored at its left and right edges all round the horizon, and at its top.
+function unfolder(fx, fy, cx, cy) {
+  const [left, right] = [Math.atan(-cx / fx), Math.atan((1 - cx) / fx)];
+  const span = right - left;
+  return (x, y, z) => {
+    const turn = (Math.atan2(x, z) - left) % (2 * span);
+    const across = Math.tan(right - Math.abs(span - (turn < 0 ? turn + 2 * span : turn)));
+    const down = (y / Math.max(Math.hypot(x, z), 1e-6)) * Math.hypot(1, across);
+    return [across * fx + cx, Math.abs(down * fy + cy)];
+  };
 }
 
 // Bilinear, the border carried on.
