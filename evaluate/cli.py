@@ -157,8 +157,11 @@ def check(
     height: Annotated[int, typer.Option(help="Pixels.")] = 64,
     width: Annotated[int, typer.Option(help="Pixels.")] = 96,
     time_limit: TimeOption = 600,
+    picture: Annotated[
+        Path | None, typer.Option(help="Where to write a frame that fails; by default NAME-check.png.")
+    ] = None,
 ) -> None:
-    """Run a small conformance test on a method; exits with 1 and the reason if it fails."""
+    """Run a small conformance test on a method; exits with 1, the reason and the frame that fails, if one does."""
     from flythrough.workspace.catalog import Workspace
 
     from .generation.conformance import check_method
@@ -168,7 +171,9 @@ def check(
     spec = find_specs([method])[0]
     checkpoint = checkpoint_of(spec, Workspace(workspace) if workspace else None)
     folder = checkpoint.folder if checkpoint else None
-    for line in check_method(spec, height=height, width=width, checkpoint=folder, time_limit_s=time_limit):
+    shown = picture or Path(f"{spec.name}-check.png")
+    size = {"height": height, "width": width}
+    for line in check_method(spec, **size, checkpoint=folder, time_limit_s=time_limit, picture=shown):
         print(f"ok  {line}" if not line.startswith("NOTE") else line)
     print(f"{spec.name} conforms")
 

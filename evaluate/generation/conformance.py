@@ -17,17 +17,20 @@ from flythrough.scene.geometry import default_intrinsics
 from flythrough.workspace.catalog import Workspace, to_json
 from flythrough.workspace.files import sha256_of_folder
 
-from ..methods.registry import Spec
+from ..methods.registry import MethodFailure, Spec
 from ..protocols.build import Choices, build_from_workspace
 from ..protocols.source import Source
 from .frames import check_flights, expected_flights
 from .generate import generate
+from .refused import with_picture
 
 STEPS = 4
 
 
-def check_method(spec: Spec, *, height: int, width: int, checkpoint: Path | None, time_limit_s: float) -> Iterator[str]:
-    """Run the test; yields one line for each check that passes.
+def check_method(
+    spec: Spec, *, height: int, width: int, checkpoint: Path | None, time_limit_s: float, picture: Path
+) -> Iterator[str]:
+    """Run the test; yields one line for each check that passes. A frame that fails is written to ``picture``.
 
     Raises:
         MethodFailure: a check fails; says which.
@@ -40,8 +43,11 @@ def check_method(spec: Spec, *, height: int, width: int, checkpoint: Path | None
         hashes = []
         for attempt in ("first", "second"):
             began = time.monotonic()
-            frames = generate(spec, source, Path(folder) / attempt, setting, time_limit_s)
-            found = check_flights(frames, expected_flights(source), height, width)
+            try:
+                frames = generate(spec, source, Path(folder) / attempt, setting, time_limit_s)
+                found = check_flights(frames, expected_flights(source), height, width)
+            except MethodFailure as failure:
+                raise with_picture(failure, Path(folder) / attempt / "frames", picture) from failure
             hashes.append({id: flight.sha256() for id, flight in found.items()})
             if attempt == "first":
                 count = sum(map(len, found.values()))

@@ -69,7 +69,11 @@ def check_flights(folder: Path, flights: dict[str, int], height: int, width: int
                 remedy="Hand in every frame, 000001.png on",
             )
         for file in files:
-            check_png(file, height, width, f"{id}/{file.name}")
+            try:
+                check_png(file, height, width, f"{id}/{file.name}")
+            except MethodFailure as failure:
+                failure.frame = file
+                raise
         found[id] = Frames(id, files)
     return found
 

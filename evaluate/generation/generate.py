@@ -25,6 +25,7 @@ from ..methods.registry import MethodFailure, Spec, run_command
 from ..protocols.plan import plan_flight
 from ..protocols.protocol import Start
 from ..protocols.source import Source
+from .refused import keep_refused
 
 VIEW, FLIGHT, REVISIT = "view_synthesis", "generation", "revisit"
 REQUEST_FILE, CAMERAS_FILE = "request.json", "cameras.txt"
@@ -163,7 +164,11 @@ def _fly(method: Method, flight: FlightRequest, rgbd: np.ndarray, frames: Path, 
     scratch.mkdir(parents=True)
     recorder = Recorder(flight.fly(rgbd[3]), flight.steps)
     for step, frame in enumerate(_frames(method, flight, rgbd, recorder), start=1):
-        check_frame(frame, setting.height, setting.width, f"{flight.id}: step {step}")
+        try:
+            check_frame(frame, setting.height, setting.width, f"{flight.id}: step {step}")
+        except MethodFailure:
+            keep_refused(frame, frames)
+            raise
         write_image(scratch / frame_name(step), frame)
     write_flown(scratch / CAMERAS_FILE, flight, np.stack(recorder.poses))
     publish_folder(scratch, frames / flight.id)

@@ -32,9 +32,10 @@ _CHECK_S = 0.2  # seconds between checks of the limit
 
 
 class MethodFailure(FlythroughError):
-    """A method crashed, hung, or made frames that are not what the protocol asks for."""
+    """A method crashed, hung, or made frames that are not what the protocol asks for; ``frame`` is the first such."""
 
     kind = "method"
+    frame: Path | None = None
 
 
 class Spec(Section):
