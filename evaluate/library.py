@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 Setting = str | int | float | bool | list[str] | tuple[str, ...]
 
 
-def evaluate(workspace: Path | str, methods: Iterable[str | type], **settings: Setting) -> pd.DataFrame:
+def evaluate(workspace: Path | str, methods: str | type | Iterable[str | type], **settings: Setting) -> pd.DataFrame:
     """Fly methods on a protocol and score the flights, as ``flythrough evaluate`` does.
 
     Flights and scores that exist already are not made again.
 
     Args:
         workspace: its folder; its test clips are the protocol unless ``protocol`` names another.
-        methods: names as in ``flythrough evaluate methods``, paths of ``.toml`` specs, or classes with ``setup`` and
-            ``generate`` (docs/evaluate.md), which are imported from their own file.
+        methods: one or several: names as in ``flythrough evaluate methods``, paths of ``.toml`` specs, or classes with
+            ``setup`` and ``generate`` (docs/evaluate.md), which are imported from their own file.
         settings: any setting of section ``[evaluate]``, such as ``steps=100`` or ``protocol="sample-v1"``.
 
     Returns:
@@ -44,7 +44,8 @@ def evaluate(workspace: Path | str, methods: Iterable[str | type], **settings: S
     opened = Workspace(workspace)
     if not opened.exists():
         raise InputError(f"{workspace} is not a workspace", remedy="Make one: flythrough run --input ... --workspace W")
-    names = [_spec(opened, each) if isinstance(each, type) else each for each in methods]
+    chosen = [methods] if isinstance(methods, (str, type)) else methods
+    names = [_spec(opened, each) if isinstance(each, type) else each for each in chosen]
     given = [f"evaluate.{key}={json.dumps(value)}" for key, value in {"methods": names, **settings}.items()]
     with opened.locked():
         config = load_config(opened.config_file, given)

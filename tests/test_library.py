@@ -68,9 +68,14 @@ def test_what_is_not_there_is_said(folder: Path, tmp_path: Path) -> None:
             wrong()
 
 
+def test_one_method_needs_no_list(folder: Path) -> None:
+    found = ft.evaluate(folder / "W", "static", steps=2, sfm_flights=0)
+    assert set(found.method) == {"static"}
+
+
 def test_a_class_without_a_file_is_no_method(folder: Path) -> None:
     class Local:
         pass
 
     with pytest.raises(InputError, match="Local is not in a file"):
-        ft.evaluate(folder / "W", [Local])
+        ft.evaluate(folder / "W", Local)
