@@ -3,8 +3,9 @@
     python benchmarks/train_flights.py CHECKPOINT ... --out FOLDER [--islands 2000 2008] [--autopilot 100]
 
 Prints PSNR of RGB along the recorded path at a few steps; with ``--autopilot N``, also ``fd_lite0`` of flights of N
-steps to the islands' own frames, in all and of their first and last 20 steps. Writes FOLDER/flights.json, and draws
-FOLDER/recorded.png and FOLDER/autopilot.png, one row per method and island.
+steps to the islands' own frames, in all and of their first and last 20 steps, and how many of them lead through
+ground that their start shows. Writes FOLDER/flights.json, and draws FOLDER/recorded.png and FOLDER/autopilot.png, one
+row per method and island.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ import cv2
 import numpy as np
 import torch
 
+from flythrough.evaluate.following.stated import first_crossing
+from flythrough.evaluate.generation.generate import Recorder
 from flythrough.evaluate.methods.baselines import RenderInpaint
 from flythrough.evaluate.metrics.features import load_extractor
 from flythrough.evaluate.metrics.fid import Reference
 from flythrough.scene.autopilot import Autopilot, Flight
+from flythrough.scene.geometry import camera_center, transform
+from flythrough.scene.known_ground import start_surface
 from flythrough.scene.plans import FixedFlight
 from flythrough.train.data.islands import FRAMES, IslandClip, Take, _film_island
 from flythrough.train.fly.rollout import fly, to_image
@@ -71,12 +76,19 @@ def follow(method: Fly, clip: IslandClip, height: int, width: int) -> tuple[list
     return [psnr(frames[step], image) for step, image in zip(COMPARED, real, strict=True)], frames
 
 
-def roam(method: Fly, clip: IslandClip, steps: int, height: int, width: int) -> list[np.ndarray]:
-    """The frames of one autopilot flight, the start first."""
-    cameras = clip.cameras
-    start = clip.rgbd(0, height, width)
-    pilot = Autopilot.from_start(start[3], cameras.intrinsics[0], cameras.poses[0].astype(np.float64))
-    return [to_image(torch.from_numpy(start)), *islice(method(start, cameras.intrinsics[0], pilot), steps)]
+def roam(
+    method: Fly, clip: IslandClip, steps: int, height: int, width: int, ground: bool
+) -> tuple[list[np.ndarray], bool]:
+    """The frames of one autopilot flight, the start first; and whether it leads through ground that the start shows.
+
+    ``ground``: the autopilot knows that ground.
+    """
+    start, lens, takeoff = clip.rgbd(0, height, width), clip.cameras.intrinsics[0], clip.cameras.poses[0].astype(float)
+    pilot = Autopilot.from_start(start[3], lens, takeoff) if ground else Autopilot(lens, takeoff)
+    recorder = Recorder(pilot, steps)
+    frames = [to_image(torch.from_numpy(start)), *islice(method(start, lens, recorder), steps)]
+    path = transform(takeoff, camera_center(np.stack(recorder.poses)))
+    return frames, first_crossing(path, start_surface(start[3], lens)) is not None
 
 
 def main() -> None:
@@ -92,6 +104,7 @@ def main() -> None:
         default=None,
         help="keep the start's sky; unset: as the model has it",
     )
+    parser.add_argument("--ground", action=argparse.BooleanOptionalAction, default=True, help="the autopilot knows it")
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
     clips = [filmed(seed, height, width, given.out / "islands") for seed in range(*given.islands)]
@@ -106,7 +119,9 @@ def main() -> None:
         rows[name] = {f"psnr_{step}": float(v) for step, v in zip(COMPARED, np.mean(values, 0), strict=True)}
         near += [np.concatenate([frames[step] for step in SHOWN], 1) for frames in films[:3]]
         if extract and reference:
-            flights = [roam(method, clip, given.autopilot, height, width) for clip in clips]
+            roamed = (roam(method, clip, given.autopilot, height, width, given.ground) for clip in clips)
+            flights, through = zip(*roamed, strict=True)
+            rows[name]["through_ground"] = sum(through)
             features = np.stack([extract(np.stack(frames[1:])) for frames in flights])
             for key, part in (("fd", features), ("fd_first_20", features[:, :20]), ("fd_last_20", features[:, -20:])):
                 rows[name][key] = reference.distance_of(part.reshape(-1, features.shape[-1]))
