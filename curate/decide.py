@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from flythrough.rules import MissingMeasure, Verdict
 from flythrough.workspace.catalog import Row, Workspace, to_json
 from flythrough.workspace.files import JsonObject
+from flythrough.workspace.records.packed import PackedRows
 from flythrough.workspace.stage import Outcome
 
 from .config import CurateConfig
-from .duplicates import find_duplicates
+from .duplicates import Place, find_duplicates
 from .review.verdicts import read_verdicts
 from .rules import Duplicate, Rules
 from .score.spans import PLACE
 
 
 def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outcome:
-    """Split all measured shots into rows and drops; given shots are kept, whatever the rules say."""
+    """Split all measured shots into rows and drops; given shots are kept, whatever the rules say.
+
+    Shots are judged one at a time, since the measures of a million take gigabytes; twice if duplicates are looked for.
+    """
     verdicts = read_verdicts(workspace.root)
-    decided = Outcome(drops=list(outcome.drops), errors=list(outcome.errors), others=dict(outcome.others))
-    judged = _by_rules(outcome.rows, config.rules)
+    decided = Outcome(PackedRows(), PackedRows(outcome.drops), list(outcome.errors), dict(outcome.others))
+    originals = _originals(outcome.rows, config.rules)
     for row in outcome.rows:
-        measures, (reason, scored), failure = judged[row["id"]]
+        measures, (reason, scored), failure = _judge(row, config.rules, originals)
         if row["camera_file"] is not None:
             scored, reason, failure = [*scored, *([reason] if reason else [])], None, None
         verdict = verdicts.get(row["id"])
@@ -45,20 +49,26 @@ def decide(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outc
 Failure = dict[str, str]
 
 
-def _by_rules(rows: Sequence[Row], rules: Rules) -> dict[str, tuple[JsonObject, Verdict, Failure | None]]:
-    """For each shot: its measures, and the rules' verdict or the reason why there is none."""
-    found = {row["id"]: _judge(json.loads(row["measures"]), rules) for row in rows}
-    if rules[Duplicate].mode != "off":
-        given = {row["id"] for row in rows if row["camera_file"] is not None}
-        left = [id for id, (_, verdict, failure) in found.items() if verdict.reason is None and failure is None]
-        span = {row["id"]: (row["video_id"], row["start_us"], row["end_us"]) for row in rows}
-        hashed = [(id, span[id], found[id][0]["hash"]) for id in left if id not in given]
-        for id, original in find_duplicates(hashed, rules[Duplicate].max_distance_bits).items():
-            found[id] = _judge({**found[id][0], "duplicate_of": original}, rules)
-    return found
+def _originals(rows: Iterable[Row], rules: Rules) -> dict[str, str]:
+    """For each shot that repeats an earlier one, the id of that one; only shots that the rules keep are compared."""
+    if rules[Duplicate].mode == "off":
+        return {}
+
+    def hashed() -> Iterator[tuple[str, Place, str]]:
+        for row in rows:
+            if row["camera_file"] is None:
+                measures, verdict, failure = _judge(row, rules, {})
+                if verdict.reason is None and failure is None:
+                    yield row["id"], (row["video_id"], row["start_us"], row["end_us"]), measures["hash"]
+
+    return find_duplicates(hashed(), rules[Duplicate].max_distance_bits)
 
 
-def _judge(measures: JsonObject, rules: Rules) -> tuple[JsonObject, Verdict, Failure | None]:
+def _judge(row: Row, rules: Rules, originals: Mapping[str, str]) -> tuple[JsonObject, Verdict, Failure | None]:
+    """A shot's measures, and the rules' verdict or the reason why there is none."""
+    measures = json.loads(row["measures"])
+    if (original := originals.get(row["id"])) is not None:
+        measures["duplicate_of"] = original
     try:
         return measures, rules.judge(measures), None
     except MissingMeasure as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,57 +33,96 @@ _STYLE = """<style>
 
 
 def write_report(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Path:
-    """Write the report on what :func:`decide` decided; returns its path."""
-    shots = [(r["id"], "kept", json.loads(r["measures"])) for r in outcome.rows]
-    shots += [(d["id"], d["reason"], d["values"]) for d in outcome.drops]
-    groups: dict[str, list[tuple[str, JsonObject]]] = defaultdict(list)
-    for id, reason, measures in shots:
-        groups[reason].append((id, measures))
-    order = sorted(groups, key=lambda reason: (reason != "kept", -len(groups[reason]), reason))
+    """Write the report on what :func:`decide` decided; returns its path.
+
+    The shots are read several times, one at a time; only the figures that are plotted are held of all.
+    """
+    groups = _groups(outcome)
+    total = sum(group.count for group in groups.values())
+    kept = groups["kept"].count if "kept" in groups else 0
+    items = ((measures, reason == "kept") for _, reason, measures in _shots(outcome))
     body = [
         _STYLE,
         SHEET_STYLE,
         f"<style>{STYLE}</style>",
         "<h2>Shots kept and dropped</h2>",
-        _funnel([(reason, groups[reason]) for reason in order], len(shots)),
-        _scored(shots),
+        _funnel(groups, total),
+        _scored(groups.get("kept", _Group()).scored),
         "<h2>Measures and thresholds</h2>",
         f'<p class="note">{NOTE}</p>',
-        histograms(config.rules, [(measures, why == "kept") for _, why, measures in shots], "shots"),
+        histograms(config.rules, items, "shots"),
+        *_sheets(outcome, groups, workspace, config),
     ]
-    for reason in order:
-        body.append(_sheet(reason, groups[reason], workspace, config))
-    subtitle = f"{len(shots)} shots, {len(groups.get('kept', []))} kept, {len(outcome.errors)} in error"
+    subtitle = f"{total} shots, {kept} kept, {len(outcome.errors)} in error"
     path = workspace / FILE
     write_text(path, page("Curation", "".join(body), subtitle=subtitle))
     return path
 
 
-def _funnel(groups: Sequence[tuple[str, Sequence[tuple[str, JsonObject]]]], total: int) -> str:
+def _shots(outcome: Outcome) -> Iterator[tuple[str, str, JsonObject]]:
+    """Id, reason ("kept" if there is none) and measures of each shot."""
+    for row in outcome.rows:
+        yield row["id"], "kept", json.loads(row["measures"])
+    for drop in outcome.drops:
+        yield drop["id"], drop["reason"], drop["values"]
+
+
+@dataclass
+class _Group:
+    """The shots of one outcome: how many, how long together, and how often a rule that only scores would drop one."""
+
+    count: int = 0
+    seconds: float = 0.0
+    scored: Counter[str] = field(default_factory=Counter)
+
+
+def _groups(outcome: Outcome) -> dict[str, _Group]:
+    """By reason: what was kept first, then the most frequent reasons."""
+    groups: dict[str, _Group] = defaultdict(_Group)
+    for _, reason, measures in _shots(outcome):
+        group = groups[reason]
+        group.count += 1
+        group.seconds += measures.get("length_s", 0.0)
+        group.scored.update(measures.get("scored", []))
+    order = sorted(groups, key=lambda reason: (reason != "kept", -groups[reason].count, reason))
+    return {reason: groups[reason] for reason in order}
+
+
+def _funnel(groups: Mapping[str, _Group], total: int) -> str:
     rows = []
-    for reason, members in groups:
-        seconds = sum(m.get("length_s", 0.0) for _, m in members)
-        width = 100 * len(members) / max(1, total)
-        bar = Markup(f'<span class="bar" style="width:{width:.1f}px"></span>')
-        rows.append([reason, len(members), round(100 * len(members) / max(1, total), 1), round(seconds, 1), bar])
+    for reason, group in groups.items():
+        percent = 100 * group.count / max(1, total)
+        bar = Markup(f'<span class="bar" style="width:{percent:.1f}px"></span>')
+        rows.append([reason, group.count, round(percent, 1), round(group.seconds, 1), bar])
     return table(["outcome", "shots", "%", "seconds", ""], rows)
 
 
-def _scored(shots: Sequence[tuple[str, str, JsonObject]]) -> str:
+def _scored(counts: Mapping[str, int]) -> str:
     """Rules that only score, and how many kept shots they would drop."""
-    counts = Counter(reason for _, outcome, m in shots if outcome == "kept" for reason in m.get("scored", []))
     if not counts:
         return ""
     rows = [[reason, count] for reason, count in sorted(counts.items())]
     return "<h3>Rules that only score</h3>" + table(["rule", "kept shots it would drop"], rows)
 
 
-def _sheet(reason: str, members: Sequence[tuple[str, JsonObject]], workspace: Workspace, config: CurateConfig) -> str:
-    """First, middle and last frame of shots of one outcome, spread evenly over them."""
-    chosen = [members[i] for i in sorted(set(np.linspace(0, len(members) - 1, SHOWN).round().astype(int).tolist()))]
-    shown = f" ({len(chosen)} of {len(members)} shown)" if len(chosen) < len(members) else f" ({len(members)})"
-    figures = "".join(figure(id, measures, workspace.root, config) for id, measures in chosen)
-    return f'<h2>{escape(reason)}{shown}</h2><div class="sheet">{figures}</div>'
+def _sheets(outcome: Outcome, groups: Mapping[str, _Group], workspace: Workspace, config: CurateConfig) -> list[str]:
+    """For each outcome: first, middle and last frame of some of its shots, spread evenly over them."""
+    chosen = {
+        reason: set(np.linspace(0, group.count - 1, SHOWN).round().astype(int).tolist())
+        for reason, group in groups.items()
+    }
+    met: Counter[str] = Counter()
+    figures: dict[str, list[str]] = defaultdict(list)
+    for id, reason, measures in _shots(outcome):
+        if met[reason] in chosen[reason]:
+            figures[reason].append(figure(id, measures, workspace.root, config))
+        met[reason] += 1
+    return [_sheet(reason, group.count, figures[reason]) for reason, group in groups.items()]
+
+
+def _sheet(reason: str, count: int, figures: Sequence[str]) -> str:
+    shown = f" ({len(figures)} of {count} shown)" if len(figures) < count else f" ({count})"
+    return f'<h2>{escape(reason)}{shown}</h2><div class="sheet">{"".join(figures)}</div>'
 
 
 def figure(title: str, measures: JsonObject, root: Path, config: CurateConfig) -> str:

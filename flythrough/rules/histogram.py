@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable
 
 import numpy as np
+from jaxtyping import Float
 from markupsafe import escape
 
 from .rule import Limit, Measures
@@ -23,30 +25,36 @@ NOTE = (
 )
 
 
-def histograms(rules: RuleSection, items: Sequence[tuple[Measures, bool]], what: str) -> str:
+def histograms(rules: RuleSection, items: Iterable[tuple[Measures, bool]], what: str) -> str:
     """One plot per threshold, in the order of the rules, as HTML.
 
     Args:
         rules: the settings.
-        items: each item's measures, and whether it was kept.
+        items: each item's measures, and whether it was kept; read once, and only the figures plotted are held.
         what: what the items are called, in the plural.
     """
-    plots = "".join(_histogram(limit, rules, items, what) for limit in rules.limits())
-    return f'<div class="plots">{plots}</div>'
+    found = {limit.measure: (array("d"), array("d")) for limit in rules.limits()}  # of those dropped, and kept
+    for measures, kept in items:
+        for name, sides in found.items():
+            if isinstance(value := measures.get(name), (int, float)):
+                sides[kept].append(value)
+    plots = []
+    for limit in rules.limits():
+        of_dropped, of_kept = found[limit.measure]
+        plots.append(_histogram(limit, rules, np.array(of_dropped), np.array(of_kept), what))
+    return f'<div class="plots">{"".join(plots)}</div>'
 
 
-def _histogram(limit: Limit, rules: RuleSection, items: Iterable[tuple[Measures, bool]], what: str) -> str:
+def _histogram(
+    limit: Limit, rules: RuleSection, of_dropped: Float[np.ndarray, "n"], of_kept: Float[np.ndarray, "m"], what: str
+) -> str:
     """Stacked bars of one measure."""
-    values = [(float(v), kept) for m, kept in items if isinstance(v := m.get(limit.measure), (int, float))]
     threshold, mode = rules.threshold(limit), getattr(rules, limit.rule).mode
-    figures = [value for value, _ in values]
-    low = min([*figures, threshold, 0.0])
-    high = max(float(np.quantile(figures, 0.98)) if figures else 0.0, threshold * 1.25, low + 1e-6)
+    figures = np.concatenate([of_dropped, of_kept])
+    low = float(min(figures.min(initial=0.0), threshold))
+    high = max(float(np.quantile(figures, 0.98)) if len(figures) else 0.0, threshold * 1.25, low + 1e-6)
     edges = np.linspace(low, high, BINS + 1)
-    kept, dropped = (
-        np.histogram(np.clip([value for value, k in values if k is side], low, high), edges)[0]
-        for side in (True, False)
-    )
+    kept, dropped = (np.histogram(np.clip(side, low, high), edges)[0] for side in (of_kept, of_dropped))
     at = 10 + (threshold - low) / (high - low) * (_WIDTH - 20)
     arrow = f"&#8592; {threshold:g} " if limit.least else f" {threshold:g} &#8594;"
     anchor = "start" if at < 90 or (not limit.least and at < 230) else "end"
@@ -58,9 +66,9 @@ def _histogram(limit: Limit, rules: RuleSection, items: Iterable[tuple[Measures,
         f'<text x="10" y="14">{escape(limit.measure + unit)} ({escape(limit.rule)}: {escape(mode)})</text>',
         f'<text x="10" y="{_HEIGHT - 10}">{low:.3g}</text>',
         f'<text x="{_WIDTH - 10}" y="{_HEIGHT - 10}" text-anchor="end">{high:.3g}</text>',
-        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 10}" text-anchor="middle">{len(values)} {escape(what)}</text>',
+        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 10}" text-anchor="middle">{len(figures)} {escape(what)}</text>',
     ]
-    title = f"{limit.measure}: histogram of {len(values)} {what}, threshold {threshold:g}"
+    title = f"{limit.measure}: histogram of {len(figures)} {what}, threshold {threshold:g}"
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
 
 

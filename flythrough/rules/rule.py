@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, SupportsFloat
 
 from pydantic import Field
@@ -32,7 +33,8 @@ def number(measures: Measures, name: str) -> float:
         MissingMeasure: it was not measured.
     """
     value = measures.get(name)
-    if not isinstance(value, SupportsFloat):
+    # Plain numbers are asked for first: isinstance with a typing.Protocol such as SupportsFloat is slow.
+    if not isinstance(value, (float, int)) and not isinstance(value, SupportsFloat):
         raise MissingMeasure(
             f"{name} could not be measured", remedy="Set the rule that needs it to off, or drop such items earlier"
         )
@@ -124,11 +126,13 @@ class Rule(Section):
     mode: Mode = mode("enforce")
 
     @classmethod
+    @cache
     def name(cls) -> str:
         """Its key in the config, and the reason it gives by default: ``NoParallax`` is ``no_parallax``."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     @classmethod
+    @cache
     def limits(cls) -> tuple[Limit, ...]:
         """Its thresholds, in the order of its fields."""
         found = []

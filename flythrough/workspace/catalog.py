@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError, extras_named
 from .files import JsonObject, locked_file, publish
+from .names import PLAIN, problem_with, problem_with_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,6 +148,9 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
+PATHS = ("path", "folder", "camera_file", "camera_folder", "overlay_file", "results_file")  # columns of paths
+_NAMES = ("id", "video_id", "shot_id", "protocol", "method")  # columns whose values become part of a path
+_PLAIN_PATH = rf"^{PLAIN}(/{PLAIN})*$"
 _BATCH = 10_000  # rows that are read at a time
 _PIECE = 50_000  # rows that are written at a time
 _WRITERS = {"videos": "acquire", "shots": "curate", "clips": "sfm", "checkpoints": "train", "results": "evaluate"}
@@ -243,7 +247,7 @@ class Workspace:
             columns: names of the columns to read; by default all.
 
         Raises:
-            InputError: the file is not this table.
+            InputError: the file is not this table, or a row names what lies outside the workspace.
         """
         for batch in self.batches(table, columns):
             yield from batch.to_pylist()
@@ -262,7 +266,9 @@ class Workspace:
                 if not file.schema_arrow.remove_metadata().equals(expected):
                     wrong = sorted(set(map(str, file.schema_arrow)) ^ set(map(str, expected)))
                     raise InputError(f"{path} has another schema ({'; '.join(wrong)})", remedy=_rerun(table))
-                yield from file.iter_batches(_BATCH, columns=None if columns is None else list(columns))
+                for batch in file.iter_batches(_BATCH, columns=None if columns is None else list(columns)):
+                    _check_names(table, batch, path)
+                    yield batch
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not a Parquet table: {error}", remedy=_rerun(table)) from error
 
@@ -315,7 +321,8 @@ def check_values(table: str, row: Row) -> None:
         row: as read from JSON.
 
     Raises:
-        AssertionError: an unknown column, or a value of another type; the message names it.
+        AssertionError: an unknown column, a value of another type, or a path that leads out of the workspace; the
+            message names it.
     """
     columns = _known_columns(table, row)
     for name, value in row.items():
@@ -323,6 +330,34 @@ def check_values(table: str, row: Row) -> None:
         fits = isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == BOOL)
         if value is not None and not (fits and (kind != INT or -(2**63) <= value < 2**63)):
             raise AssertionError(f"{table}.{name} is not {kind} in row {row.get('id')}: {str(value)[:80]!r}")
+        if value is not None and (check := _check_of(table, name)) and (reason := check(value)):
+            raise AssertionError(f"{table}.{name} is {value[:80]!r}: {reason}")
+
+
+def _check_of(table: str, column: str) -> Callable[[str], str | None] | None:
+    """The function that says why a value of this column cannot be used in a path; None if the column is not."""
+    if table in ("drops", "errors"):  # these may name anything, such as a file that was refused
+        return None
+    if column in _NAMES:
+        return problem_with
+    return problem_with_path if column in PATHS else None
+
+
+def _check_names(table: str, batch: pa.RecordBatch, file: Path) -> None:
+    """Refuse a batch with a name or path that leads out of the workspace; only values that are not plain are looked at.
+
+    Raises:
+        InputError: names the file, the column and the value.
+    """
+    import pyarrow.compute as pc
+
+    for name in batch.schema.names:
+        if (check := _check_of(table, name)) is None:
+            continue
+        plain = pc.match_substring_regex(batch[name], _PLAIN_PATH if name in PATHS else f"^{PLAIN}$")
+        for value in batch[name].filter(pc.invert(plain)).to_pylist():
+            if reason := check(value):
+                raise InputError(f"{file} has a row whose {name} is {value[:80]!r}: {reason}", remedy=_rerun(table))
 
 
 def _check_row(table: str, row: Row) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Annotated
@@ -11,15 +12,32 @@ from pydantic import AfterValidator
 from ..errors import InputError
 
 MAX_BYTES = 200  # leaves room for suffixes within the 255 that file systems allow
+PLAIN = rf"[A-Za-z0-9_][A-Za-z0-9_.=+-]{{0,{MAX_BYTES - 1}}}"  # nearly all names match it, and need no slower check
+_PLAIN = re.compile(PLAIN)
 
 
-@lru_cache(maxsize=10_000)
 def problem_with(name: str) -> str | None:
     """Why a name cannot be part of a path, or None.
 
     Refused are separators, a leading dot (hidden files, ``..``), control characters and lone surrogates, white space
     at either end, and more than :data:`MAX_BYTES` bytes.
     """
+    return None if _PLAIN.fullmatch(name) else _problem_with(name)
+
+
+def problem_with_path(path: str) -> str | None:
+    """Why a path cannot be relative to a workspace and inside it, or None."""
+    if "\0" in path:
+        return "it has a zero byte"
+    if path.startswith("/"):
+        return "it is absolute"
+    if ".." in path.split("/"):
+        return "it leads upwards"
+    return None
+
+
+@lru_cache(maxsize=10_000)
+def _problem_with(name: str) -> str | None:
     if not name:
         return "it is empty"
     if any(character in name for character in "/\\"):

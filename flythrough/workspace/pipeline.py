@@ -30,6 +30,7 @@ from .files import (
     write_manifest,
     write_text,
 )
+from .names import check_name
 from .progress import bar
 from .records.ledger import Notes, inodes_in
 from .records.packed import PackedRows
@@ -84,6 +85,7 @@ def run_stage(
 
     Raises:
         MissingDependency: the stage's extra is not installed.
+        InputError: a task's id cannot be part of a path.
     """
     if not isinstance(executor, RayExecutor):  # its nodes have packages of their own
         require_extra(stage.name)
@@ -123,7 +125,7 @@ def _left(
     with no_collection():
         for task in stage.tasks(workspace, config):
             assert task.id not in keys, f"{stage.name} has two tasks called {task.id}"
-            keys[task.id] = key = key_of(task)
+            keys[check_name(task.id, f"task of {stage.name}")] = key = key_of(task)
             state = task_state(workspace, stage, config, task.id, key, there)
             if state.name in wanted:
                 todo.add(task, key, state.attempts + 1)

@@ -92,6 +92,33 @@ def test_duplicates_within_the_distance_and_no_further() -> None:
     assert find_duplicates([pieces[0], ("b", ("w", 10, 20), text(one))], 3) == {"b": "a"}
 
 
+def test_duplicates_are_those_that_comparing_all_pairs_finds() -> None:
+    """The index loses none, at distances that it serves and at larger ones; and it is no square of the shots."""
+    rng = np.random.default_rng(1)
+    shots: list[tuple[str, tuple[str, int, int], str]] = []
+    films = rng.integers(2**63, size=(12, 24))
+    for n in range(90):
+        start, count = int(rng.integers(12)), int(rng.integers(5, 12))
+        hashes = [int(x) for x in films[rng.integers(12)][start : start + count]]
+        hashes = [x ^ sum(1 << int(b) for b in rng.choice(63, int(rng.integers(9)), replace=False)) for x in hashes]
+        shots.append((f"s{n}", (f"v{n}", 0, 9), "-".join(f"{x:016x}" for x in hashes)))
+    for bits in (0, 3, 6, 7, 8, 12):
+        kept: dict[str, list[int]] = {}
+        expected = {}
+        for id, _, text in shots:
+            mine = [int(x, 16) for x in text.split("-")]
+            for other, theirs in kept.items():
+                short, long = sorted((theirs, mine), key=len)
+                close = sum(any((x ^ y).bit_count() <= bits for y in long) for x in short)
+                if close >= 0.8 * len(short):
+                    expected[id] = other
+                    break
+            else:
+                kept[id] = mine
+        assert find_duplicates(shots, bits) == expected
+        assert bits < 6 or expected
+
+
 def _row(id: str, **measures: object) -> dict[str, object]:
     figures = {**GOOD, "hash": f"{int.from_bytes(id.encode()):x}", **measures}
     return {

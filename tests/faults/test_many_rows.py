@@ -10,8 +10,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from flythrough.curate.config import CurateConfig
+from flythrough.curate.decide import decide
+from flythrough.curate.report import write_report
 from flythrough.workspace import catalog, pipeline
-from flythrough.workspace.catalog import TABLES, Row, Workspace
+from flythrough.workspace.catalog import TABLES, Row, Workspace, to_json
 from flythrough.workspace.executor import InlineExecutor
 from flythrough.workspace.pipeline import run_stage
 from flythrough.workspace.records import record
@@ -53,6 +56,20 @@ def test_what_many_tasks_found_is_packed() -> None:
     assert len(packed) == 100_000
     assert all(map(eq, packed, drops(100_000)))
     assert packed[2500:2502] == [*packed][2500:2502] != packed[:2]
+
+
+def test_curate_decides_on_shots_one_at_a_time(tmp_path: Path) -> None:
+    place = {"video_id": "v", "start_frame": 0, "end_frame": 9, "start_us": 0, "end_us": 9, "camera_file": None}
+    measures = to_json({"length_s": 0.1, "hash": "0" * 425, **{f"figure_{n}": n / 7 for n in range(20)}})
+    config = CurateConfig()
+    rows = PackedRows({"id": f"s{n}", **place, "measures": measures} for n in range(5000))
+    tracemalloc.start()
+    decided = decide(Outcome(rows, PackedRows()), Workspace(tmp_path), config)
+    write_report(decided, Workspace(tmp_path), config)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(decided.rows), len(decided.drops)) == (0, 5000)
+    assert peak < 15e6  # 10 MB however many shots; with the measures of all of them held as dicts it was 24 MB
 
 
 def test_a_later_stages_row_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:

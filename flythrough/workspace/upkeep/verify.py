@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import InputError
-from ..catalog import TABLES, Row, Workspace
+from ..catalog import PATHS, TABLES, Row, Workspace
 from ..files import MANIFEST, TASK_FILE, JsonObject, check_manifest, sha256_of
 from ..pipeline import PARTIAL
 from ..progress import track
@@ -19,7 +19,6 @@ from ..records.record import finished
 from ..stage import STAGES
 
 _PUBLISHED = re.compile(r"(?P<task>.+)\.[0-9a-f]{8}")  # see published_folder
-_PATHS = ("path", "folder", "camera_file", "camera_folder", "overlay_file", "results_file")  # columns
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def verify(workspace: Workspace) -> Check:
             check.findings.append(Finding(table, "", f"{table}.parquet", error.message))
             continue
         for row in rows:
-            for path in (row[column] for column in _PATHS if row.get(column)):
+            for path in (row[column] for column in PATHS if row.get(column)):
                 if path not in broken and not (workspace / path).exists():
                     broken.add(path)
                     check.findings.append(Finding(table, "", path, "is missing", (_name(row),)))
@@ -114,7 +113,7 @@ def _check_task(workspace: Workspace, stage: str, task: str, folder: Path, check
 def _rows_of(path: str, outcome: JsonObject) -> Iterator[str]:
     """Ids of the rows that name a file or a folder above it, or whose id is in its name."""
     for row in [*outcome["rows"], *(row for rows in outcome["others"].values() for row in rows)]:
-        named = [row[column] for column in _PATHS if row.get(column)]
+        named = [row[column] for column in PATHS if row.get(column)]
         own = f"/{row['id']}." in path if "id" in row else False
         if own or any(path == name or path.startswith(f"{name}/") for name in named):
             yield _name(row)

@@ -81,7 +81,7 @@ def test_values_come_back_to_the_bit(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     rows = [
         dict.fromkeys(TABLES["results"])
-        | {"protocol": text, "protocol_hash": "h", "method": "m", "metric": "fid", "value": value}
+        | {"protocol": "p", "protocol_hash": "h", "method": "m", "metric": text, "value": value}
         | {"n": 2**62, "ranked": True, "source": "measured"}
         for text, value in zip(TEXTS, [*FLOATS, None], strict=True)
     ]

@@ -12,17 +12,17 @@ from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import key_text
 from flythrough.workspace.records.row_texts import row_texts
 
-NAMES = ["plain", "", 'a "quoted" \\ name', "line\nbreak\ttab", "é \U0001f30a", "\x7f", "~ [] !#", "</script>"]
+TEXTS = ["plain", "", 'a "quoted" \\ name', "line\nbreak\ttab", "é \U0001f30a", "\x7f", "~ [] !#", "</script>"]
 
 
 def clips() -> list[Row]:
     return [
         {
-            "id": name, "shot_id": "s", "video_id": f"v{n}", "split": "train", "frame_count": -n, "camera_file": name,
-            "stage": None, "folder": None if n % 2 else name, "width": 2**62, "height": 0, "steps": n,
-            "scale": (0.1, 1e300, -3.0, 1e-7)[n % 4], "disparity": None, "sha256": "", "measures": '{"a": 1}',
+            "id": f"c{n}", "shot_id": "s", "video_id": f"v{n}", "split": text, "frame_count": -n, "camera_file": "c",
+            "stage": None, "folder": None if n % 2 else "f", "width": 2**62, "height": 0, "steps": n,
+            "scale": (0.1, 1e300, -3.0, 1e-7)[n % 4], "disparity": None, "sha256": text, "measures": '{"a": 1}',
         }
-        for n, name in enumerate(NAMES)
+        for n, text in enumerate(TEXTS)
     ]  # fmt: skip
 
 
@@ -45,8 +45,8 @@ def test_other_columns_come_beside_the_text(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     assert list(row_texts(workspace, "clips", ("steps",), ("id",))) == []
     workspace.write("clips", clips()[:2])
-    found = list(row_texts(workspace, "clips", ("steps",), ("folder", "id")))
-    assert found == [('{"steps":0}', "plain", "plain"), ('{"steps":1}', "", "")]
+    found = list(row_texts(workspace, "clips", ("steps",), ("split", "id")))
+    assert found == [('{"steps":0}', "plain", "c0"), ('{"steps":1}', "", "c1")]
 
 
 def test_a_damaged_table_has_a_remedy(tmp_path: Path) -> None:
