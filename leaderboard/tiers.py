@@ -37,7 +37,7 @@ def measured_rows(workspace: Workspace) -> list[Row]:
     as a workspace's own; submissions are in the store.
 
     Raises:
-        InputError: there is no table, and a results file cannot be read.
+        InputError: a results file of a folder without a table is damaged; see :func:`results_in`.
     """
     if workspace.has("results"):
         rows = [row for row in workspace.rows("results") if row["source"] == "measured"]

@@ -16,7 +16,7 @@ MIN_DISPARITY = 0.02  # what is farther than 50 scene units is sky
 ABOVE = 0.2  # scene units: how far above the ground the camera should pass
 BESIDE = 0.4  # scene units: ground farther to the side is passed by
 MAX_SLOPE = 1.0  # of a climb: 45 degrees
-EARLY = 3.0  # a climb over a place is begun in full this many steps before it, and by a share of this earlier
+EARLY = 3.0  # steps before a place by which the climb over it is made in full; before that, little by little
 
 
 def start_surface(disparity: Float[np.ndarray, "h w"], intrinsics: Intrinsics) -> Float[np.ndarray, "_h _w 3"]:
@@ -28,7 +28,7 @@ def start_surface(disparity: Float[np.ndarray, "h w"], intrinsics: Intrinsics) -
 
 
 class KnownGround:
-    """What a flight's start picture shows.
+    """The ground that a flight's start picture shows.
 
     Args:
         disparity: of the start picture, 1 / scene units.

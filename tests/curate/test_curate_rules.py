@@ -93,7 +93,7 @@ def test_duplicates_within_the_distance_and_no_further() -> None:
 
 
 def test_duplicates_are_those_that_comparing_all_pairs_finds() -> None:
-    """The index loses none, at distances that it serves and at larger ones; and it is no square of the shots."""
+    """The index loses none, at distances that it serves and at larger ones."""
     rng = np.random.default_rng(1)
     shots: list[tuple[str, tuple[str, int, int], str]] = []
     films = rng.integers(2**63, size=(12, 24))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from flythrough.evaluate.protocols.build import Choices, build_from_workspace
@@ -14,7 +16,7 @@ VIDEOS = {"a0": "a", "a1": "a", "b0": "b", "c0": "c", "c1": "c"}
 
 
 @pytest.fixture
-def header(tmp_path) -> Header:  # type: ignore[no-untyped-def]
+def header(tmp_path: Path) -> Header:
     workspace = make_workspace(tmp_path, clips=1, frames=12, splits=("test",))
     return build_from_workspace(workspace, Choices(view_steps=(2,))).header
 

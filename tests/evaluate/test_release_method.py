@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
@@ -58,8 +59,8 @@ def archive(folder: Path, variables: dict[str, np.ndarray]) -> bytes:
 
         write(folder / PREFIX, variables)
     else:
-        np.savez((folder / PREFIX).with_suffix(".npz"), **variables)  # type: ignore[arg-type]
-        (folder / PREFIX).with_suffix(".npz").rename(folder / f"{PREFIX}.data-00000-of-00001")
+        with open(folder / f"{PREFIX}.data-00000-of-00001", "wb") as file:
+            np.savez(file, allow_pickle=False, **variables)
         (folder / f"{PREFIX}.index").touch()
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as target:
@@ -68,7 +69,7 @@ def archive(folder: Path, variables: dict[str, np.ndarray]) -> bytes:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """The publisher's server; tensorflow, or its stand-in, for the process that flies."""
     monkeypatch.setenv("FLYTHROUGH_WEIGHTS", str(tmp_path / "weights"))
     if find_spec("tensorflow") is None:

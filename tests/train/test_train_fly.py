@@ -20,7 +20,7 @@ from flythrough.results.methods import Setting
 from flythrough.scene.autopilot import Autopilot
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.scene.geometry import camera_center, compose, default_intrinsics, identity_pose
-from flythrough.scene.plans import straight
+from flythrough.scene.plans import FixedFlight, straight
 from flythrough.train.cli import fly as fly_command
 from flythrough.train.fly.depth import ROUGH, photo_disparity
 from flythrough.train.fly.depth_guess import guess_disparity
@@ -332,6 +332,18 @@ def test_the_sky_stays_where_it_was_when_the_camera_turns() -> None:
     edge = int(kept[0, 0, 5].argmax())  # beyond what was seen, its mirror image
     assert edge < width - 4
     assert kept[0, 0, 5, edge + 3] == pytest.approx(float(kept[0, 0, 5, edge - 3]), abs=0.06)
+
+
+def test_the_sky_is_turned_as_exactly_in_half_precision(model: InfiniteNature, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flythrough.train.model.sky.SKY_DISPARITY", 4.0)  # all is sky: what is painted does not matter
+    start = torch.rand(4, 32, 64, generator=torch.Generator().manual_seed(0))
+
+    def turning(bf16: bool) -> torch.Tensor:
+        flight = FixedFlight(np.stack([identity_pose(), turned(0.3)[0].double().numpy()]))
+        return next(fly(model, start, LENS, flight, 1, bf16=bf16, sky=True))
+
+    above = slice(0, 24)  # the lowest corners lie below the start picture
+    torch.testing.assert_close(turning(True)[:, above], turning(False)[:, above], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("degrees", [30, 90, 180, 270])

@@ -130,8 +130,9 @@ class Stepper:
             rendered, mask, rgbd = self._model.advance(
                 view.keyframe, self._home, move, self.lens, self._style, self._kernels, mirrored=mirrored
             )
-            if self._sky:
-                turned = self.pose(compose(there, invert(self._takeoff)))
+        if self._sky:
+            turned = self.pose(compose(there, invert(self._takeoff)))
+            with torch.inference_mode():  # not in half precision: angles would be off by pixels
                 rgbd = keep_sky(rgbd, self.first.rgbd, turned, self.lens)
         keyframe, pose = (view.keyframe, view.keyframe_pose) if step % every else (rgbd, there)
         return View(step, rgbd, rendered, mask, keyframe, pose)

@@ -20,7 +20,7 @@ def row_texts(
     """Each row of a table as JSON text, in constant memory.
 
     Args:
-        workspace: of the table; if the table does not exist, there are no rows.
+        workspace: where the table is; without a table there are no rows.
         table: its name.
         columns: of the text.
         apart: columns of strings to read besides.
