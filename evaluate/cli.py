@@ -125,6 +125,7 @@ def _describe(protocol: Protocol) -> None:
     left_out = [start for start in protocol.index.starts if start.frame is None]
     print(f"{header.name}: {header.about}")
     print(f"SHA-256 {protocol.hash}")
+    print(f"scoring version {header.scoring_version}{_other_version(header.scoring_version)}")
     print(f"{header.width} x {header.height}; {'held out' if header.held_out else 'NOT held out'}")
     print(f"{len(protocol.view_starts())} starts of view synthesis, at steps {list(header.view_synthesis.steps)}")
     print(
@@ -136,6 +137,14 @@ def _describe(protocol: Protocol) -> None:
         print(f"power by {power.line}")
     if left_out:
         print(f"{len(left_out)} clips left out: {left_out[0].why}")
+
+
+def _other_version(stated: int) -> str:
+    from .protocols.protocol import SCORING_VERSION
+
+    if stated == SCORING_VERSION:
+        return ""
+    return f": this flythrough scores by version {SCORING_VERSION}, whose scores do not compare"
 
 
 def methods() -> None:

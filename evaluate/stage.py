@@ -76,12 +76,18 @@ class EvaluateConfig(Section):
 
 
 def make_protocol(workspace: Workspace, config: EvaluateConfig) -> Protocol:
-    """The protocol that the config names; ``workspace`` is frozen from the workspace's clips."""
+    """The protocol that the config names; ``workspace`` is frozen from the workspace's clips.
+
+    Raises:
+        InputError: there is none of this name, or it is of another scoring version.
+    """
     from .protocols.build import Choices, build_from_workspace
-    from .protocols.protocol import load_protocol
+    from .protocols.protocol import load_protocol, require_current
 
     if config.protocol != "workspace":
-        return load_protocol(config.protocol)
+        protocol = load_protocol(config.protocol)
+        require_current(protocol)
+        return protocol
     chosen: JsonObject = {name: getattr(config, name) for name in FROZEN}
     height, width = default_size(workspace)
     chosen |= {"height": config.height or height, "width": config.width or width}
@@ -227,7 +233,10 @@ def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Ou
     from .report.page import update_report
     from .scoring.handed_in import handed_in_rows
 
-    rows = [*outcome.rows, *handed_in_rows(workspace, {row["protocol_hash"] for row in outcome.rows})]
+    rows = [
+        *outcome.rows,
+        *handed_in_rows(workspace, {(row["protocol"], row["protocol_hash"]) for row in outcome.rows}),
+    ]
     if rows:
         update_report(workspace, rows)
     return Outcome(rows=rows, drops=outcome.drops, errors=outcome.errors, others=outcome.others)

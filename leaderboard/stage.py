@@ -85,7 +85,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
 
 STAGE = Stage(
     name="leaderboard",
-    version=9,
+    version=10,
     table=None,
     config=LeaderboardConfig,
     tasks=tasks,

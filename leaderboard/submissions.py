@@ -17,6 +17,7 @@ from flythrough.results.collected import result_rows
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
 from flythrough.results.schema import Result, read_result, results_behind
+from flythrough.results.versions import version_notes
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import JsonObject
 from flythrough.workspace.printing import one_line
@@ -86,7 +87,9 @@ def reject(submission: Result, rows: list[Row], references: list[Result], listed
     hash = submission.protocol.hash
     if hash not in known:
         ours = ", ".join(f"{name} {hash[:12]}" for hash, name in known.items())
-        return f"its protocol {submission.protocol.name} {hash[:12]} is not the one measured here ({ours})"
+        differ = version_notes([submission, *references]).get(submission.protocol.name)
+        why = f": scored by version {submission.protocol.scoring_version} of the recipe" if differ else ""
+        return f"its protocol {submission.protocol.name} {hash[:12]} is not the one measured here ({ours}){why}"
     if submission.protocol.name != known[hash]:
         return f"its protocol is called {submission.protocol.name!r}; the one of this hash is {known[hash]}"
     if submission.status == "failed":

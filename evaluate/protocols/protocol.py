@@ -21,6 +21,11 @@ from .power import Power
 from .recipe import Recipe
 
 SHIPPED = ("acid-v1", "sample-v1", "sample-v2")
+# Raise it with every change that moves a score for the same protocol and method: the autopilot that flies, the draw of
+# real frames and floors, a metric's definition. Set it in the shipped protocols, too, and list the change here.
+#   1: protocols without a scoring_version
+#   2: the autopilot climbs over the ground that the start frame shows; real side and floor are of different videos
+SCORING_VERSION = 2
 TIMES_FROM_CLIP = "every clip.steps-th frame after the start frame"
 
 
@@ -89,6 +94,11 @@ class Header(Section):
     """A protocol's settings."""
 
     name: Name = Field(description="name with its version, e.g. acid-v1")
+    scoring_version: int = Field(
+        default=SCORING_VERSION,
+        ge=1,
+        description="of the recipe of flights and scores; those of another do not compare",
+    )
     about: str = Field(description="what it is, in a sentence")
     held_out: bool = Field(description="no start comes from a clip that may be trained on")
     height: int = Field(ge=32, description="pixels of every frame")
@@ -151,6 +161,8 @@ class Protocol(Section):
         """SHA-256 over header and index, hex."""
         record = self.model_dump(mode="json", exclude={"power"})
         # Settings that came later: protocols without them keep their hash.
+        if self.header.scoring_version == 1:
+            del record["header"]["scoring_version"]
         if not self.header.view_synthesis.revisit:
             del record["header"]["view_synthesis"]["revisit"]
         if self.header.recipe is None:
@@ -201,6 +213,25 @@ def as_pose(values: object) -> np.ndarray:
     return np.array(values, dtype=np.float64).reshape(3, 4)
 
 
+def require_current(protocol: Protocol) -> None:
+    """Refuse to score by a protocol of another scoring version: this version's scores would not compare with its own.
+
+    Raises:
+        InputError: it is of another one; says how to get on.
+    """
+    stated = protocol.header.scoring_version
+    if stated == SCORING_VERSION:
+        return
+    remedy = f"Freeze it again (protocol build), or write scoring_version = {SCORING_VERSION} into its .toml"
+    if stated > SCORING_VERSION:
+        remedy = "Install a newer flythrough"
+    raise InputError(
+        f"{protocol.name} is of scoring version {stated}, and this flythrough scores by version {SCORING_VERSION}: "
+        "the scores would not be comparable",
+        remedy=remedy,
+    )
+
+
 def load_protocol(name: str) -> Protocol:
     """A shipped protocol by name, or one from its TOML file (its index is the JSON file beside it).
 
@@ -215,7 +246,7 @@ def load_protocol(name: str) -> Protocol:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
         power = settings.pop("power", ())
-        header = Header.model_validate(settings)
+        header = Header.model_validate({"scoring_version": 1} | settings)
         index = Index.model_validate(read_json(path.with_suffix(".json")))
         return Protocol.model_validate({"header": header, "index": index, "power": power})
     except (ValidationError, tomllib.TOMLDecodeError, OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ..protocols.source import Source
 from .score import extractors_of, result_of
 from .tally import Settings, Tally
 
+log = logging.getLogger("flythrough.evaluate")
 FOLDER = "evaluate/handed_in"
 FLIGHT_FRAMES = 100  # frames counted as one flight if they belong to none
 
@@ -32,14 +34,23 @@ def keep(workspace: Workspace, result: Result) -> Path:
     return file
 
 
-def handed_in_rows(workspace: Workspace, protocol_hashes: Iterable[str]) -> list[Row]:
-    """Rows of all handed-in results on these protocols; results on other protocols are left out."""
-    wanted = set(protocol_hashes)
+def handed_in_rows(workspace: Workspace, protocols: Iterable[tuple[str, str]]) -> list[Row]:
+    """Rows of all handed-in results on these protocols (name, hash); results on other protocols are left out.
+
+    Results of another version of one of them are named in the log.
+    """
+    wanted = {hash: name for name, hash in protocols}
     rows: list[Row] = []
     for file in sorted((workspace / FOLDER).glob("*/results.json")):
         result = read_result(file)
         if result.protocol.hash in wanted:
             rows += rows_of(result, _relative(file, workspace))
+        elif result.protocol.name in wanted.values():
+            log.warning(
+                "%s, handed in, is left out: it was scored on another %s (scoring version %d); make and score its "
+                "frames again: flythrough evaluate score FRAMES --name %s",
+                *(result.method.name, result.protocol.name, result.protocol.scoring_version, result.method.name),
+            )
     return rows
 
 

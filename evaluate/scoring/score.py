@@ -123,6 +123,7 @@ def describe_protocol(protocol: Protocol) -> ProtocolRecord:
     record = {
         "name": header.name,
         "hash": protocol.hash,
+        "scoring_version": header.scoring_version,
         "held_out": header.held_out,
         "height": header.height,
         "width": header.width,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from .differences import Comparisons
 from .paired import replicates_by_key
 from .ranking import build_boards
 from .schema import Result, read_result, rows_of
+from .versions import version_notes
 
 if TYPE_CHECKING:
     import pandas as pd
 
     Source = pd.DataFrame | Path | str
 
+log = logging.getLogger("flythrough.results")
 _REMEDY = "Give the table that ft.evaluate returned, the folder of a workspace, or results.json files"
 _BOARD = ["protocol", "protocol_hash", "board", "metric", "step"]
 _RANKS = [*_BOARD, "method", "value", "low", "high", "best_rank", "worst_rank", "tied_with", "not_ranked_because"]
@@ -68,6 +71,8 @@ def compare(results: Source | Iterable[Source]) -> Comparison:
     found = _distinct(file for source in sources for file in _files(source))
     if not found:
         raise InputError("There are no results to compare", remedy=_REMEDY)
+    for note in version_notes(found).values():
+        log.warning(note)
     boards = list(_boards(found))
     return Comparison(
         pd.DataFrame([row for known, each in boards for row in _ranks(known, each)], columns=_RANKS).astype(

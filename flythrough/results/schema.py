@@ -71,6 +71,7 @@ class ProtocolRecord(_Record):
 
     name: Name = Field(description="name and version")
     hash: str = Field(description="of the whole protocol")
+    scoring_version: int = Field(default=1, ge=1, description="of the recipe of flights and scores, part of the hash")
     held_out: bool = Field(default=True, description="no start comes from a clip that may be trained on")
     height: int | None = Field(default=None, description="pixels")
     width: int | None = Field(default=None, description="pixels")

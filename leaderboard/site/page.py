@@ -89,6 +89,7 @@ def _protocol(
         "hash": each.hash,
         "page": protocol_page(each.hash),
         "facts": _facts(standing.results.get(each.hash, [])),
+        "versions": standing.versions.get(each.name),
         "metrics": list(dict.fromkeys(metric for board in each.boards for metric in board.columns)),
         "boards": views,
         "held_out": not _note_everywhere(each, "not held out"),
@@ -108,7 +109,8 @@ def _facts(results: list[Result]) -> str:
     known = next((r.protocol for r in results if r.protocol.steps is not None), None)
     if known is None:
         return ""
-    return f"{known.flights} flights of {known.steps} steps, {known.width} x {known.height} pixels"
+    size = f"{known.flights} flights of {known.steps} steps, {known.width} x {known.height} pixels"
+    return f"{size}, scoring version {known.scoring_version}"
 
 
 def _note_everywhere(each: ProtocolBoards, text: str) -> bool:

@@ -15,8 +15,9 @@ from .model import Row, Site, protocol_page
 from .page import filters
 from .speed import quality_against_speed
 
-FACTS = (("steps", "Steps of a flight"), ("flights", "Flights"), ("starts", "Starts"), ("width", "Width, pixels"),
-         ("height", "Height, pixels"), ("power", "Power"), ("dataset", "Dataset"), ("seed", "Seed"))  # fmt: skip
+FACTS = (("scoring_version", "Scoring version"), ("steps", "Steps of a flight"), ("flights", "Flights"),
+         ("starts", "Starts"), ("width", "Width, pixels"), ("height", "Height, pixels"), ("power", "Power"),
+         ("dataset", "Dataset"), ("seed", "Seed"))  # fmt: skip
 
 
 def protocol_document(protocol: ProtocolBoards, site: Site, views: list[BoardView], files: Mapping[str, str]) -> str:

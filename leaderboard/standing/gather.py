@@ -9,6 +9,7 @@ from flythrough.errors import InputError
 from flythrough.results.paired import replicates_by_key
 from flythrough.results.ranking import ProtocolBoards, build_boards
 from flythrough.results.schema import Result
+from flythrough.results.versions import version_notes
 from flythrough.workspace.catalog import Workspace
 
 from ..reported import ReportedTable, reported_tables
@@ -28,6 +29,7 @@ class Standing:
         report: whether evaluate's report is at ``evaluate/report.html``.
         claims: submitted results files, by protocol hash; never ranked.
         held: all results files, with tier, date and digest.
+        versions: what to say of a protocol (by name) with results of several scoring versions.
     """
 
     protocols: list[ProtocolBoards]
@@ -37,6 +39,7 @@ class Standing:
     report: bool
     claims: dict[str, list[Result]] = field(default_factory=dict)
     held: tuple[Holding, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 def gather(workspace: Workspace) -> Standing:
@@ -74,6 +77,7 @@ def gather(workspace: Workspace) -> Standing:
         results=results,
         claims=claims,
         held=tuple(held.values()),
+        versions=version_notes(each.result for each in held.values()),
         flights=flights,
         reported=reported_tables(),
         report=(workspace / "evaluate" / "report.html").is_file(),

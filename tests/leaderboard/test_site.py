@@ -124,6 +124,19 @@ def test_a_method_page_has_its_starts_and_what_they_rest_on(workspace: Workspace
     assert f"{STARTS[3]}.jpg" not in page
 
 
+def test_results_of_another_scoring_version_have_tables_of_their_own(workspace: Workspace) -> None:
+    later = result("epsilon", 30.0, 9)
+    protocol = later.protocol.model_copy(update={"scoring_version": 2, "hash": "2" * 64})
+    later = later.model_copy(update={"protocol": protocol})
+    write_json(workspace / "evaluate/epsilon.0/results.json", later.model_dump(mode="json"))
+    workspace.write("results", [*workspace.rows("results"), *rows_of(later, "evaluate/epsilon.0/results.json")])
+    site = build(workspace)
+    assert (
+        "has results of scoring version 1 (alpha, beta, delta, gamma) beside those of version 2" in site["index.html"]
+    )
+    assert "<dt>Scoring version</dt><dd>2</dd>" in site[f"protocols/{'2' * 16}.html"]
+
+
 def test_what_a_comparison_loads(workspace: Workspace) -> None:
     site = build(workspace)
     name, rows = json.loads("[" + site["data/alpha.js"].removeprefix("flythroughMethod(").removesuffix(");\n") + "]")

@@ -99,3 +99,17 @@ def test_not_ranked_methods_are_in_the_ranks_with_a_reason(tmp_path: Path) -> No
     assert pd.isna(row.best_rank)
     assert row.not_ranked_because == "does not follow its commanded camera"
     assert compared.differences.empty
+
+
+def test_results_of_two_scoring_versions_are_compared_apart_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    protocol = FAR.protocol.model_copy(update={"scoring_version": 2, "hash": "2" * 64})
+    compared = ft.compare(folder(tmp_path, A, NEAR, FAR.model_copy(update={"protocol": protocol})))
+    assert set(zip(compared.differences.method, compared.differences.other, strict=True)) <= {
+        ("a", "near"),
+        ("near", "a"),
+    }
+    assert compared.ranks.protocol_hash.nunique() == 2
+    assert "p-v1 has results of scoring version 1 (a, near) beside those of version 2" in caplog.text
+    assert "fly and score those methods again: flythrough evaluate" in caplog.text
