@@ -1,6 +1,6 @@
 """evaluate/: long flights of any method, scored, and whether they follow their camera.
 
-The package itself can be called, as ``ft.evaluate(workspace, methods)``: a package and a function of the same name
+The package itself can be called, as ``ft.evaluate(method, protocol)``: a package and a function of the same name
 cannot both be attributes of ``flythrough``. See :func:`.library.evaluate`.
 """
 

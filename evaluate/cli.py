@@ -105,17 +105,13 @@ def protocol_film(
     from flythrough.errors import InputError
     from flythrough.workspace.catalog import Workspace
 
-    from .protocols.protocol import load_protocol
-    from .protocols.sample_clips import film_recipe, film_sample_clips
+    from .protocols.sample_clips import film_protocol
 
-    recipe = load_protocol(protocol).header.recipe
-    if recipe is None and protocol != "sample-v1":
-        raise InputError(f"{protocol} is not filmed", remedy="Use sample-v1 or sample-v2")
     held = Workspace(workspace)
     if held.has("clips"):
         raise InputError(f"{workspace} has clips already", remedy="Name a fresh --workspace")
     with held.locked():
-        filmed = film_recipe(held, recipe) if recipe else film_sample_clips(held)
+        filmed = film_protocol(held, protocol)
     for row in filmed:
         print(f"{row['id']}: {row['frame_count']} frames")
 

@@ -25,9 +25,10 @@ class Shift:
 
 
 def main(workspace: str) -> None:
-    results = ft.evaluate(workspace, [Shift, "static", "zoom"], steps=4, sfm_flights=0)
-    scores = results[results.metric.isin(["fd_lite0", "follow_correlation"])]
+    results = ft.evaluate([Shift, "static", "zoom"], workspace=workspace, steps=4, sfm_flights=0)
+    scores = results.table[results.table.metric.isin(["fd_lite0", "follow_correlation"])]
     print(scores.pivot_table(index="method", columns="metric", values="value").to_string())
+    results.save(f"{workspace}/scores")  # then: flythrough leaderboard --workspace WORKSPACE/scores
     differences = ft.compare(results).differences  # who is better, flight by flight: the same starts for all
     print(differences[["metric", "step", "method", "other", "difference", "low", "high", "verdict"]].to_string())
 

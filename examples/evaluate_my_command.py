@@ -31,7 +31,7 @@ def main(workspace: str) -> None:
     script, spec = folder / "hover.py", folder / "hover.toml"
     script.write_text(METHOD)
     spec.write_text(SPEC.format(python=sys.executable, script=script.absolute()))
-    results = ft.evaluate(workspace, [str(spec), "zoom"], steps=4, sfm_flights=0)
+    results = ft.evaluate([spec, "zoom"], workspace=workspace, steps=4, sfm_flights=0).table
     print(results[results.metric == "fd_lite0"][["method", "value", "n"]].to_string(index=False))
 
 

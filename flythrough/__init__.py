@@ -6,7 +6,7 @@ As a library, ``import flythrough as ft`` offers six doors, each loaded when it 
 - ``ft.load_clip(folder)``: one clip's frames, poses and disparity;
 - ``ft.render(...)``: the picture warped to another camera;
 - ``ft.fly(photo, ...)``: the frames of a flight into a picture;
-- ``ft.evaluate(workspace, methods)``: scores of methods, as a data frame;
+- ``ft.evaluate(method, protocol)``: scores of methods, as tables and files;
 - ``ft.compare(results)``: which of them are better, by paired differences.
 
 See docs/library.md.

@@ -33,6 +33,7 @@ def test_the_page_runs_as_it_stands(folder: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("(64, 96, 3)") == 4
     assert "zoom" in done.stdout
+    assert (folder / "scores/zoom/results.json").is_file()
     assert "View synthesis, step" in done.stdout
 
 
@@ -60,8 +61,11 @@ def test_what_is_not_there_is_said(folder: Path, tmp_path: Path) -> None:
         (lambda: ft.open(folder / "W").clip("nothing"), "There is no clip 'nothing'"),
         (lambda: ft.load_clip(tmp_path), "has no cameras.txt"),
         (lambda: ft.fly(tmp_path / "no.png"), "is not a file"),
-        (lambda: ft.evaluate(tmp_path, ["zoom"]), "is not a workspace"),
+        (lambda: ft.evaluate("zoom", workspace=tmp_path), "is not a workspace"),
         (lambda: ft.compare(tmp_path), "has no results"),
+        (lambda: ft.evaluate("zoom", "acid-v1"), "clips of protocol acid-v1 are not known"),
+        (lambda: ft.evaluate("folder", workspace=folder / "W"), "There is no method 'folder'"),
+        (lambda: ft.evaluate(dict, workspace=folder / "W"), r"dict has no setup\(\)"),
         (lambda: ft.compare([]), "no results to compare"),
     ):
         with pytest.raises(InputError, match=said):
@@ -69,13 +73,5 @@ def test_what_is_not_there_is_said(folder: Path, tmp_path: Path) -> None:
 
 
 def test_one_method_needs_no_list(folder: Path) -> None:
-    found = ft.evaluate(folder / "W", "static", steps=2, sfm_flights=0)
-    assert set(found.method) == {"static"}
-
-
-def test_a_class_without_a_file_is_no_method(folder: Path) -> None:
-    class Local:
-        pass
-
-    with pytest.raises(InputError, match="Local is not in a file"):
-        ft.evaluate(folder / "W", Local)
+    found = ft.evaluate("static", workspace=folder / "W", steps=2, sfm_flights=0)
+    assert set(found.table.method) == {"static"}

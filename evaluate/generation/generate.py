@@ -21,7 +21,7 @@ from flythrough.scene.plans import FixedFlight
 from flythrough.workspace.files import publish_folder, read_json, write_json
 from flythrough.workspace.progress import bar
 
-from ..methods.registry import MethodFailure, Spec, run_command
+from ..methods.registry import MethodFailure, Spec, instance_of, run_command
 from ..protocols.plan import plan_flight
 from ..protocols.protocol import Start
 from ..protocols.source import Source
@@ -236,9 +236,7 @@ def generate(spec: Spec, source: Source, folder: Path, setting: Setting, time_li
     os.makedirs(frames, exist_ok=True)
     flights = write_request(source, request, planned=spec.command is not None, setting=setting)
     if spec.trusted:
-        from ..methods.registry import load_class
-
-        fly_request(load_class(str(spec.entry_point)), request, frames)
+        fly_request(instance_of(spec), request, frames)
     else:
         run_command(spec, request, frames, time_limit_s)
     for flight in flights:

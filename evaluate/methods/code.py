@@ -6,11 +6,16 @@ from pathlib import Path
 
 from flythrough.workspace.files import sha256_of
 
-from .registry import Spec
+from .registry import Spec, token_of
 
 
 def code_hashes(spec: Spec) -> dict[str, str]:
-    """SHA-256 of the files that a spec's command names, and of the Python files beside the spec, by name."""
+    """SHA-256 of the files that a spec's command names, and of the Python files beside the spec, by name.
+
+    Of an instance given from Python, what tells it from others.
+    """
+    if token := token_of(spec):
+        return {"instance": token}
     if spec.folder is None:
         return {}
     folder = Path(spec.folder)

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 from pydantic import Field, model_validator
@@ -29,6 +30,9 @@ REAL = "real"
 NEEDS_CHECKPOINT = "checkpoint"
 WEIGHTS = "weights:"  # before a name of flythrough weights list, in a spec's checkpoint
 _CHECK_S = 0.2  # seconds between checks of the limit
+
+
+_HELD: dict[str, tuple[Any, str]] = {}  # by name: an instance, and what tells it from those of other calls
 
 
 class MethodFailure(FlythroughError):
@@ -97,6 +101,9 @@ def find_specs(names: Iterable[str]) -> list[Spec]:
 def _find(name: str, points: dict[str, EntryPoint]) -> Spec:
     if name in BUILT_IN:
         return BUILT_IN[name]
+    if name in _HELD:
+        kind = type(_HELD[name][0])
+        return Spec(name=name, entry_point=f"{kind.__module__}:{kind.__qualname__}", trusted=True)
     if name.endswith(".toml"):
         return read_spec(Path(name))
     if name in points:
@@ -136,6 +143,31 @@ def read_spec(path: Path, known: Mapping[str, str | None] | None = None) -> Spec
     except (OSError, ValueError, RecursionError) as error:
         text = " ".join(str(error).split())[:300]
         raise InputError(f"{path} is no method spec: {text}", remedy="See docs/evaluate.md, Bring a method") from error
+
+
+@contextmanager
+def held(methods: Mapping[str, object]) -> Iterator[None]:
+    """Let instances that were given from Python be found by their names; they fly in this process."""
+    for name, method in methods.items():
+        if name in BUILT_IN:
+            raise InputError(f"{name} is the name of a baseline", remedy="Rename the class")
+        # What an instance holds cannot be hashed, so each call is another method, which flies anew.
+        _HELD[name] = method, uuid4().hex
+    try:
+        yield
+    finally:
+        for name in methods:
+            del _HELD[name]
+
+
+def token_of(spec: Spec) -> str | None:
+    """What tells an instance from those of other calls; None for all other methods."""
+    return _HELD[spec.name][1] if spec.trusted and spec.name in _HELD else None
+
+
+def instance_of(spec: Spec) -> Any:
+    """The object of a method that runs in this process."""
+    return _HELD[spec.name][0] if spec.name in _HELD else load_class(str(spec.entry_point))
 
 
 def load_class(entry_point: str) -> Any:

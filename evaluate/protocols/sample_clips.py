@@ -19,10 +19,26 @@ from flythrough.workspace import progress
 from flythrough.workspace.catalog import Row, Workspace, to_json
 from flythrough.workspace.files import read_json, sha256_of_folder
 
+from .protocol import load_protocol
 from .recipe import Recipe
 
+FILMED = ("sample-v1", "sample-v2")
 # Not the islands of `flythrough sample` at its defaults, which models may have been trained on.
 VIDEOS, SECONDS, WIDTH, HEIGHT, SEED, FPS = 3, 8, 320, 200, 1000, 8
+
+
+def film_protocol(workspace: Workspace, name: str) -> list[Row]:
+    """Film the clips of the sample protocol ``name``; replaces the ``clips`` table.
+
+    Raises:
+        InputError: it is of recorded clips.
+    """
+    recipe = load_protocol(name).header.recipe
+    if recipe is not None:
+        return film_recipe(workspace, recipe)
+    if name not in FILMED:
+        raise InputError(f"{name} is not filmed", remedy=f"Use {' or '.join(FILMED)}")
+    return film_sample_clips(workspace)
 
 
 def film_sample_clips(workspace: Workspace) -> list[Row]:

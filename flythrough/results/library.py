@@ -16,15 +16,16 @@ from .differences import Comparisons
 from .paired import replicates_by_key
 from .ranking import build_boards
 from .schema import Result, read_result, rows_of
+from .scored import Results
 from .versions import version_notes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    Source = pd.DataFrame | Path | str
+    Source = Results | pd.DataFrame | Path | str
 
 log = logging.getLogger("flythrough.results")
-_REMEDY = "Give the table that ft.evaluate returned, the folder of a workspace, or results.json files"
+_REMEDY = "Give what ft.evaluate returned, the folder of a workspace, or results.json files"
 _BOARD = ["protocol", "protocol_hash", "board", "metric", "step"]
 _RANKS = [*_BOARD, "method", "value", "low", "high", "best_rank", "worst_rank", "tied_with", "not_ranked_because"]
 _DIFFERENCES = [*_BOARD, "method", "other", "difference", "low", "high", "paired", "verdict"]
@@ -56,8 +57,8 @@ def compare(results: Source | Iterable[Source]) -> Comparison:
     """Compare methods by paired bootstrap over their common starts (:mod:`.paired`), as the leaderboard ranks them.
 
     Args:
-        results: one or several of: the table that ``ft.evaluate`` returned or ``.results`` of a workspace, or some of
-            its rows, of which the methods and protocols count; the folder of a workspace, or one with results files; a
+        results: one or several of: what ``ft.evaluate`` returned; ``.results`` of a workspace, or some of its rows, of
+            which the methods and protocols count; the folder of a workspace, or one with results files; a
             ``results.json``. A result that is in several of them counts once.
 
     Raises:
@@ -67,7 +68,7 @@ def compare(results: Source | Iterable[Source]) -> Comparison:
     with extras_named("A data frame"):
         import pandas as pd
 
-    sources = [results] if isinstance(results, (pd.DataFrame, Path, str)) else list(results)
+    sources = [results] if isinstance(results, (Results, pd.DataFrame, Path, str)) else list(results)
     found = _distinct(file for source in sources for file in _files(source))
     if not found:
         raise InputError("There are no results to compare", remedy=_REMEDY)
@@ -90,6 +91,8 @@ def compare(results: Source | Iterable[Source]) -> Comparison:
 
 def _files(source: Source) -> list[Path]:
     """The results files that a source stands for."""
+    if isinstance(source, Results):
+        return source.files
     if isinstance(source, (Path, str)):
         path = Path(source)
         if path.is_file():
