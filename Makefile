@@ -81,7 +81,8 @@ bench-gate: bench-quick  ## Fails where a ratio fell behind docs/performance.md.
 SHIP := ship
 ship-model: .venv/ready  ## Train the model in the package anew; resumes if interrupted.
 	$(BIN)/flythrough train --workspace $(SHIP) --new --set train.preset=ship
-	$(BIN)/flythrough train export $$(ls -td $(SHIP)/train/infinite-nature*/state.safetensors | head -n 1) -o $(SHIP)/flythrough-coast
+	$(BIN)/flythrough train export $$(ls -td $(SHIP)/train/infinite-nature*/state.safetensors | head -n 1) -o $(SHIP)/wide
+	$(BIN)/flythrough train narrow $(SHIP)/wide -o $(SHIP)/flythrough-coast
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -46,6 +46,7 @@ class Settings(Section):
         1, ge=1, description="In flights, every so many pictures is a keyframe; all are rendered from the last one"
     )
     mirror: bool = Field(False, description="In flights, refine mirrored what was rendered from every second keyframe")
+    narrow: bool = Field(False, description="SPADE layers of about half the work")
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.
@@ -254,6 +255,7 @@ PRESETS["ship"] = PRESETS["tiny"] | {
 # The model in the package, fine-tuned on the user's clips: what a CPU can do in minutes.
 PRESETS["tune"] = PRESETS["ship"] | {
     "init": "shipped",
+    "narrow": True,
     "data": "workspace",
     "color_jitter": 0.0,
     "unroll_start": 3,

@@ -176,11 +176,16 @@ class _Net(Graph):
         return self.node("Add", x, y)
 
     def _spade(self, spade: Spade, x: str, condition: str, height: int, width: int) -> str:
-        hidden = self.node("Relu", self._convolve(spade.conv_cond, self._pad(condition, 3, 1, height, width)))
-        both = self._convolve(spade.gamma_beta, hidden, pads=[1, 1, 1, 1])
-        channels = spade.gamma_beta.weight.shape[0] // 2
-        gamma, beta = self._channels(both, 0, channels), self._channels(both, channels, 2 * channels)
-        scaled = self.node("Mul", self._norm(x, channels), self.node("Add", gamma, self._number(1)))
+        padded = self._pad(condition, 3, 1, height, width)
+        hidden = self.node("Relu", self._convolve(spade.conv_cond.weight, spade.conv_cond.bias, padded, around=0))
+        if spade.squeeze is not None:
+            hidden = self._convolve(spade.squeeze.weight, None, hidden)
+        assert spade.gamma_beta.bias is not None
+        gamma_weight, beta_weight = spade.gamma_beta.weight.chunk(2)
+        gamma_bias, beta_bias = spade.gamma_beta.bias.chunk(2)
+        gamma = self._convolve(gamma_weight, gamma_bias + 1, hidden)  # 1 + gamma
+        scaled = self.node("Mul", self._norm(x, spade.channels), gamma)
+        beta = self._convolve(beta_weight, beta_bias, hidden)
         return self.node("Add", scaled, beta)
 
     def _conv(self, conv: SpectralConv, x: str, height: int, width: int) -> str:
@@ -190,9 +195,11 @@ class _Net(Graph):
             inputs.append(self.weights(_array(conv.bias)))
         return self.node("Conv", *inputs, strides=[conv.stride, conv.stride])
 
-    def _convolve(self, conv: nn.Conv2d, x: str, **attributes: Any) -> str:
-        assert conv.bias is not None
-        return self.node("Conv", x, self.weights(_array(conv.weight)), self.weights(_array(conv.bias)), **attributes)
+    def _convolve(self, weight: Tensor, bias: Tensor | None, x: str, around: int | None = None) -> str:
+        """A convolution of stride 1 with ``around`` zeros on each side, by default as many as keep the size."""
+        zeros = weight.shape[-1] // 2 if around is None else around
+        inputs = [self.weights(_array(value)) for value in (weight, bias) if value is not None]
+        return self.node("Conv", x, *inputs, pads=[zeros] * 4)
 
     def _linear(self, layer: nn.Linear, x: str, output: str = "") -> str:
         weight, bias = self.weights(_array(layer.weight)), self.weights(_array(layer.bias))
@@ -200,12 +207,14 @@ class _Net(Graph):
 
     def _pad(self, x: str, kernel: int, stride: int, height: int, width: int) -> str:
         """As :func:`..model.layers.reflect_pad`: each side by reflection, or by repetition where it is too short."""
+        wanted: dict[str, np.ndarray] = {}  # by mode: one node pads both axes if it can
         for axis, size in ((2, height), (3, width)):
             before, after = padding(size, kernel, stride)
             if before or after:
-                pads = np.zeros(8, np.int64)
-                pads[axis], pads[axis + 4] = before, after
-                x = self.node("Pad", x, self.constant(pads), mode="reflect" if max(before, after) < size else "edge")
+                mode = "reflect" if max(before, after) < size else "edge"
+                wanted.setdefault(mode, np.zeros(8, np.int64))[[axis, axis + 4]] = before, after
+        for mode, pads in wanted.items():
+            x = self.node("Pad", x, self.constant(pads), mode=mode)
         return x
 
     def _resize(self, x: str, size: tuple[int, int], wanted: tuple[int, int]) -> str:

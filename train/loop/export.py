@@ -15,11 +15,9 @@ from flythrough.scene.trained_on import read_trained_on
 from flythrough.workspace.files import JsonObject
 
 from ..model.native import save_checkpoint
-from ..model.network import InfiniteNature
+from ..model.network import SHAPE, InfiniteNature
 from .state import FORMAT
 
-# Settings that a model is made of.
-SHAPE = ("height", "width", "base_width", "style_size", "max_sobel", "keep", "sky", "keyframe_every", "mirror")
 MEAN = "mean/"  # prefix of the running mean's tensors in a training state
 
 

@@ -19,7 +19,7 @@ from ..data.replay import ReplayMemory
 from ..data.sequences import Batch
 from ..fly.shipped import start_from
 from ..model.discriminator import Discriminators, split
-from ..model.network import InfiniteNature
+from ..model.network import SHAPE, InfiniteNature
 from .gradients import PairwiseSum, Parameters
 from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
 from .perceptual import PerceptualDistance, content_distance, perceptual_distance, texture_distance
@@ -49,17 +49,7 @@ class Trainer:
         self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
         torch.manual_seed(settings.seed)
         device = group.device
-        generator = InfiniteNature(
-            settings.height,
-            settings.width,
-            settings.base_width,
-            settings.style_size,
-            settings.max_sobel,
-            settings.keep,
-            settings.sky,
-            settings.keyframe_every,
-            settings.mirror,
-        )
+        generator = InfiniteNature(**{name: getattr(settings, name) for name in SHAPE})
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device, self.dtype).train()
         discriminators = Discriminators(settings.discriminator_width).to(device, self.dtype).train()

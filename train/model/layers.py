@@ -89,16 +89,29 @@ def normalise(network: nn.Module, *, keep: bool) -> Kernels:
 
 
 class Spade(nn.Module):
-    """Spatially adaptive normalisation: the condition determines scale and shift of the normalised features."""
+    """Spatially adaptive normalisation: the condition determines scale and shift of the normalised features.
 
-    def __init__(self, channels: int, condition: int, hidden: int) -> None:
+    Args:
+        channels: of the features.
+        condition: channels of the condition.
+        hidden: channels between the condition and scale and shift.
+        narrow: make scale and shift from ``min(channels, hidden)`` channels, a third to a half of the work.
+    """
+
+    def __init__(self, channels: int, condition: int, hidden: int, *, narrow: bool = False) -> None:
         super().__init__()
+        self.channels = channels
         self.conv_cond = nn.Conv2d(condition, hidden, 3)
-        self.gamma_beta = nn.Conv2d(hidden, 2 * channels, 3, padding=1)  # gamma first
+        few = min(channels, hidden)
+        self.squeeze = nn.Conv2d(hidden, few, 3, padding=1, bias=False) if narrow else None
+        last = (few, 1, 0) if narrow else (hidden, 3, 1)
+        self.gamma_beta = nn.Conv2d(last[0], 2 * channels, last[1], padding=last[2])  # gamma first
 
     def forward(self, x: Image, condition: Condition) -> Made:
         """``x`` normalised, then scaled and shifted by the condition, which has its height and width."""
         hidden = F.relu(self.conv_cond(reflect_pad(condition, 3)))
+        if self.squeeze is not None:
+            hidden = self.squeeze(hidden)
         gamma, beta = self.gamma_beta(hidden).chunk(2, 1)
         return instance_norm(x) * (1 + gamma) + beta
 
@@ -106,16 +119,16 @@ class Spade(nn.Module):
 class SpadeBlock(nn.Module):
     """Two SPADE convolutions and a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, condition: int, hidden: int) -> None:
+    def __init__(self, inputs: int, outputs: int, condition: int, hidden: int, *, narrow: bool = False) -> None:
         super().__init__()
         middle = min(inputs, outputs)
-        self.spade_0 = Spade(inputs, condition, hidden)
+        self.spade_0 = Spade(inputs, condition, hidden, narrow=narrow)
         self.conv_0 = SpectralConv(inputs, middle, 3)
-        self.spade_1 = Spade(middle, condition, hidden)
+        self.spade_1 = Spade(middle, condition, hidden, narrow=narrow)
         self.conv_1 = SpectralConv(middle, outputs, 3)
         self.learned_shortcut = inputs != outputs
         if self.learned_shortcut:
-            self.shortcut_spade = Spade(inputs, condition, hidden)
+            self.shortcut_spade = Spade(inputs, condition, hidden, narrow=narrow)
             self.shortcut_conv = SpectralConv(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Image, condition: Condition, kernels: Kernels) -> Made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import torch
@@ -45,6 +45,7 @@ class ModelConfig:
             so that a surface is repainted less often; 1, each from the one before, in the release.
         mirror: in flights, refine mirrored what was rendered from every second keyframe, so that errors with a
             preferred side do not accumulate; off in the release.
+        narrow: SPADE layers of about half the work; see :class:`.layers.Spade`. Off in the release.
     """
 
     height: int = 160
@@ -56,6 +57,7 @@ class ModelConfig:
     sky: bool = False
     keyframe_every: int = 1
     mirror: bool = False
+    narrow: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "base_width", "style_size", "keyframe_every"):
@@ -73,6 +75,9 @@ class ModelConfig:
             raise ConfigError(f"max_sobel is {self.max_sobel}", remedy="Give a number above 0")
         if not 0 <= self.keep < 1:
             raise ConfigError(f"keep is {self.keep}", remedy="Give a share from 0 to below 1")
+
+
+SHAPE = tuple(field.name for field in fields(ModelConfig))  # a training run's settings have the same names
 
 
 class Step(NamedTuple):
@@ -112,13 +117,17 @@ class Generator(nn.Module):
         c, hidden = config.base_width, 4 * config.base_width
         self.start = (config.height // 32, config.width // 32, 16 * c)
         self.linear = nn.Linear(config.style_size, self.start[0] * self.start[1] * self.start[2])
-        self.head = SpadeBlock(16 * c, 16 * c, CONDITION, hidden)
-        self.middle_0 = SpadeBlock(16 * c, 16 * c, CONDITION, hidden)
-        self.middle_1 = SpadeBlock(16 * c, 16 * c, CONDITION, hidden)
-        self.up_0 = SpadeBlock(16 * c, 8 * c, CONDITION, hidden)
-        self.up_1 = SpadeBlock(8 * c, 4 * c, CONDITION, hidden)
-        self.up_2 = SpadeBlock(4 * c, 2 * c, CONDITION, hidden)
-        self.up_3 = SpadeBlock(2 * c, c, CONDITION, hidden)
+
+        def block(inputs: int, outputs: int) -> SpadeBlock:
+            return SpadeBlock(inputs * c, outputs * c, CONDITION, hidden, narrow=config.narrow)
+
+        self.head = block(16, 16)
+        self.middle_0 = block(16, 16)
+        self.middle_1 = block(16, 16)
+        self.up_0 = block(16, 8)
+        self.up_1 = block(8, 4)
+        self.up_2 = block(4, 2)
+        self.up_3 = block(2, 1)
         self.conv = SpectralConv(c, 4, 3)
         self.checkpointing = False  # recompute each block in the backward pass instead of storing its activations
 
@@ -153,6 +162,7 @@ class InfiniteNature(nn.Module):
         max_sobel: Sobel gradient from which a surface counts as stretched; the release's, for 160 rows, by default.
         keep: share of the rendered picture that :meth:`refine` keeps where it was seen; none by default.
         sky, keyframe_every, mirror: how it flies, see :class:`ModelConfig`.
+        narrow: SPADE layers of about half the work.
 
     Attributes:
         finish: replaces what :meth:`advance` does after rendering (refine and ground), at this size; None: nothing is
@@ -170,10 +180,11 @@ class InfiniteNature(nn.Module):
         sky: bool = False,
         keyframe_every: int = 1,
         mirror: bool = False,
+        narrow: bool = False,
     ) -> None:
         super().__init__()
         self.config = self.trained = ModelConfig(
-            height, width, base_width, style_size, max_sobel, keep, sky, keyframe_every, mirror
+            height, width, base_width, style_size, max_sobel, keep, sky, keyframe_every, mirror, narrow
         )
         self.encoder = Encoder(self.config)
         self.generator = Generator(self.config)
