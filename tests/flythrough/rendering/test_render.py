@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -253,6 +254,34 @@ def test_autocast_leaves_the_geometry_alone() -> None:
             assert torch.equal(render(rgbd, HOME, LENS, moved(z=0.4), LENS, path=path)[0], expected)
 
 
+@pytest.mark.parametrize("path", ["auto", *PATHS])
+def test_one_camera_serves_a_whole_batch(path: Literal["auto", "numba", "torch"]) -> None:
+    """As a pose without a batch, numpy too; its principal point may lie at the picture's corner or outside."""
+    rgbd, aside = hills(6, 8, batch=3), torch.tensor([0.8, 1.28, 0.0, -0.5])
+    shared = render(rgbd, HOME[0], LENS[0], moved(z=0.2)[0].numpy(), aside, path=path)
+    each = render(
+        rgbd, HOME.expand(3, -1, -1), LENS.expand(3, -1), moved(z=0.2).expand(3, -1, -1), aside.expand(3, -1), path=path
+    )
+    assert all(torch.equal(a, b) for a, b in zip(shared, each, strict=True))
+    assert shared[0].dtype == rgbd.dtype
+    assert shared[1].shape == (3, 1, 6, 8)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_smallest_picture_has_two_rows_and_columns(path: Literal["numba", "torch"]) -> None:
+    image, mask = render(picture(2, 2), HOME, LENS, HOME, LENS, path=path)
+    assert (image.shape, mask.shape) == ((1, 4, 2, 2), (1, 1, 2, 2))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_higher_limit_on_slopes_trusts_what_is_stretched(path: Literal["numba", "torch"]) -> None:
+    rgbd = picture(40, 60, disparity=0.1)
+    rgbd[:, 3, 10:30, 20:40] = 0.8
+    trusted = [render(rgbd, HOME, LENS, moved(x=0.25), LENS, path=path, max_sobel=m)[1][0, 0, 20] for m in (0.1, 9.0)]
+    assert (trusted[1] >= trusted[0]).all()
+    assert (trusted[1] > trusted[0] + 0.5).any()
+
+
 GOOD = {"rgbd": picture(8, 12), "source": HOME, "lens": LENS, "target": HOME, "target_lens": LENS, "path": "auto"}
 NAN = torch.full((1, 3, 4), float("nan"))
 
@@ -271,6 +300,10 @@ NAN = torch.full((1, 3, 4), float("nan"))
         ({"rgbd": np.zeros((1, 4, 8, 12), np.float32)}, "ndarray"),
         ({"target": torch.zeros(2, 3, 4)}, "target pose has shape"),
         ({"lens": torch.zeros(1, 3)}, "intrinsics has shape"),
+        ({"lens": torch.tensor([[0.8, -0.1, 0.5, 0.5]])}, "source intrinsics has a focal length"),
+        ({"rgbd": torch.zeros(1, 4, 8, 1)}, "shape"),
+        ({"rgbd": torch.zeros(0, 4, 8, 12)}, "shape"),
+        ({"rgbd": torch.zeros(1, 1, 4, 8, 12)}, "shape"),
         ({"path": "opengl"}, "path"),
     ],
 )

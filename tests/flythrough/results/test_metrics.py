@@ -11,7 +11,17 @@ from flythrough.evaluate.report.page import build_report
 from flythrough.leaderboard.config import LeaderboardConfig
 from flythrough.leaderboard.site.page import leaderboard_page
 from flythrough.leaderboard.standing.gather import Standing
-from flythrough.results.metrics import METRICS, Metric, higher_is_better, in_order, markdown_table, needs_following
+from flythrough.results.metrics import (
+    CAMERA_FIGURES,
+    METRICS,
+    Metric,
+    higher_is_better,
+    in_order,
+    markdown_table,
+    names,
+    needs_following,
+    networks,
+)
 from flythrough.results.ranking import build_boards
 from flythrough.results.schema import Result, Value, rows_of
 from flythrough.results.standings import standings
@@ -32,6 +42,24 @@ def test_directions_and_needs_are_those_of_the_declarations() -> None:
     assert not needs_following("psnr")
     assert not needs_following("follow_correlation")
     assert in_order(["zebra", "psnr", "fid"]) == ["fid", "psnr", "zebra"]
+
+
+def test_columns_are_the_metrics_of_a_family_in_their_order() -> None:
+    assert names("published") == ("rot_err_sum", "trans_err_sum", "cam_mc_sum", "nate")
+    assert names("distance") == ()  # each is of a network
+    assert len(networks()) == len({METRICS[name].network for name in METRICS if METRICS[name].network})
+    for network in networks():
+        first, *_ = names("distance", network)
+        assert [name for name in names("distance", network) if METRICS[name].primary] == [first]
+    assert {METRICS[name].direction for name in CAMERA_FIGURES} == {"lower"}
+    assert "follow_sfm_registered" not in CAMERA_FIGURES
+    qualify = {metric.family for metric in METRICS.values() if metric.qualifies}
+    assert qualify == {"following", "published", "steadiness", "drift", "revisit"}
+    assert Metric("x", "", "one", "drift").arrow == "1 is best"
+    assert Metric("x", "", "higher", "drift").arrow == "higher is better"
+    plain = Metric("x", "", "lower", "drift")
+    assert (plain.primary, plain.brief, plain.unit, plain.network) == (False, False, "", "")
+    assert [name for name, metric in METRICS.items() if metric.primary] == ["fid", "fd_lite0", "lpips_alex", "psnr"]
 
 
 def test_the_table_in_the_docs_is_the_registrys() -> None:

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from flythrough.results.paired import Score, below, difference_interval, pairing_note, quantile, replicates_by_key
+from flythrough.results.paired import (
+    Score,
+    below,
+    difference_interval,
+    difference_spread,
+    half_width,
+    paired_half_widths,
+    pairing_note,
+    quantile,
+    replicates_by_key,
+)
 from flythrough.results.ranking import build_boards
 from flythrough.results.schema import Replicates, Result, Value, rows_of
 
@@ -73,6 +83,62 @@ def test_higher_is_better_turns_the_order_round() -> None:
 
     board = build_boards([of("low", 10), of("high", 20), of("near", 19)])[0].boards[0]
     assert [(e.method, e.rank) for e in board.ranked] == [("high", (1, 2)), ("near", (1, 2)), ("low", (3, 3))]
+
+
+def test_half_an_interval_is_students_t_times_the_spread_of_few_starts() -> None:
+    """Of the mean of n values whose spread is s, the textbook's interval is t s / sqrt(n)."""
+    for starts in (2, 3, 10):
+        of_mean = 4 / np.sqrt(starts)
+        drawn = of_mean * np.sqrt((starts - 1) / starts)  # what the bootstrap shows of it
+        expected = stdtrit(starts - 1, 0.975) * of_mean
+        assert half_width(drawn, starts) == pytest.approx(expected, rel=1e-9)
+        assert half_width(drawn, starts, 0.8) == pytest.approx(stdtrit(starts - 1, 0.9) * of_mean, rel=1e-9)
+    a = Score(7.0, replicates=Replicates(drawn="x", starts=3, values=(1.0, 2.0, 6.0)))
+    b = Score(4.0, replicates=Replicates(drawn="x", starts=3, values=(1.0, 0.0, 2.0)))
+    assert difference_spread(a, b) == (2.0, 3)  # of 0, 2 and 4
+    half = half_width(2.0, 3)
+    assert difference_interval(a, b) == pytest.approx((3 - half, 3 + half))
+    assert paired_half_widths([a, b]) == pytest.approx(np.array([[0, half], [half, 0]]), abs=1e-6)
+
+
+def test_only_scores_of_the_same_draws_are_paired() -> None:
+    def of(drawn: str) -> Score:
+        return Score(1.0, replicates=Replicates(drawn=drawn, starts=3, values=(1.0, 2.0, 6.0)))
+
+    found = paired_half_widths([of("x"), Score(1.0), of("y"), of("x"), of("y")])
+    assert np.isfinite(found).tolist() == [
+        [True, False, False, True, False], [False, False, False, False, False], [False, False, True, False, True],
+        [True, False, False, True, False], [False, False, True, False, True],
+    ]  # fmt: skip
+    assert of("x").pairs_with(of("x"))
+    assert not of("x").pairs_with(of("y"))
+    assert not of("x").pairs_with(Score(1.0))
+    assert not Score(1.0).pairs_with(of("x"))
+
+
+def test_intervals_that_only_touch_are_not_told_apart() -> None:
+    assert below([Score(1.0, 0.0, 2.0), Score(3.0, 2.0, 4.0), Score(4.0, 2.1, 5.0)]).tolist() == [
+        [False, False, True], [False, False, False], [False, False, False],
+    ]  # fmt: skip
+
+
+def test_replicates_are_found_by_protocol_method_metric_and_step(hard: np.ndarray) -> None:
+    one = result("a", hard)
+    kept = one.replicates["fd_lite0"]
+    of_step = one.model_copy(update={"replicates": {"fd_lite0": kept, "psnr@5": kept}})
+    assert list(replicates_by_key([of_step])) == [("ab", "a", "fd_lite0", None), ("ab", "a", "psnr", 5)]
+
+
+def test_the_note_names_those_outside_the_commonest_draws() -> None:
+    def of(drawn: str | None) -> Score:
+        return Score(1.0, replicates=(drawn and Replicates(drawn=drawn, starts=3, values=(1.0, 2.0))) or None)
+
+    note = pairing_note({"a": of("x"), "b": of("y"), "c": of("y"), "d": of(None)})
+    assert note is not None
+    assert note.endswith(": a, d")
+    assert pairing_note({"a": of("x"), "b": of("x")}) is None
+    assert pairing_note({}) is None
+    assert str(pairing_note({"a": of(None), "b": of(None)})).endswith(": a, b")
 
 
 def test_the_matrix_is_the_interval_of_each_pair() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -12,6 +14,7 @@ from flythrough.curate.config import CurateConfig
 from flythrough.curate.decide import decide
 from flythrough.curate.report import write_report
 from flythrough.curate.rules import Rules, ShotRule
+from flythrough.errors import InputError
 from flythrough.rules import Measures, MissingMeasure, Mode, Rule, RuleSection, at_least, at_most, mode, number
 from flythrough.rules.table import markdown_table, sections
 from flythrough.workspace.catalog import Workspace, to_json
@@ -71,6 +74,47 @@ def test_a_missing_figure_is_an_error_only_where_something_depends_on_it() -> No
         Stones.model_validate({"wet": {"mode": "enforce"}}).judge({"weight": 5})
 
 
+def test_a_value_at_the_threshold_is_kept() -> None:
+    for at, beyond in ((2.0, 1.99), (9.0, 9.01)):
+        assert Stones().judge({"weight": at}).reason is None
+        assert Stones().judge({"weight": beyond}).reason is not None
+
+
+def test_any_number_is_a_figure() -> None:
+    for one in (1, 1.0, np.float32(1), np.int64(1), np.array(1.0), Fraction(1), True):
+        assert number({"weight": one}, "weight") == 1.0
+    for none in (None, "1", [1.0]):
+        with pytest.raises(MissingMeasure, match="weight"):
+            number({"weight": none}, "weight")
+
+
+def test_rules_after_one_that_is_off_or_lacks_its_figure_are_still_asked() -> None:
+    enforced = {"wet": {"mode": "enforce"}}
+    assert Stones.model_validate({**enforced, "too_small": {"mode": "off"}}).judge({"salt": 1}).reason == "wet"
+    assert Stones.model_validate(enforced).judge({"salt": 1}, partial=True).reason == "wet"
+    only_scored = Stones.model_validate({"too_small": {"mode": "score"}, "wet": {"mode": "score"}})
+    assert only_scored.judge({"salt": 1}) == (None, ["wet"])
+    assert only_scored.judge({"salt": 1, "weight": 1}) == (None, ["too_small", "wet"])
+    assert only_scored.only(TooSmall).judge({"salt": 1, "weight": 1}) == (None, ["too_small"])
+
+
+def test_a_short_setting_joins_the_others_of_its_rule() -> None:
+    both = Stones.model_validate({"min_kg": 3, "too_small": {"max_kg": 4}, "words": ["lake"]})
+    assert (both[TooSmall].min_kg, both[TooSmall].max_kg, both[Wet].words) == (3, 4, ("lake",))
+    assert both[Wet].mode == "score"
+
+
+def test_limits_say_what_the_fields_declare() -> None:
+    least, most = TooSmall.limits()
+    assert (least.rule, least.measure, least.unit, least.default) == ("too_small", "weight", "kg", 2.0)
+    assert (least.least, least.reason, most.least, most.reason) == (True, "too_small", False, "too_heavy")
+    assert Stones.model_validate({"max_kg": 4}).threshold(most) == 4.0
+    assert list(TooSmall.model_fields) == ["mode", "min_kg", "max_kg"]
+    assert TooSmall.model_fields["min_kg"].description == "least weight of a stone, kg; a hand lifts less"
+    assert TooSmall(mode="off").keyed() == {"mode": "off"}
+    assert TooSmall(mode="score").keyed() != TooSmall(mode="score", min_kg=1.0).keyed()
+
+
 def test_the_section_has_the_rules_in_the_order_of_their_declarations() -> None:
     assert [kind.name() for kind in Stones.kinds()] == ["too_small", "wet"]
     assert [limit.setting for limit in Stones.limits()] == ["min_kg", "max_kg"]
@@ -93,6 +137,41 @@ def test_the_docs_table_has_a_line_a_setting() -> None:
         "|  |  | `weight` | `max_kg` ≤ 9 kg | a hand lifts no more |  |",
         "| `wet` | Stones from the sea |  | `words` = 2 words |  | score |",
     ]
+
+
+def test_the_docs_table_shows_rules_and_defaults_of_every_kind() -> None:
+    class PlainRule(Rule):
+        """A family of its own."""
+
+    class Hollow(PlainRule):
+        """Hollow stones."""
+
+    class Odd(PlainRule):
+        """Odd stones, two in one. Rare.
+
+        Not the table's.
+        """
+
+        strict: bool = True
+        name_of: str | None = None
+        share: float = at_least(0.25, "share", "", "share", why="a guess")
+
+    class Plain(RuleSection, family=PlainRule):
+        """Two rules."""
+
+    head, line, *rows = markdown_table(Plain).splitlines()
+    assert head.count("|") == line.count("|") == 7
+    assert rows == [
+        "| `hollow` | Hollow stones |  |  |  | enforce |",
+        "| `odd` | Odd stones, two in one |  | `strict` = true |  | enforce |",
+        "|  |  |  | `name_of` = not set |  |  |",
+        "|  |  | `share` | `share` ≥ 0.25 | a guess |  |",
+    ]
+
+
+def test_a_stage_without_rules_has_no_table() -> None:
+    with pytest.raises(InputError, match="train has no rules"):
+        sections("train")
 
 
 @pytest.mark.parametrize("stage", ["acquire", "curate", "sfm"])
