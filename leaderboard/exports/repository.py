@@ -19,8 +19,9 @@ from ..tiers import measured_rows
 from .workflow import WORKFLOW
 
 BOARD = "board"
-IGNORED = f"{BOARD}/*\n!{BOARD}/results.parquet\n!{BOARD}/flythrough.toml\n!{BOARD}/evaluate/\n!{BOARD}/leaderboard/\n"
-IGNORED += f"{BOARD}/leaderboard/*\n!{BOARD}/{store.FOLDER}/\n!{BOARD}/{DATES}\n"
+OWN = "/mine/\n/FRAMES/\n/results.json\n"  # what README has a submitter make beside the repository's files
+IGNORED = f"{OWN}{BOARD}/*\n!{BOARD}/results.parquet\n!{BOARD}/flythrough.toml\n!{BOARD}/evaluate/\n"
+IGNORED += f"!{BOARD}/leaderboard/\n{BOARD}/leaderboard/*\n!{BOARD}/{store.FOLDER}/\n!{BOARD}/{DATES}\n"
 
 
 def make_repository(workspace: Workspace, folder: Path) -> list[Path]:

@@ -62,6 +62,10 @@ def test_a_video_gets_its_row_by_the_readme(repository: Path, monkeypatch: pytes
     [block] = re.findall(r"```\n(.*?)```", readme, re.DOTALL)
     for line in block.splitlines():
         command(re.sub("|".join(named), lambda found: named[found[0]], line), repository)
+    command("git init --quiet", repository)
+    added = command("git add --all --dry-run", repository)
+    assert "submissions/my-method.zip" in added
+    assert not re.search("'(mine|FRAMES|results.json)", added)  # what a submitter makes stays out of the pull request
     checks = re.search(r"`(flythrough leaderboard check [^`]*)`", readme)
     assert checks
     assert "accepted" in command(checks[1], repository)
