@@ -70,7 +70,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def try_group(group: str, sample: int) -> dict[str, Any]:
+def try_group(group: str, sample: int, again: bool) -> dict[str, Any]:
     """Try a group's mutants; returns the counts, and the survivors."""
     from mutating import Mutant, changes, notices, preload  # needs cosmic-ray
 
@@ -80,7 +80,7 @@ def try_group(group: str, sample: int) -> dict[str, Any]:
     survivors, loaded = [], set()
     for count, mutant in enumerate((Mutant.of(*change) for change in drawn), 1):
         tests = GROUPS[group][mutant.module]
-        killed = known.outcome(mutant, tests)
+        killed = known.outcome(mutant, tests, again)
         if killed is None:
             if tests not in loaded:
                 preload(tests)
@@ -106,9 +106,10 @@ class _Tried:
         lines = self.file.read_text().splitlines() if self.file.exists() else []
         self.known = {key: (killed, tests) for key, killed, tests in map(json.loads, lines)}
 
-    def outcome(self, mutant: Mutant, tests: tuple[str, ...]) -> bool | None:
+    def outcome(self, mutant: Mutant, tests: tuple[str, ...], again: bool) -> bool | None:
         killed, of_tests = self.known.get(mutant.key, (False, ""))
-        return killed if killed or of_tests == _content(tests) else None
+        as_before = of_tests == _content(tests) if again else bool(of_tests)
+        return killed if killed or as_before else None
 
     def note(self, mutant: Mutant, tests: tuple[str, ...], killed: bool) -> bool:
         self.known[mutant.key] = killed, _content(tests)
@@ -155,6 +156,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all by default")
     parser.add_argument("--sample", type=int, default=200, help="most mutants of a group (default: %(default)s)")
+    parser.add_argument("--count", action="store_true", help="try no survivor again although its tests have changed")
     parser.add_argument("-o", "--out", type=Path, help="JSON to update; reasons in it are kept")
     given = parser.parse_args()
     if unknown := sorted(set(given.groups) - set(GROUPS)):
@@ -162,7 +164,7 @@ def main() -> int:
     before = json.loads(given.out.read_text()) if given.out and given.out.exists() else []
     results = {each["group"]: each for each in before}
     for group in given.groups or GROUPS:
-        results[group] = with_reasons(try_group(group, given.sample), before)
+        results[group] = with_reasons(try_group(group, given.sample, not given.count), before)
         if given.out:
             ordered = [results[name] for name in GROUPS if name in results]
             given.out.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")

@@ -114,6 +114,8 @@ def test_only_scores_of_the_same_draws_are_paired() -> None:
     assert not of("x").pairs_with(of("y"))
     assert not of("x").pairs_with(Score(1.0))
     assert not Score(1.0).pairs_with(of("x"))
+    with pytest.raises(ValueError, match="same draws"):
+        difference_spread(of("x"), of("y"))
 
 
 def test_intervals_that_only_touch_are_not_told_apart() -> None:

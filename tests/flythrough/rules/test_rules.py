@@ -102,6 +102,7 @@ def test_a_short_setting_joins_the_others_of_its_rule() -> None:
     both = Stones.model_validate({"min_kg": 3, "too_small": {"max_kg": 4}, "words": ["lake"]})
     assert (both[TooSmall].min_kg, both[TooSmall].max_kg, both[Wet].words) == (3, 4, ("lake",))
     assert both[Wet].mode == "score"
+    assert Stones.model_validate({"words": ["lake"]})[Wet].words == ("lake",)  # the rule before has none
 
 
 def test_limits_say_what_the_fields_declare() -> None:
