@@ -39,7 +39,6 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
                 "bad_input_is_refused_at_the_door",
                 "one_camera_serves_a_whole_batch",
                 "the_smallest_picture_has_two_rows_and_columns",
-                "the_smallest_picture_has_two_rows_and_columns",
                 "a_higher_limit_on_slopes_trusts_what_is_stretched",
                 "autocast_leaves_the_geometry_alone",
             )

@@ -201,7 +201,10 @@ def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: i
     except MissingWeights as error:
         raise MethodFailure(error.message, remedy=error.remedy) from error
     if checkpoint is None and NEEDS_CHECKPOINT in spec.needs:
-        raise MethodFailure("the workspace has no checkpoint", remedy="Run: flythrough train")
+        raise MethodFailure(
+            "the workspace has no checkpoint",
+            remedy="Run: flythrough train; the model in the package is the method flythrough-coast-v1",
+        )
     if checkpoint is not None:
         refuse_trained_on(source, checkpoint.folder)
     weights = {"method": checkpoint.sha256} if checkpoint else {}
