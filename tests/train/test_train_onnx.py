@@ -70,7 +70,8 @@ def test_another_size_and_a_model_that_keeps(
     torch.manual_seed(3)
     model = InfiniteNature(32, 64, base_width=4, style_size=8, keep=keep, narrow=narrow).eval().at_size(*size)
     export_onnx(model, tmp_path, "small")
-    assert max(furthest(model, tmp_path, torch.rand(batch, 4, *size), capsys)) < 1e-4
+    # Random weights amplify rounding, by how much depends on the processor; a wrong node is off by a tenth.
+    assert max(furthest(model, tmp_path, torch.rand(batch, 4, *size), capsys)) < 1e-3
 
 
 def flown(model: InfiniteNature, steps: int) -> np.ndarray:
