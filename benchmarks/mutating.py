@@ -17,8 +17,10 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import cosmic_ray.plugins
@@ -120,8 +122,19 @@ def _signature(node: ast.FunctionDef) -> Iterator[tuple[Position, Position]]:
     yield at, _span(node.body[0])[0]
 
 
-class _Finder:
-    """Imports one module from other text than its file's."""
+class _Loader(SourceFileLoader):
+    """Loads a module from other text than its file's."""
+
+    def __init__(self, name: str, file: Path, source: str) -> None:
+        super().__init__(name, str(file))
+        self.source = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self.source, self.path, "exec")
+
+
+class _Finder(MetaPathFinder):
+    """Imports one module, a mutant, by :class:`_Loader`."""
 
     def __init__(self, mutant: Mutant) -> None:
         name = mutant.module.removesuffix(".py").replace("/", ".")
@@ -129,11 +142,10 @@ class _Finder:
         self.file = ROOT / mutant.module
         self.source = mutant.source
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
         if name != self.name:
             return None
-        loader = SourceFileLoader(name, str(self.file))
-        loader.get_code = lambda _: compile(self.source, str(self.file), "exec")  # type: ignore[method-assign]
+        loader = _Loader(name, self.file, self.source)
         return importlib.util.spec_from_file_location(name, self.file, loader=loader)
 
 
@@ -141,7 +153,7 @@ def notices(mutant: Mutant, tests: tuple[str, ...]) -> bool:
     """Whether a test fails, or runs out of time, on the mutant."""
 
     def run() -> int:
-        sys.meta_path.insert(0, _Finder(mutant))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder(mutant))
         return _pytest(tests)
 
     return _forked(run) != 0

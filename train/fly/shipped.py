@@ -60,6 +60,6 @@ def start_from(model: InfiniteNature, init: str) -> None:
     if replace(other.trained, **flown) != wanted:  # no weight depends on how it flies
         raise InputError(
             f"The model of train.init = {init} is {other.trained}, and {model.trained} is to be trained",
-            remedy="Train at its size and width, or set train.init to none",
+            remedy="Set train.height, train.narrow and so on as that model has them, or train.init to none",
         )
     model.load_state_dict(other.state_dict())

@@ -20,7 +20,7 @@ def row_texts(
     """Each row of a table as JSON text, in constant memory.
 
     Args:
-        workspace: where the table is; without a table there are no rows.
+        workspace: with the table; without it, nothing is yielded.
         table: its name.
         columns: of the text.
         apart: columns of strings to read besides.

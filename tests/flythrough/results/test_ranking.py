@@ -142,7 +142,8 @@ def test_the_pages_data_say_what_the_boards_say() -> None:
     (other,) = made["not_ranked"]
     assert (other["not_ranked_because"], "best_rank" in other) == ("crashed", False)
     assert made["floor"]["method"] == "real"
-    assert as_json(build_boards([row("a", "fid", 1.0)]), {})["protocols"][0]["boards"][0]["floor"] is None  # type: ignore[index]
+    found = as_json(build_boards([row("a", "fid", 1.0)]), {})
+    assert found["protocols"][0]["boards"][0]["floor"] is None
 
 
 def five() -> Comparisons:
