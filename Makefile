@@ -31,12 +31,13 @@ CHECKED := flythrough/scene flythrough/rendering flythrough/results flythrough/m
 test-types: .venv/ready  ## Tests in which a signature that lies fails; CHECKED="sfm curate" takes other rooms.
 	FLYTHROUGH_CHECK_TYPES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(CHECKED:%=tests/%)
 
-# Twice to three times as long as the tests; COVERED="leaderboard hostile" runs and judges less.
+# COVERED="leaderboard hostile" runs and judges less.
 COVERED := flythrough $(ROOMS) faults hostile
 coverage: .venv/ready  ## Lines and branches of each room that tests run; fails below the bounds.
-	@mkdir -p build/coverage; rm -f build/coverage/*
-	export HERE=$(CURDIR) OMP_NUM_THREADS=1; for part in $(COVERED); do \
-		$(BIN)/coverage run -m pytest -q tests/$$part || exit 1; done
+	@mkdir -p build/coverage build/tests; rm -f build/coverage/*
+	export HERE=$(CURDIR) OMP_NUM_THREADS=1; printf '%s\n' $(COVERED) | xargs -P $(AT_ONCE) -n 1 sh -c \
+		'$(BIN)/coverage run -m pytest -q tests/$$1 > build/tests/covered-$$1.txt 2>&1; code=$$?; \
+		echo "== $$1" | cat - build/tests/covered-$$1.txt; exit $$code' room
 	HERE=$(CURDIR) $(BIN)/coverage combine -q
 	HERE=$(CURDIR) $(BIN)/coverage json -q -o build/coverage.json
 	$(BIN)/python benchmarks/coverage_rooms.py build/coverage.json $(filter-out faults hostile,$(COVERED))

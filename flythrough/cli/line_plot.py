@@ -191,8 +191,10 @@ def _drawn(line: Line, x: Axis, y: Axis, color: str, name_y: float) -> Iterator[
     stroke = f'stroke="{color}" stroke-width="1.8"{dash}'
     x0, x1, y0, y1 = x.origin, x.scale, y.origin, y.scale
     placed = f'transform="matrix({x1:.6g} 0 0 {y1:.6g} {x0:.6g} {y0:.6g})" vector-effect="non-scaling-stroke"'
+    yield f'<g data-line="{_html(line.name)}">'  # one per line, for what makes a plot interactive
     yield f'<path d="M{_path(tuple(line.points))}" {placed} fill="none" {stroke}/>'
     for step, value in line.points if len(line.points) < 3 else ():
         yield f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="3" fill="{color}"/>'
+    yield "</g>"
     yield f'<path d="M{RIGHT + 14} {name_y - 4}h22" {stroke}/>'
     yield f'<text x="{RIGHT + 42}" y="{name_y}">{_html(line.name)}</text>'

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from operator import itemgetter
 
 import numpy as np
 
@@ -28,6 +29,9 @@ class Cell:
     floor: float | None
     ranked: bool
     note: str | None
+
+
+_OF_ROW = itemgetter(*(each.name for each in fields(Cell)))
 
 
 @dataclass(frozen=True)
@@ -156,8 +160,7 @@ def board(
     for row in rows:
         key = row["method"], row["source"]
         entry = entries.setdefault(key, Entry(*key, {}))
-        cell = Cell(*(row[k] for k in ("value", "low", "high", "n", "floor", "ranked", "note")))
-        entry.cells[row["metric"]] = cell
+        cell = entry.cells[row["metric"]] = Cell(*_OF_ROW(row))
         if row["metric"] == primary and cell.ranked and cell.value is not None:
             drawn = (replicates or {}).get((row["protocol_hash"], row["method"], primary, row["step"]))
             scores[key] = Score(cell.value, cell.low, cell.high, drawn)

@@ -116,6 +116,28 @@ def test_sorting_and_filtering(browser: Any, site: str) -> None:
     visit.check()
 
 
+@pytest.mark.parametrize("path", ["index.html", "methods/alpha.html"])
+def test_reading_a_plot(browser: Any, site: str, path: str) -> None:
+    visit = Visit(browser, site)
+    page = visit.open(path)
+    plot = page.locator("figure.plot:has(g[data-line])").first
+    alpha, line = plot.get_by_role("button", name="alpha"), plot.locator('g[data-line="alpha"]')
+    expect(plot.locator("output")).to_have_text("Step 8")
+    expect(alpha).to_have_text("alpha 110")
+    plot.get_by_role("slider").press("Home")
+    expect(plot.locator("output")).to_have_text("Step 4")
+    expect(alpha).to_have_text("alpha 100")
+    box = plot.locator("svg").bounding_box()
+    plot.locator("svg").hover(position={"x": 0.7 * box["width"], "y": 0.5 * box["height"]})  # near the last step
+    expect(alpha).to_have_text("alpha 110")
+    alpha.click()
+    expect(line).to_be_hidden()
+    expect(alpha).to_have_attribute("aria-pressed", "false")
+    alpha.click()
+    expect(line).to_be_visible()
+    visit.check()
+
+
 def test_a_long_table(browser: Any, tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "w")
     records = {f"evaluate/m{k:02d}.0/results.json": result(f"m{k:02d}", 30.0 + k, k) for k in range(60)}

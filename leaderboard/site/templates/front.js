@@ -30,6 +30,7 @@ async function show(choice) {
     field("message").textContent = "";
     if (nodes[0]?.parentNode !== place) place.replaceChildren(...nodes);
     prepare();
+    readPlots();
   } catch (error) {
     field("message").textContent = error.message;
   }
