@@ -1,0 +1,127 @@
+"""Processor time of every stage against how much it is given: 1, 10, 100 units and, where a unit is cheap, 1000.
+
+    python -m benchmarks.stage_scale --folder DIR [-o docs/data/stage_scale.json]
+
+A unit of acquire, curate and sfm is a video of the sample world (3 s, 320 x 180), of train an optimiser step of the
+preset ``tiny`` at T = 1, of evaluate a flight from each test clip (10 steps of ``render-inpaint`` and their scores), of
+leaderboard a method on one protocol. Each command runs in a process of its own; its time and its children's are
+counted. What is in DIR is not measured again. Prints seconds, and the slope: the time above that for one unit grows,
+between the two largest sizes, as this power of the units.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.leaderboard_scale import make
+from flythrough.workspace.catalog import Workspace
+
+UNITS: dict[str, tuple[int, ...]] = {
+    "acquire": (1, 10, 100),
+    "curate": (1, 10, 100),
+    "sfm": (1, 3, 10),
+    "train": (1, 10, 100),
+    "evaluate": (1, 10, 30),
+    "leaderboard": (1, 10, 100, 1000),
+}
+FEW = ["--set", "sfm.splits.validation=0"]
+
+
+def flythrough(*words: str | Path) -> None:
+    """Run the command, silently unless it fails."""
+    command = [sys.executable, "-c", "from flythrough.cli.app import main; main()", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+
+
+def processor_s(work: Callable[[], None]) -> float:
+    """Seconds of processor time of the processes that ``work`` starts and waits for."""
+    before = os.times()
+    work()
+    after = os.times()
+    return round(sum(after[2:4]) - sum(before[2:4]), 2)
+
+
+def videos(folder: Path, count: int) -> Path:
+    """A folder of the first ``count`` videos, as links."""
+    every = folder / "videos"
+    found = folder / f"videos-{count}"
+    if not found.is_dir():
+        found.mkdir()
+        for file in sorted(every.glob("*.mp4"))[:count]:
+            (found / file.name).symlink_to(file)
+    return found
+
+
+def upstream(folder: Path, units: int) -> Path:
+    """The workspace that the video stages of so many units share."""
+    return folder / f"videos-{units}.w"
+
+
+def measure(stage: str, units: int, folder: Path) -> float:
+    """Processor seconds of one stage for so many units; what it needs is there before."""
+    workspace = upstream(folder, units)
+    if stage == "acquire":
+        return processor_s(lambda: flythrough("acquire", "--input", videos(folder, units), "-w", workspace, "--new"))
+    if stage == "curate":
+        return processor_s(lambda: flythrough("curate", "-w", workspace))
+    if stage == "sfm":
+        if not workspace.is_dir():
+            flythrough("run", "--input", videos(folder, units), "-w", workspace, "--until", "curate")
+        return processor_s(lambda: flythrough("sfm", "-w", workspace, *FEW))
+    posed = upstream(folder, UNITS["sfm"][-1])
+    if stage == "train":
+        settings = [f"train.{each}" for each in ("preset=tiny", f"steps={units}", "unroll=1")]
+        return processor_s(lambda: flythrough("train", "-w", posed, *_set(settings)))
+    if stage == "evaluate":
+        fixed = ('methods=["render-inpaint"]', "steps=10", "view_steps=[5]", "sfm_flights=0", "set_replicates=0")
+        settings = [f"evaluate.{each}" for each in (*fixed, f"starts_per_clip={units}")]
+        return processor_s(lambda: flythrough("evaluate", "-w", posed, *_set(settings)))
+    board = Workspace(folder / f"board-{units}")
+    board.write("results", list(make(board, units, 1, 24)))
+    return processor_s(lambda: flythrough("leaderboard", "-w", board.root))
+
+
+def _set(settings: list[str]) -> list[str]:
+    return [word for each in settings for word in ("--set", each)]
+
+
+def slope(seconds: dict[int, float]) -> float:
+    """The exponent between the two largest, without the fixed part: the time for one unit."""
+    fixed = seconds[min(seconds)]
+    (few, less), (many, more) = sorted(seconds.items())[-2:]
+    return round(math.log((more - fixed) / (less - fixed)) / math.log((many - 1) / (few - 1)), 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("-o", "--out", type=Path)
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    most = max(UNITS["acquire"])
+    if len(list((given.folder / "videos").glob("*.mp4"))) < most:
+        flythrough("sample", given.folder / "videos", "--videos", str(most), "--seconds", "3", "--size", "320x180")
+    found: dict[str, dict[int, float]] = {}
+    for stage, units in UNITS.items():
+        for count in units:
+            note = given.folder / f"{stage}-{count}.json"
+            if not note.is_file():
+                note.write_text(json.dumps(measure(stage, count, given.folder)))
+            found.setdefault(stage, {})[count] = json.loads(note.read_text(encoding="utf-8"))
+        print(stage, found[stage], "slope", slope(found[stage]), flush=True)
+    if given.out:
+        rows = {stage: {"seconds": seconds, "slope": slope(seconds)} for stage, seconds in found.items()}
+        given.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
