@@ -104,6 +104,36 @@ def test_a_worker_killed_at_any_moment_costs_its_call_alone(tmp_path: Path) -> N
     }
 
 
+def test_a_ray_node_that_dies_half_way_costs_only_what_it_was_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what it cost runs on the other node afterwards."""
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    try:
+        other = cluster.add_node(**node)
+        ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
+        calls = [(number, str(tmp_path), "slow") for number in range(12)]
+        found: dict[int, object] = {}
+        for index, failure in RayExecutor().run(toy_work.work, calls, Resources(memory_gb=0.2)):
+            found[index] = failure
+            if len(found) == len(calls) // 2:
+                cluster.remove_node(other, allow_graceful=False)
+        lost = [calls[index] for index, failure in found.items() if failure]
+        assert sorted(found) == list(range(len(calls)))
+        assert len(lost) <= 2  # a task, and one that Ray had just sent there
+        assert {int(file.name) for file in tmp_path.iterdir()} >= set(found) - {number for number, *_ in lost}
+        assert not any(failure for _, failure in RayExecutor().run(toy_work.work, lost, Resources(memory_gb=0.2)))
+        assert {int(file.name) for file in tmp_path.iterdir()} == set(found)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
 def test_inline_runs_here(tmp_path: Path) -> None:
     calls = [(0, str(tmp_path), "fine"), (1, str(tmp_path), "raise")]
     found = dict(InlineExecutor().run(toy_work.work, calls, Resources()))
