@@ -1,14 +1,14 @@
 """The share of each room's lines and branches that the tests ran, and whether it is enough.
 
-    python benchmarks/coverage_rooms.py build/coverage.json ROOM ...      # as make coverage does
+    python benchmarks/coverage_rooms.py build/coverage.json ROOM ... [-o docs/data/coverage.json]
 
-Exits with 1 where a room is below the bounds.
+Part of make coverage. Exits with 1 where a room is below the bounds.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,14 +30,20 @@ def enough(lines: float, branches: float) -> bool:
     return lines >= LINES and branches >= BRANCHES
 
 
-def main(file: Path, rooms: list[str]) -> int:
+def main(file: Path, rooms: list[str], out: Path | None = None) -> int:
     found = json.loads(file.read_text(encoding="utf-8"))["files"]
     shares = {room: of_room(room, {path: each["summary"] for path, each in found.items()}) for room in rooms}
     for room, (lines, branches) in shares.items():
         note = "" if enough(lines, branches) else f": below {LINES} % or {BRANCHES} %"
         print(f"{room}: {lines} % of lines, {branches} % of branches{note}")
+    if out is not None:
+        out.write_text(json.dumps(shares, indent=1) + "\n", encoding="utf-8")
     return int(not all(enough(*each) for each in shares.values()))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1]), sys.argv[2:]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("rooms", nargs="+")
+    parser.add_argument("-o", "--out", type=Path)
+    raise SystemExit(main(**vars(parser.parse_args())))

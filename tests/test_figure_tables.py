@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from benchmarks.coverage_rooms import BRANCHES, LINES, enough
 from flythrough.curate.score.figures import wilson
 from flythrough.workspace.config import load_config
 from flythrough.workspace.files import JsonObject
@@ -195,3 +196,12 @@ def test_copies_and_frames_are_their_record() -> None:
     png, jpg = (found["bytes a frame, median"][kind] / 1e6 for kind in (".png", ".jpg"))
     assert f"takes {png:.2f} MB at 640 x 360 (median), or {jpg:.2f} MB with" in page
     assert f"would be {2.1 * png:.1f} or {2.1 * jpg:.1f} TB" in page
+
+
+def test_coverage_is_the_last_count_and_enough() -> None:
+    counted = json_of("docs/data/coverage.json")
+    rows = table("docs/reliability.md", "| % of its branches |")
+    assert {room: [float(lines), float(branches)] for room, lines, branches in rows} == counted
+    assert all(enough(*each) for each in counted.values())
+    bounds = re.findall(r"below (\d+) % of lines or (\d+) % of branches", text_of("docs/reliability.md"))
+    assert bounds == [(str(LINES), str(BRANCHES))]
