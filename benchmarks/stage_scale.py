@@ -5,8 +5,8 @@
 A unit of acquire, curate and sfm is a video of the sample world (3 s, 320 x 180), of train an optimiser step of the
 preset ``tiny`` at T = 1, of evaluate a flight from each test clip (10 steps of ``render-inpaint`` and their scores), of
 leaderboard a method on one protocol. Each command runs in a process of its own; its time and its children's are
-counted. What is in DIR is not measured again. Prints seconds, and the slope: the time above that for one unit grows,
-between the two largest sizes, as this power of the units.
+counted. What is in DIR is not measured again. Prints seconds, and the slope: between the two largest sizes, the time
+grows as this power of the units (below 1 where starting still counts).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def measure(stage: str, units: int, folder: Path) -> float:
         settings = [f"train.{each}" for each in ("preset=tiny", f"steps={units}", "unroll=1")]
         return processor_s(lambda: flythrough("train", "-w", posed, *_set(settings)))
     if stage == "evaluate":
-        fixed = ('methods=["render-inpaint"]', "steps=10", "view_steps=[5]", "sfm_flights=0", "set_replicates=0")
+        fixed = ('methods=["render-inpaint"]', "steps=10", "view_steps=[5]", "sfm_flights=0", "set_replicates=10")
         settings = [f"evaluate.{each}" for each in (*fixed, f"starts_per_clip={units}")]
         return processor_s(lambda: flythrough("evaluate", "-w", posed, *_set(settings)))
     board = Workspace(folder / f"board-{units}")
@@ -95,10 +95,9 @@ def _set(settings: list[str]) -> list[str]:
 
 
 def slope(seconds: dict[int, float]) -> float:
-    """The exponent between the two largest, without the fixed part: the time for one unit."""
-    fixed = seconds[min(seconds)]
+    """The power of the units by which the time grows between the two largest sizes."""
     (few, less), (many, more) = sorted(seconds.items())[-2:]
-    return round(math.log((more - fixed) / (less - fixed)) / math.log((many - 1) / (few - 1)), 2)
+    return round(math.log(more / less) / math.log(many / few), 2)
 
 
 def main() -> None:
