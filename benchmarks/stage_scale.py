@@ -1,12 +1,12 @@
-"""Processor time of every stage against how much it is given: 1, 10, 100 units and, where a unit is cheap, 1000.
+"""Processor time of every stage against how much it is given.
 
-    python -m benchmarks.stage_scale --folder DIR [-o docs/data/stage_scale.json]
+    python -m benchmarks.stage_scale --folder DIR [-o FILE.json]
 
 A unit of acquire, curate and sfm is a video of the sample world (3 s, 320 x 180), of train an optimiser step of the
 preset ``tiny`` at T = 1, of evaluate a flight from each test clip (10 steps of ``render-inpaint`` and their scores), of
 leaderboard a method on one protocol. Each command runs in a process of its own; its time and its children's are
-counted. What is in DIR is not measured again. Prints seconds, and the slope: between the two largest sizes, the time
-grows as this power of the units (below 1 where starting still counts).
+counted. DIR must be new: a stage that was interrupted there would go on, and count too little. Prints seconds, and the
+slope: between the two largest sizes, the time grows as this power of the units (below 1 where starting still counts).
 """
 
 from __future__ import annotations
@@ -52,11 +52,10 @@ def processor_s(work: Callable[[], None]) -> float:
 
 def videos(folder: Path, count: int) -> Path:
     """A folder of the first ``count`` videos, as links."""
-    every = folder / "videos"
     found = folder / f"videos-{count}"
-    if not found.is_dir():
-        found.mkdir()
-        for file in sorted(every.glob("*.mp4"))[:count]:
+    found.mkdir(exist_ok=True)
+    for file in sorted((folder / "videos").glob("*.mp4"))[:count]:
+        if not (found / file.name).exists():
             (found / file.name).symlink_to(file)
     return found
 
@@ -105,17 +104,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("-o", "--out", type=Path)
     given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    most = max(UNITS["acquire"])
-    if len(list((given.folder / "videos").glob("*.mp4"))) < most:
-        flythrough("sample", given.folder / "videos", "--videos", str(most), "--seconds", "3", "--size", "320x180")
+    folder = given.folder.absolute()
+    folder.mkdir(parents=True)
+    most = str(max(UNITS["acquire"]))
+    flythrough("sample", folder / "videos", "--videos", most, "--seconds", "3", "--size", "320x180")
     found: dict[str, dict[int, float]] = {}
     for stage, units in UNITS.items():
-        for count in units:
-            note = given.folder / f"{stage}-{count}.json"
-            if not note.is_file():
-                note.write_text(json.dumps(measure(stage, count, given.folder)))
-            found.setdefault(stage, {})[count] = json.loads(note.read_text(encoding="utf-8"))
+        found[stage] = {count: measure(stage, count, folder) for count in units}
         print(stage, found[stage], "slope", slope(found[stage]), flush=True)
     if given.out:
         rows = {stage: {"seconds": seconds, "slope": slope(seconds)} for stage, seconds in found.items()}

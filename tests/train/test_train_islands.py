@@ -1,4 +1,4 @@
-"""Training clips of the sample world: filmed once, with the truth beside them, and kept apart from test islands."""
+"""Training clips of the sample world: filmed once, with the truth beside them, and recorded in the checkpoint."""
 
 from __future__ import annotations
 

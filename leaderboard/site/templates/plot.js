@@ -7,7 +7,7 @@ function readPlots() {
 
 function readPlot(figure) {
   const svg = figure.querySelector("svg"), frame = svg.querySelector("path").getBBox();
-  const lines = [...svg.querySelectorAll("g[data-line]")].map((group) => lineOf(group));
+  const lines = [...svg.querySelectorAll("g[data-line]")].map(lineOf);
   const steps = [...new Set(lines.flatMap(({ values }) => [...values.keys()]))].sort((one, other) => one - other);
   const xOf = (step) => lines[0].origin + lines[0].scale * step;
   const rule = svg.appendChild(document.createElementNS(svg.namespaceURI, "path"));
@@ -39,14 +39,13 @@ function readPlot(figure) {
 }
 
 function lineOf(group) { // its points are in the path's own units, which its transform maps to the picture's
-  const path = group.querySelector("path"), { a: scale, e: origin } = path.transform.baseVal[0].matrix;
+  const path = group.querySelector("path"), { a: scale, e: origin } = path.transform.baseVal.getItem(0).matrix;
   const values = new Map(path.getAttribute("d").slice(1).split("L").map((pair) => pair.split(" ").map(Number)));
   const button = Object.assign(document.createElement("button"), { type: "button" });
   button.style.borderColor = path.getAttribute("stroke");
   button.setAttribute("aria-pressed", "true");
   button.addEventListener("click", () => {
-    const shown = group.toggleAttribute("hidden") === false;
-    button.setAttribute("aria-pressed", String(shown));
+    button.setAttribute("aria-pressed", String(!group.toggleAttribute("hidden")));
   });
   return { values, name: group.dataset.line, button, scale, origin };
 }
