@@ -219,11 +219,12 @@ def rank(entries: Iterable[tuple[Entry, Score]], higher_is_better: bool) -> list
     under = below([score for _, score in ordered])
     better = under.T if higher_is_better else under  # [i, j]: i is surely better than j
     tied = ~(better | better.T) & ~np.eye(len(ordered), dtype=bool)
-    found = []
-    for place, (entry, _) in enumerate(ordered):
-        span = int(better[:, place].sum()) + 1, len(ordered) - int(better[place].sum())
-        found.append(replace(entry, rank=span, tied=tuple(ordered[i][0].method for i in np.flatnonzero(tied[place]))))
-    return found
+    methods = np.array([entry.method for entry, _ in ordered], dtype=object)
+    spans = zip((better.sum(0) + 1).tolist(), (len(ordered) - better.sum(1)).tolist(), strict=True)
+    return [
+        replace(entry, rank=span, tied=tuple(methods[beside]))
+        for (entry, _), span, beside in zip(ordered, spans, tied, strict=True)
+    ]
 
 
 def as_json(protocols: Iterable[ProtocolBoards], reported: dict[str, object]) -> dict[str, object]:
