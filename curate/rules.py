@@ -47,7 +47,7 @@ class Untracked(ShotRule):
     """Nothing that holds still: fog, black, open water, animation of flat colours."""
 
     min_tracked: float = at_least(
-        0.3, "tracked", "share", "points that can be followed, median", why="good footage 0.54 and more", ge=0, le=1
+        0.3, "tracked", "share", "points that can be followed, median", why="good footage 0.61 and more", ge=0, le=1
     )
     min_firm: float = at_least(
         0.25, "firm", "share", "points that look as they did half a second before", ge=0, le=1,
@@ -86,7 +86,7 @@ class Shaky(ShotRule):
 
     max_shake_widths_s2: float = at_most(
         1.5, "shake_widths_s2", "widths/s²", "median acceleration of the image", gt=0,
-        why="good footage up to 0.33, shaken takes 4.7",
+        why="good footage up to 0.16, shaken takes 4.1",
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ class Moving(ShotRule):
     """Much in the picture moves by itself."""
 
     max_moving_area: float = at_most(
-        0.5, "moving_area", "share", "points off the epipolar geometry", why="good footage up to 0.29", ge=0, le=1
+        0.5, "moving_area", "share", "points off the epipolar geometry", why="good footage up to 0.32", ge=0, le=1
     )
 
 
@@ -154,7 +154,7 @@ class People(ShotRule):
 
     mode: Mode = mode("score")  # coasts are full of them
     max_small_movers: float = at_most(
-        6.0, "small_movers", "a frame pair", "mean number of points that move alone", why="good footage up to 5.2", ge=0
+        6.0, "small_movers", "a frame pair", "mean number of points that move alone", why="good footage up to 6", ge=0
     )
 
 
@@ -163,7 +163,7 @@ class NotNature(ShotRule):
 
     min_nature: float = at_least(
         0.1, "nature", "", "mean probability of ImageNet's coast, cliff, valley, sea animal, ... classes", ge=0, le=1,
-        why="good footage 0.38 and more, a lighthouse 0.12; a city 0.10, rooms up to 0.01",
+        why="good footage 0.41 and more, a lighthouse 0.12; a city 0.10, rooms up to 0.01",
     )  # fmt: skip
 
 

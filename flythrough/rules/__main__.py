@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 
+from ..workspace.stage import STAGES
 from .table import markdown_table, sections
 
-for found in sections(sys.argv[1]):
+parser = argparse.ArgumentParser("python -m flythrough.rules", description="Print the table of a stage's rules.")
+parser.add_argument("stage", choices=STAGES)
+for found in sections(parser.parse_args().stage):
     print(markdown_table(found))
