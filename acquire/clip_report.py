@@ -15,6 +15,8 @@ from flythrough.workspace.stage import Outcome
 
 from .sources.camera_files import GivenClip, Index
 
+ALIGNED = {"offset_s": "offset_s", "rate": "rate", "certainty": "matched"}  # columns, by figures of an alignment
+
 
 def account_for_clips(outcome: Outcome, index: Index) -> None:
     """Add an error, or a drop, for every clip whose video is not there; and an error for every malformed line."""
@@ -50,7 +52,7 @@ def write_coverage(outcome: Outcome, index: Index, folder: Path) -> None:
         lines.append({"clip": key, "file": file, "state": "missing", "why": f"{error.kind}: {error.message}"})
         counts.setdefault("unknown", Counter())["missing"] += 1
     text = io.StringIO()
-    names = ("clip", "file", "split", "video", "url", "state", "listed", "frames", "missing_us", "why")
+    names = ("clip", "file", "split", "video", "url", "state", "listed", "frames", "missing_us", *ALIGNED, "why")
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: csv_cell(v) if isinstance(v, str) else v for k, v in line.items()} for line in lines)
@@ -70,7 +72,10 @@ def _coverage(clip: GivenClip, row: Row | None, why: str) -> JsonObject:
         "listed": clip.lines + len(clip.faults), "frames": 0, "state": "missing", "why": why,
     }  # fmt: skip
     if row is not None:
-        missing = json.loads(row["measures"])["missing_us"]
+        measures = json.loads(row["measures"])
+        missing = measures["missing_us"]
+        if (found := measures.get("alignment")) is not None:
+            line |= {column: found[figure] for column, figure in ALIGNED.items()}
         reasons = [f"{len(missing)} times not in the video"] if missing else []
         reasons += [f"{len(clip.faults)} malformed lines"] if clip.faults else []
         line |= {

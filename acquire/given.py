@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from flythrough.errors import InputError
+from flythrough.media.frame_hashes import hashes_file, read_frame_hashes
 from flythrough.media.image_files import write_image
 from flythrough.media.video_reader import decode_times, frame_times
 from flythrough.scene.cameras import Cameras, write_cameras
@@ -17,6 +19,7 @@ from flythrough.workspace.catalog import Row, to_json
 from flythrough.workspace.files import JsonObject, sha256_of
 from flythrough.workspace.stage import Job, Outcome
 
+from .alignment import Alignment, Copy, align
 from .config import Frames
 from .failures import FetchError
 from .sources.camera_text import read_camera_text
@@ -31,7 +34,9 @@ class Found:
     Attributes:
         key: the clip's.
         split: train, validation or test.
-        cameras: as given, lines without a frame included.
+        cameras: as given, lines without a frame included, at the times of the video that is here.
+        given_us: the times as they are given.
+        alignment: how the clip lies in the video that is here; None if no hashes of its frames were given.
         ticks: presentation timestamp of each line's frame, in the stream's time base.
         here: whether there is such a frame.
         span_us: from the first frame's start to the last frame's end, presentation time.
@@ -41,6 +46,8 @@ class Found:
     key: str
     split: str
     cameras: Cameras
+    given_us: Int64[np.ndarray, "n"]
+    alignment: Alignment | None
     ticks: Int64[np.ndarray, "n"]
     here: Bool[np.ndarray, "n"]
     span_us: tuple[int, int]
@@ -84,19 +91,32 @@ def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None
     (row,) = outcome.rows
     ticks, times_us = frame_times(video)
     folder, files = Path(job.task.hints["folder"]), job.task.hints["files"]
-    clips = []
-    for key, split, sha256 in job.task.inputs["clips"]:
+    copy = Copy(video)
+    clips: list[Found] = []
+    for key, split, *known in job.task.inputs["clips"]:
         text = read_camera_text(folder / files[key])
-        if text.sha256 != sha256:
+        hashes = hashes_file(folder / files[key])
+        if [text.sha256, *([sha256_of(hashes)] if hashes.is_file() else [])] != known:
             raise FetchError(f"{files[key]} changed during the run", kind="format", remedy="Run the same command again")
-        place, here = nearest_frames(text.cameras.timestamps_us, times_us)
+        cameras, alignment = text.cameras, None
+        if len(known) > 1:
+            try:
+                alignment = align(read_frame_hashes(hashes), copy)
+            except InputError as error:
+                outcome.errors.append(
+                    {"id": key, "kind": error.kind, "message": f"{key}: {error.message}", "remedy": error.remedy}
+                )
+                continue
+            cameras = replace(cameras, timestamps_us=alignment.times_us(cameras.timestamps_us))
+        place, here = nearest_frames(cameras.timestamps_us, times_us)
         ends = np.append(times_us[1:], times_us[0] + row["duration_us"])
-        span = (int(times_us[place[here][0]]), int(ends[place[here][-1]])) if here.any() else (0, 0)
-        clips.append(Found(key, split, text.cameras, ticks[place], here, span, len(text.faults)))
+        span = (int(times_us[place[here]][0]), int(ends[place[here]][-1])) if here.any() else (0, 0)
+        given_us, faults = text.cameras.timestamps_us, len(text.faults)
+        clips.append(Found(key, split, cameras, given_us, alignment, ticks[place], here, span, faults))
     whole = [clip for clip in clips if clip.here.sum() >= MIN_FRAMES]
     if not whole:
         raise FetchError(
-            f"The camera files' times all lie outside the video, which is {row['duration_us'] / 1e6:.3f} s long",
+            f"No clip's frames are in the video, which is {row['duration_us'] / 1e6:.3f} s long",
             kind="format",
             remedy="It may be another edit than the camera files were made from",
         )
@@ -151,12 +171,13 @@ def _camera_file(job: Job, clip: Found) -> Path:
 
 def _clip_row(job: Job, clip: Found, width: int, height: int) -> Row:
     file = _camera_file(job, clip)
-    times = clip.cameras.timestamps_us
     measures: JsonObject = {
-        "listed": len(times) + clip.faults,
+        "listed": len(clip.given_us) + clip.faults,
         "malformed_lines": clip.faults,
-        "missing_us": times[~clip.here].tolist(),
+        "missing_us": clip.given_us[~clip.here].tolist(),
     }
+    if clip.alignment is not None:
+        measures["alignment"] = clip.alignment.figures
     return {
         "id": clip.key,
         "shot_id": f"{job.task.id}-{clip.span_us[0]}-{clip.span_us[1]}",  # as curate names it

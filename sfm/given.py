@@ -12,11 +12,11 @@ from jaxtyping import Float, Int64
 
 from flythrough.scene.cameras import Cameras, read_cameras
 from flythrough.scene.geometry import crop_intrinsics
-from flythrough.workspace.catalog import Row
 from flythrough.workspace.files import unchanged
 from flythrough.workspace.stage import Job, Outcome
 
 from .config import SfmConfig
+from .crop import centered_crop
 from .poses.footage import Footage, read_times
 from .poses.keyframes import choose_keyframes, picture_motion
 from .poses.matching import MatchGraph, match_keyframes, write_database
@@ -78,13 +78,6 @@ def other_lens(intrinsics: Float[np.ndarray, "n 4"], width: int, height: int) ->
     }
     wrong = (figures["aspect"] - 1, cx - 0.5, cy - 0.5, figures["zoom"] - 1)
     return {name: round(value, 4) for name, value in figures.items()} if np.abs(wrong).max() > LENS_TOLERANCE else None
-
-
-def centered_crop(shot: Row, width: int, height: int) -> dict[str, int]:
-    """The largest box inside a shot's crop around the middle of the frame, where given cameras have their centre."""
-    across = max(shot["crop_left"], width - shot["crop_right"])
-    down = max(shot["crop_top"], height - shot["crop_bottom"])
-    return {"crop_left": across, "crop_top": down, "crop_right": width - across, "crop_bottom": height - down}
 
 
 def triangulate(

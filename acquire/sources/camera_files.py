@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from flythrough.errors import FlythroughError, InputError
+from flythrough.media.frame_hashes import hashes_file
 from flythrough.workspace.addresses import AddressKeys
-from flythrough.workspace.files import JsonObject
+from flythrough.workspace.files import JsonObject, sha256_of
 
 from ..urls import Address, address_of, slug
 from .camera_text import read_camera_text
@@ -32,6 +33,7 @@ class GivenClip:
     split: str
     address: Address
     sha256: str
+    hashes_sha256: str | None  # of the file of its frames' hashes, if there is one beside it
     lines: int  # that are right
     faults: tuple[str, ...]  # "FILE:LINE: what is wrong"
     notes: tuple[str, ...]
@@ -94,13 +96,18 @@ def camera_entries(folder: Path, keys: AddressKeys) -> Iterator[Entry]:
         videos.setdefault(clip.video_id, []).append(clip)
     for id, clips in videos.items():
         stored, secret = address_parts(clips[0].address)
-        inputs: JsonObject = {**stored, "clips": [[clip.key, clip.split, clip.sha256] for clip in clips]}
+        inputs: JsonObject = {**stored, "clips": [_given(clip) for clip in clips]}
         hints = {**secret, "folder": str(folder), "files": {clip.key: clip.file for clip in clips}}
         yield Entry("cameras", id, f"{folder}", inputs, hints)
     for key, file, problem in index.refused:
         entry = failed_entry(key, file, problem)
         taken = key in index.clips or key in videos
         yield Entry("failed", f"{entry.id}" if taken else key, file, entry.inputs)
+
+
+def _given(clip: GivenClip) -> list[str]:
+    """What the result depends on of a clip."""
+    return [clip.key, clip.split, clip.sha256, *([clip.hashes_sha256] if clip.hashes_sha256 else [])]
 
 
 def _key(file: str) -> str:
@@ -117,6 +124,8 @@ def _read(folder: Path, keys: AddressKeys, file: str) -> GivenClip | FlythroughE
             problem = faults[0] if faults else f"{file}:2: no camera lines"
             return InputError(problem, remedy="Get the file again, or remove it")
         address = address_of(text.cameras.url, f"{file}:1", keys)
+        hashes = hashes_file(folder / file)
+        hashes_sha256 = sha256_of(hashes) if hashes.is_file() else None
     except OSError as error:
         return InputError(f"{file} cannot be read ({error.strerror})", remedy="Change its permissions (chmod, chown)")
     except FlythroughError as error:
@@ -127,6 +136,7 @@ def _read(folder: Path, keys: AddressKeys, file: str) -> GivenClip | FlythroughE
         split=_split(folder, file),
         address=address,
         sha256=text.sha256,
+        hashes_sha256=hashes_sha256,
         lines=len(text.cameras),
         faults=faults,
         notes=tuple(f"{file}: {note}" for note in text.notes),

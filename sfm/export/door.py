@@ -22,6 +22,8 @@ from flythrough.scene.clips import Clip
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import publish_folder, write_json
 
+from ..crop import SIDES, WHOLE, Box, box_of
+
 FORMATS = {  # by name, the module that writes it
     "realestate10k": ".realestate10k",
     "colmap": ".colmap",
@@ -42,12 +44,16 @@ class ExportClip:
         cameras: its cameras, in its common scale.
         pictures: its frames and disparity; None if frames are not asked for, or not in the workspace.
         points: world points from structure from motion ``[p, 3]`` and their colours ``[p, 3]``, where there are any.
+        stored: its frames if they are in the workspace, asked for or not.
+        box: what its frames show of the video's picture.
     """
 
     row: Row
     cameras: Cameras
     pictures: Clip | None
     points: tuple[Float[np.ndarray, "p 3"], np.ndarray] | None
+    stored: Clip | None
+    box: Box
 
     @property
     def id(self) -> str:
@@ -122,10 +128,20 @@ def export(
 
 
 def _clips(workspace: Workspace, rows: list[Row], frames: bool) -> Iterator[ExportClip]:
+    boxes = _boxes(workspace)
     for row in rows:
         folder = workspace / row["folder"] if row["folder"] else None
-        pictures = Clip(folder, row) if frames and folder else None
-        yield ExportClip(row, read_cameras(workspace / row["camera_file"]), pictures, _points(folder))
+        stored = Clip(folder, row) if folder else None
+        cameras = read_cameras(workspace / row["camera_file"])
+        box = boxes.get(row["shot_id"], WHOLE)
+        yield ExportClip(row, cameras, stored if frames else None, _points(folder), stored, box)
+
+
+def _boxes(workspace: Workspace) -> dict[str, Box]:
+    """What the frames of each shot show of their video's picture."""
+    sizes = {row["id"]: (row["width"], row["height"]) for row in workspace.scan("videos", ("id", "width", "height"))}
+    columns = ("id", "video_id", "camera_file", *(f"crop_{side}" for side in SIDES))
+    return {shot["id"]: box_of(shot, *sizes[shot["video_id"]]) for shot in workspace.scan("shots", columns)}
 
 
 def _points(folder: Path | None) -> tuple[np.ndarray, np.ndarray] | None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from flythrough.errors import InputError
+from flythrough.media.frame_hashes import hashes_file, read_frame_hashes
+from flythrough.media.perceptual_hash import picture_hash
 from flythrough.scene.cameras import read_cameras
 from flythrough.scene.clips import Clip, load_clips
 from flythrough.scene.geometry import crop_intrinsics, invert, project, transform
-from flythrough.sfm.export.door import FORMATS, export
+from flythrough.sfm.crop import box_of
+from flythrough.sfm.export.door import FORMATS, ExportClip, export
 from flythrough.sfm.export.pixelsplat import cover_box, fit
+from flythrough.sfm.export.realestate10k import write
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import sha256_of_folder
 from tests.clip_factory import make_workspace
@@ -52,6 +57,34 @@ def test_realestate10k_round_trip(workspace: Workspace, clip: Clip, tmp_path: Pa
     assert abs(there.poses - clip.cameras.poses).max() <= 1e-9
     assert abs(there.intrinsics - clip.cameras.intrinsics).max() <= 1e-9
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["export.json", "test", "train"]
+
+
+def test_realestate10k_hashes_its_frames(workspace: Workspace, clip: Clip, tmp_path: Path) -> None:
+    export(workspace, "realestate10k", tmp_path / "out")
+    found = read_frame_hashes(hashes_file(tmp_path / "out" / "train" / f"{clip.id}.txt"))
+    assert found.box == (0.0, 0.0, 1.0, 1.0)
+    assert np.array_equal(found.times_us, clip.cameras.timestamps_us)
+    assert found.hashes.tolist() == [picture_hash(clip.frame(frame)) for frame in range(len(clip))]
+
+
+def test_realestate10k_cameras_are_of_the_whole_picture_unless_frames_are_written(clip: Clip, tmp_path: Path) -> None:
+    shot = {"crop_left": 0, "crop_top": 12, "crop_right": 64, "crop_bottom": 60, "camera_file": None}
+    row = {"id": "barred", "split": "train", "width": 64, "height": 48}
+    given = ExportClip(row, clip.cameras, None, None, clip, box_of(shot, 64, 72))
+    write([given], tmp_path / "cameras", False)
+    whole = read_cameras(tmp_path / "cameras/train/barred.txt")
+    for frame in range(len(clip)):
+        there, _ = project(whole.intrinsics[frame], transform(whole.poses[frame], POINT))
+        assert there[0] * [64, 72] == pytest.approx(projected(clip, frame) + np.array([0, 12]))
+    assert read_frame_hashes(tmp_path / "cameras/train/barred.hashes.json").box == (0, 12 / 72, 1, 60 / 72)
+    write([replace(given, pictures=clip)], tmp_path / "frames", True)
+    assert np.array_equal(read_cameras(tmp_path / "frames/train/barred.txt").intrinsics, clip.cameras.intrinsics)
+
+
+def test_the_box_of_given_cameras_is_around_the_middle() -> None:
+    shot = {"crop_left": 10, "crop_top": 0, "crop_right": 100, "crop_bottom": 45}
+    assert box_of({**shot, "camera_file": None}, 100, 50) == (0.1, 0, 1, 0.9)
+    assert box_of({**shot, "camera_file": "a.txt"}, 100, 50) == (0.1, 0.1, 0.9, 0.9)
 
 
 @pytest.mark.parametrize("format", [f for f in FORMATS if f != "pixelsplat"])
