@@ -89,30 +89,15 @@ def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None
         FetchError: the video has no frame of any clip.
     """
     (row,) = outcome.rows
-    ticks, times_us = frame_times(video)
     folder, files = Path(job.task.hints["folder"]), job.task.hints["files"]
-    copy = Copy(video)
+    film = _Film(*frame_times(video), row["duration_us"], Copy(video))
     clips: list[Found] = []
     for key, split, *known in job.task.inputs["clips"]:
-        text = read_camera_text(folder / files[key])
-        hashes = hashes_file(folder / files[key])
-        if [text.sha256, *([sha256_of(hashes)] if hashes.is_file() else [])] != known:
-            raise FetchError(f"{files[key]} changed during the run", kind="format", remedy="Run the same command again")
-        cameras, alignment = text.cameras, None
-        if len(known) > 1:
-            try:
-                alignment = align(read_frame_hashes(hashes), copy)
-            except InputError as error:
-                outcome.errors.append(
-                    {"id": key, "kind": error.kind, "message": f"{key}: {error.message}", "remedy": error.remedy}
-                )
-                continue
-            cameras = replace(cameras, timestamps_us=alignment.times_us(cameras.timestamps_us))
-        place, here = nearest_frames(cameras.timestamps_us, times_us)
-        ends = np.append(times_us[1:], times_us[0] + row["duration_us"])
-        span = (int(times_us[place[here]][0]), int(ends[place[here]][-1])) if here.any() else (0, 0)
-        given_us, faults = text.cameras.timestamps_us, len(text.faults)
-        clips.append(Found(key, split, cameras, given_us, alignment, ticks[place], here, span, faults))
+        try:
+            clips.append(_find(key, split, folder / files[key], known, film))
+        except InputError as error:
+            message = f"{key}: {error.message}"
+            outcome.errors.append({"id": key, "kind": error.kind, "message": message, "remedy": error.remedy})
     whole = [clip for clip in clips if clip.here.sum() >= MIN_FRAMES]
     if not whole:
         raise FetchError(
@@ -126,6 +111,38 @@ def given_clips(job: Job, video: Path, outcome: Outcome, config: Frames) -> None
     row["camera_folder"] = job.path_of(job.folder / "cameras")
     outcome.others["clips"] = [_clip_row(job, clip, width, height) for clip in whole]
     outcome.errors += [_too_few(clip) for clip in clips if clip.here.sum() < MIN_FRAMES]
+
+
+@dataclass(frozen=True)
+class _Film:
+    """The video that is here: its frames' times, in its time base and in microseconds, its length, and its looks."""
+
+    ticks: Int64[np.ndarray, "m"]
+    times_us: Int64[np.ndarray, "m"]
+    duration_us: int
+    copy: Copy
+
+
+def _find(key: str, split: str, file: Path, known: list[str], film: _Film) -> Found:
+    """Find the frames of a camera file: by its hashes, if there are any, and then by its times.
+
+    Raises:
+        FetchError: it is not the file that was listed, whose hashes are ``known``.
+        InputError: its frames are not in the video, or its hashes are broken.
+    """
+    text, hashes = read_camera_text(file), hashes_file(file)
+    if [text.sha256, *([sha256_of(hashes)] if hashes.is_file() else [])] != known:
+        raise FetchError(f"{file} changed during the run", kind="format", remedy="Run the same command again")
+    cameras, alignment = text.cameras, None
+    if hashes.is_file():
+        alignment = align(read_frame_hashes(hashes), film.copy)
+        cameras = replace(cameras, timestamps_us=alignment.times_us(cameras.timestamps_us))
+    times_us = film.times_us
+    place, here = nearest_frames(cameras.timestamps_us, times_us)
+    ends = np.append(times_us[1:], times_us[0] + film.duration_us)
+    span = (int(times_us[place[here]][0]), int(ends[place[here]][-1])) if here.any() else (0, 0)
+    given_us, faults = text.cameras.timestamps_us, len(text.faults)
+    return Found(key, split, cameras, given_us, alignment, film.ticks[place], here, span, faults)
 
 
 def _extract(job: Job, video: Path, clips: list[Found], row: Row, config: Frames) -> tuple[int, int]:
