@@ -205,3 +205,13 @@ def test_coverage_is_the_last_count_and_enough() -> None:
     assert all(enough(*each) for each in counted.values())
     bounds = re.findall(r"below (\d+) % of lines or (\d+) % of branches", text_of("docs/reliability.md"))
     assert bounds == [(str(LINES), str(BRANCHES))]
+
+
+def test_cost_against_size_is_the_last_measured() -> None:
+    found = {}
+    for stage, _, units, seconds, slope in table("docs/scaling.md", "| slope |"):
+        found[stage] = {
+            "seconds": dict(zip(units.split(" / "), map(float, seconds.split(" / ")), strict=True)),
+            "slope": float(slope),
+        }
+    assert found == json_of("docs/data/stage_scale.json")
