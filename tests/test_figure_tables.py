@@ -215,3 +215,15 @@ def test_cost_against_size_is_the_last_measured() -> None:
             "slope": float(slope),
         }
     assert found == json_of("docs/data/stage_scale.json")
+
+
+def test_what_each_part_buys_is_the_ablations_record() -> None:
+    found = json_of("docs/data/train_ablation.json")["rows"]
+    columns = [*(f"psnr_{step}" for step in (1, 5, 10, 20, 30)), "fd", "fd_first_20", "fd_last_20"]
+    for (name, *cells), (row, seeds) in zip(table("docs/train.md", "| PSNR at 30 |"), found.items(), strict=True):
+        assert name == row
+        for column, cell in zip(columns, cells, strict=True):
+            values = [each[column] for each in seeds]
+            figures = [sum(values) / len(values), min(values), max(values)] if len(values) > 1 else values
+            shown = [float(each) for each in NUMBER.findall(cell)]
+            assert shown == pytest.approx(figures, abs=0.0501 if column.startswith("psnr") else 0.501)
