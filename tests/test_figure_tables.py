@@ -225,5 +225,5 @@ def test_what_each_part_buys_is_the_ablations_record() -> None:
         for column, cell in zip(columns, cells, strict=True):
             values = [each[column] for each in seeds]
             figures = [sum(values) / len(values), min(values), max(values)] if len(values) > 1 else values
-            shown = [float(each) for each in NUMBER.findall(cell)]
+            shown = [float(each.rstrip(",")) for each in NUMBER.findall(cell)]
             assert shown == pytest.approx(figures, abs=0.0501 if column.startswith("psnr") else 0.501)
