@@ -93,6 +93,8 @@ def align(clip: FrameHashes, copy: Copy) -> Alignment:
         InputError: fewer than half of its frames are there; or the video does not decode.
     """
     given_s, (video_s, hashes) = clip.times_us / 1e6, copy.hashes(clip.box)
+    if len(video_s) < 2:
+        raise InputError("its video has a single frame", remedy="It is another video")
     chosen = np.unique(np.linspace(0, len(given_s) - 1, SAMPLED).round().astype(int))
     sample = _Laid(given_s[chosen], clip.hashes[chosen], video_s, hashes)
     whole = _Laid(given_s, clip.hashes, video_s, hashes)

@@ -113,8 +113,10 @@ def failed(spec: Spec, protocol: Protocol, failure: MethodFailure, settings: Set
 
 
 def describe_method(spec: Spec) -> MethodRecord:
-    """A method's spec as a result records it."""
-    return MethodRecord.model_validate(spec.model_dump(mode="json", exclude={"trusted"}))
+    """A method's spec as a result records it; of folders only the names, since results are published."""
+    told = spec.model_dump(mode="json", exclude={"trusted"})
+    named = {key: Path(told[key]).name for key in ("checkpoint", "folder") if told[key]}
+    return MethodRecord.model_validate(told | named)
 
 
 def describe_protocol(protocol: Protocol) -> ProtocolRecord:

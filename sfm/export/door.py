@@ -141,7 +141,8 @@ def _boxes(workspace: Workspace) -> dict[str, Box]:
     """What the frames of each shot show of their video's picture."""
     sizes = {row["id"]: (row["width"], row["height"]) for row in workspace.scan("videos", ("id", "width", "height"))}
     columns = ("id", "video_id", "camera_file", *(f"crop_{side}" for side in SIDES))
-    return {shot["id"]: box_of(shot, *sizes[shot["video_id"]]) for shot in workspace.scan("shots", columns)}
+    known = (shot for shot in workspace.scan("shots", columns) if shot["video_id"] in sizes)
+    return {shot["id"]: box_of(shot, *sizes[shot["video_id"]]) for shot in known}
 
 
 def _points(folder: Path | None) -> tuple[np.ndarray, np.ndarray] | None:

@@ -105,6 +105,11 @@ def test_a_clip_is_not_found_in_another_video(clip: FrameHashes, tmp_path: Path)
         align(clip, Copy(film(tmp_path / "b.mp4", views(seed=2))))
 
 
+def test_a_video_of_one_frame_has_no_clip(original: list[np.ndarray], clip: FrameHashes, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="single frame"):
+        align(clip, Copy(film(tmp_path / "one.mp4", original[:1])))
+
+
 def test_times_stay_as_they_are_where_nothing_moved(video: Path, clip: FrameHashes) -> None:
     found = align(clip, Copy(video))
     assert (found.offset_s, found.rate, found.bits, found.matched) == (0.0, 1.0, 0.0, 1.0)

@@ -35,6 +35,8 @@ def test_it_is_scored_where_the_workspaces_own_model_is_missing(tmp_path: Path) 
     assert checkpoint is not None
     assert checkpoint.folder == shipped_checkpoint()
     assert result.weights["method"] == checkpoint.sha256
+    published = (workspace / files[NAME]).read_text(encoding="utf-8")
+    assert str(checkpoint.folder.parent) not in published  # where it lies on this machine is nobody's business
 
 
 @pytest.mark.parametrize("protocol", ["sample-v1", "sample-v2"])
