@@ -160,6 +160,21 @@ def test_frames_without_a_pose_count_as_the_worst_posed_one() -> None:
     assert figures(apart)["follow_sfm_step_rotation"] is None
 
 
+def test_each_figure_is_of_its_own_errors() -> None:
+    told, found = curved()
+    rotation, translation = step_errors(path(found, told)) or (np.empty(0), np.empty(0))
+    made = figures(path(found, told))
+    assert made["follow_sfm_step_rotation"] == pytest.approx(rotation.mean())
+    assert made["follow_sfm_step_translation"] == pytest.approx(translation.mean())
+    assert abs(rotation.mean() - translation.mean()) > 1
+
+
+def test_three_posed_frames_make_a_path_and_two_do_not() -> None:
+    told, found = curved()
+    assert figures(path(found[:3], told, np.arange(3)))["follow_sfm_deviation"] is not None
+    assert Path.of(found[:2], np.arange(2), told) is None
+
+
 def test_where_there_is_no_path_there_are_no_figures_and_the_worst_flight_counts() -> None:
     commanded, noisy = curved()
     assert Path.of(noisy[:2], np.arange(2), commanded) is None

@@ -131,7 +131,7 @@ def test_the_pages_data_say_what_the_boards_say() -> None:
         row("c", "fid", None, ranked=False, note="crashed"), row("real", "fid", 0.1, ranked=False),
     ])  # fmt: skip
     found: Any = as_json(protocols, {"paper": 1})
-    assert found["reported"] == {"paper": 1}
+    assert (found["schema_version"], found["reported"]) == (1, {"paper": 1})
     (each,) = found["protocols"]
     (made,) = each["boards"]
     assert (each["name"], each["hash"], made["ranked_by"], made["higher_is_better"]) == ("p-v1", "ab", "fid", False)
