@@ -43,7 +43,7 @@ class Alignment:
         rate: seconds of this video in a second of the one that the clip was made from; 1 but for a sped-up copy.
         bits: by how many of 64 bits the clip's hashes differ from those of its frames here, median.
         matched: share of the clip's frames that differ by ``MATCH_BITS`` at most: the certainty.
-        rival_bits: mean difference at the best place a second or more away; None where there is no such place.
+        rival_bits: mean difference at the second best place, a second or more away; None if the video is too short.
     """
 
     offset_s: float
@@ -70,7 +70,7 @@ class Copy:
         self._known: dict[tuple[float, ...], tuple[Float[np.ndarray, "m"], UInt64[np.ndarray, "m"]]] = {}
 
     def hashes(self, box: tuple[float, float, float, float]) -> tuple[Float[np.ndarray, "m"], UInt64[np.ndarray, "m"]]:
-        """Presentation time in seconds and hash of every frame, within a box in shares of the picture.
+        """Presentation time in seconds, ascending, and hash of every frame, within a box in shares of the picture.
 
         Raises:
             InputError: the video does not decode.
@@ -82,7 +82,8 @@ class Copy:
             for frame in frames(self.video, width=SIDE, height=SIDE):
                 times.append(frame.time_us / 1e6)
                 found.append(picture_hash(frame.image[inside]))
-            self._known[box] = np.array(times), np.array(found, dtype=np.uint64)
+            ordered, places = np.unique(times, return_index=True)  # a broken file may repeat a time
+            self._known[box] = ordered, np.array(found, dtype=np.uint64)[places]
         return self._known[box]
 
 
@@ -160,9 +161,8 @@ class _Laid:
         return float(away.min()) if len(away) else None
 
     def _everywhere(self, rate: float) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]:
-        """All offsets, a frame apart, that leave half of the clip in the video, and the mean difference at each."""
-        middle = self.given_s[len(self.given_s) // 2] * rate
-        offsets = np.arange(self.video_s[0] - middle, self.video_s[-1] - middle + self.spacing_s, self.spacing_s)
+        """All offsets that bring the clip's middle to a frame of the video, and the mean difference at each."""
+        offsets = self.video_s - self.given_s[len(self.given_s) // 2] * rate
         pieces = [_filled(self._bits(offsets[k : k + _PIECE], rate)).mean(1) for k in range(0, len(offsets), _PIECE)]
         return offsets, np.concatenate(pieces)
 

@@ -131,7 +131,7 @@ class Examination:
         return cls(folder)
 
     def scored(self, file: Path, method: Callable[[], Fly]) -> dict[str, float]:
-        """The scores in the file; flown for now if it is not there."""
+        """The scores in the file; if it is not there, the flights are flown and it is written."""
         if not file.is_file():
             file.write_text(json.dumps(self._score(method())))
         return dict(json.loads(file.read_text(encoding="utf-8")))

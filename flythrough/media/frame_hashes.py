@@ -6,7 +6,6 @@ again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -52,13 +51,11 @@ class FrameHashes:
         box: the frames in the video's picture: left, top, right, bottom as shares of its width and height.
         times_us: presentation time of each frame in the video that they were made from.
         hashes: of each frame, see :func:`~flythrough.media.perceptual_hash.picture_hash`.
-        sha256: of the file.
     """
 
     box: tuple[float, float, float, float]
     times_us: Int64[np.ndarray, "n"]
     hashes: UInt64[np.ndarray, "n"]
-    sha256: str
 
 
 def hashes_file(cameras: Path) -> Path:
@@ -78,7 +75,7 @@ def read_frame_hashes(file: Path) -> FrameHashes:
     """Read a file of hashes.
 
     Raises:
-        InputError: it cannot be read, or is no such file; the reason is one line.
+        InputError: the file cannot be read, or holds something else; the reason is one line.
     """
     remedy = "Get the file again, or remove it: the clip is then found by its times alone"
     try:
@@ -98,5 +95,4 @@ def read_frame_hashes(file: Path) -> FrameHashes:
         known.box,
         np.array(known.times_us, dtype=np.int64),
         np.array([int(each, 16) for each in known.hashes], dtype=np.uint64),
-        hashlib.sha256(content).hexdigest(),
     )
