@@ -43,9 +43,9 @@ class Settings(Section):
     )
     sky: bool = Field(False, description="Keep the start picture's sky, in flights and in training that roams")
     keyframe_every: int = Field(
-        1, ge=1, description="In flights, every so many pictures is a keyframe; all are rendered from the last one"
+        1, ge=1, description="Every so many pictures of a flight is a keyframe; all are rendered from the last keyframe"
     )
-    mirror: bool = Field(False, description="In flights, refine mirrored what was rendered from every second keyframe")
+    mirror: bool = Field(False, description="Refine mirrored what was rendered from every second keyframe")
     narrow: bool = Field(False, description="SPADE layers of about half the work")
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
@@ -58,6 +58,7 @@ class Settings(Section):
         "workspace", description="Read clips from the workspace, from shards, or film islands of the sample world"
     )
     islands: int = Field(120, ge=1, description="Islands to film for data = islands, five takes each")
+    all_biomes: bool = Field(False, description="Film fjords, canyons, hills, deserts, snow and lakes on every second")
     color_jitter: float = Field(
         0.0,
         ge=0,

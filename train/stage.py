@@ -61,7 +61,9 @@ def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:
     if settings.data == "islands":
         from .data.islands import takes
 
-        return {take.id: "filmed" for take in takes(settings.islands, settings.height, settings.width)}
+        return {
+            take.id: "filmed" for take in takes(settings.islands, settings.height, settings.width, settings.all_biomes)
+        }
     if settings.data == "shards":
         found = [Path(settings.shards)] if Path(settings.shards).is_file() else workspace.root.glob(settings.shards)
         return {f"shard {index:06d}": sha256_of(path) for index, path in enumerate(sorted(found))}

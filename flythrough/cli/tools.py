@@ -118,14 +118,17 @@ def sample(
     seconds: Annotated[float, typer.Option(min=1, help="Length of each.")] = 8,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "640x360",
     seed: Annotated[int, typer.Option(help="Each seed gives another coast.")] = 0,
+    biome: Annotated[
+        str, typer.Option(help="Kind of landscape: coast, fjord, canyon, hills, desert, snow, lake.")
+    ] = "coast",
 ) -> None:
-    """Film a synthetic coast: real H.264 videos with cuts and flaws, and the ground truth beside them."""
+    """Film a synthetic coast, or another landscape: real H.264 videos with cuts and flaws, and their ground truth."""
     from ..sample.videos import make_sample
 
     width, _, height = size.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise InputError(f"--size {size} is not WIDTHxHEIGHT", remedy="For example: --size 640x360")
-    for path in make_sample(folder, videos=videos, seconds=seconds, width=int(width), height=int(height), seed=seed):
+    for path in make_sample(folder, videos, seconds, int(width), int(height), seed, biome=biome):
         print(path)
 
 

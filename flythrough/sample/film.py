@@ -74,13 +74,15 @@ def film(
     speed: float = 1.5,
     focal: float = 0.8,
     shake_deg: float = 0.0,
+    biome: str = "coast",
 ) -> Film:
     """Film one take; the same arguments give the same pixels.
 
     Args:
         world_seed: which island.
-        kind: ``forward``, ``orbit`` and ``sideways`` move; ``static``, ``rotation`` (a pan), ``zoom`` and ``sea``
-            (open water, no land) hold no geometry.
+        kind: ``forward``, ``orbit``, ``sideways``, ``climb``, ``dive``, ``bank`` (leaning into turns) and ``out`` (over
+            the shore) move; ``static``, ``rotation`` (a pan), ``zoom`` and ``sea`` (open water, no land) hold no
+            geometry.
         seconds: length.
         width: pixels.
         height: pixels.
@@ -90,11 +92,12 @@ def film(
         speed: units per second; the near ground is about one unit away.
         focal: fx, over the width.
         shake_deg: jitter of the view from frame to frame, standard deviation.
+        biome: the kind of landscape, of :data:`.biome.BIOMES`.
 
     Raises:
-        InputError: no such kind.
+        InputError: no such kind, or no such biome.
     """
-    world = make_world(world_seed)
+    world = make_world(world_seed, biome)
     plan = plan_flight(
         world, kind, round(seconds * fps), fps=fps, aspect=width / height, take=take, water=water, speed=speed,
         focal=focal, shake_deg=shake_deg,

@@ -1,4 +1,4 @@
-"""Where the sample world's camera flies: along the coast, round a headland, sideways; or not at all.
+"""Where the sample world's camera flies: along the coast, round a headland, sideways, up, down; or not at all.
 
 A flight is drawn several times at random; each draw is judged by a few tiny renders, and the one whose pictures are
 most like footage (some sky, near ground, enough land, nothing in the way) is flown.
@@ -18,7 +18,7 @@ from ..scene.geometry import make_pose
 from .raycast import LAND, SKY, WATER, render
 from .world import CELL, CELLS, HALF, World
 
-KINDS = ("forward", "orbit", "sideways", "static", "rotation", "zoom", "sea")
+KINDS = ("forward", "orbit", "sideways", "climb", "dive", "bank", "out", "static", "rotation", "zoom", "sea")
 _DRAWS = 24
 _TICK = 0.1  # seconds between two decisions of the pilot
 _CLEARANCE = 0.42  # above the highest ground around, units
@@ -45,21 +45,32 @@ class FlightPlan:
 
 @dataclass(frozen=True)
 class _Track:
-    """A camera's position ``[n, 3]``, yaw and pitch (radians, ``[n]``)."""
+    """A camera's position ``[n, 3]``, and yaw, pitch and roll (radians, ``[n]``)."""
 
     position: np.ndarray
     yaw: np.ndarray
     pitch: np.ndarray
+    roll: np.ndarray | None = None
 
 
 def look(
-    position: Float[np.ndarray, "*n 3"], yaw: Float[np.ndarray, "*n"], pitch: Float[np.ndarray, "*n"]
+    position: Float[np.ndarray, "*n 3"],
+    yaw: Float[np.ndarray, "*n"],
+    pitch: Float[np.ndarray, "*n"],
+    roll: Float[np.ndarray, "*n"] | None = None,
 ) -> Float[np.ndarray, "*n 3 4"]:
-    """Level cameras, cam_from_world; yaw turns from +z to +x, pitch looks down, both in radians."""
+    """Cameras, cam_from_world; yaw turns from +z to +x, pitch looks down, roll leans right, all in radians.
+
+    Without ``roll`` they are level.
+    """
     zero = np.zeros_like(yaw)
     ahead = np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], -1)
     right = np.stack([np.cos(yaw), zero, -np.sin(yaw)], -1)
-    rotation = np.stack([right, np.cross(ahead, right), ahead], -2)
+    down = np.cross(ahead, right)
+    if roll is not None:
+        cos, sin = np.cos(roll)[..., None], np.sin(roll)[..., None]
+        right, down = cos * right + sin * down, cos * down - sin * right
+    rotation = np.stack([right, down, ahead], -2)
     return make_pose(rotation, -(rotation @ position[..., None])[..., 0])
 
 
@@ -102,7 +113,7 @@ def plan_flight(
     want = "sea" if kind == "sea" else "water" if water else "land"
     track = min(draws, key=lambda draw: _misfit(world, draw, intrinsics, want))
     jitter = np.radians(shake_deg) * rng.standard_normal((2, frame_count))
-    poses = look(track.position, track.yaw + jitter[0], track.pitch + jitter[1])
+    poses = look(track.position, track.yaw + jitter[0], track.pitch + jitter[1], track.roll)
     growth = 1 + 0.25 * times if kind == "zoom" else np.ones(frame_count)
     every = np.tile(intrinsics, (frame_count, 1))
     every[:, :2] *= growth[:, None]
@@ -115,6 +126,11 @@ def _draw(world: World, kind: str, times: np.ndarray, speed: float, water: bool,
         return _orbit(world, times, speed, rng.uniform(-1.2, 0.2) if water else rng.uniform(-0.6, 0.8), rng)
     if kind == "sea":
         return _out_to_sea(times, speed, rng)
+    if kind == "out":
+        return _out_over_shore(world, times, speed, rng)
+    if kind in ("climb", "dive", "bank"):
+        track = _along_coast(world, times, speed, fps, rng.uniform(-0.7, 1.0), rng.uniform(-0.25, 0.25), rng)
+        return _banked(track, fps, speed) if kind == "bank" else _climbing(track, down=kind == "dive")
     flown = times if kind in ("forward", "sideways") else times[:1]
     if kind == "sideways":  # over water, look at the land
         aside = rng.uniform(0.9, 1.45) * (1 if water else rng.choice([1, 1, -1]))
@@ -171,6 +187,32 @@ def _orbit(world: World, times: np.ndarray, speed: float, keep: float, rng: np.r
     return _Track(position, angle + math.pi, np.full(len(times), _PITCH + rng.uniform(0.0, 0.08)))
 
 
+def _climbing(track: _Track, *, down: bool) -> _Track:
+    """The flight, its camera rising by 1.4 units and looking down more and more; or the other way round."""
+    share = np.linspace(0, 1, len(track.yaw))
+    share = share * share * (3 - 2 * share)
+    share = share[::-1] if down else share
+    return _Track(track.position - 1.4 * share[:, None] * [0, 1, 0], track.yaw, track.pitch + 0.2 * share)
+
+
+def _banked(track: _Track, fps: float, speed: float) -> _Track:
+    """The flight, its camera leaning into turns as an aircraft without a gimbal would."""
+    turning = _smooth(np.gradient(np.unwrap(track.yaw)) * fps, 0.4 * fps) if len(track.yaw) > 1 else track.yaw * 0
+    return _Track(track.position, track.yaw, track.pitch, np.arctan(turning * speed / 3.0))
+
+
+def _out_over_shore(world: World, times: np.ndarray, speed: float, rng: np.random.Generator) -> _Track:
+    """From land in a straight line over the shore and out, above the highest ground of the way."""
+    angle = rng.uniform(0, 2 * math.pi)
+    x, z = _shore_point(world, angle, rng.uniform(0.8, 2.2))
+    ahead = np.array([math.sin(angle), math.cos(angle)])
+    across = np.array([x, z]) + speed * times[:, None] * ahead
+    up = max(_around(world, *place) for place in across[:: max(len(times) // 24, 1)])
+    up += _CLEARANCE * rng.uniform(0.85, 1.3)
+    position = np.stack([across[:, 0], np.full(len(times), -up), across[:, 1]], -1)
+    return _Track(position, np.full(len(times), angle), np.full(len(times), _PITCH + rng.uniform(0.0, 0.1)))
+
+
 def _out_to_sea(times: np.ndarray, speed: float, rng: np.random.Generator) -> _Track:
     """Away from the island, low over open water."""
     angle = rng.uniform(0, 2 * math.pi)
@@ -206,7 +248,7 @@ def _outside(value: float, low: float, high: float) -> float:
 
 def _shore(world: World, x: float, z: float) -> float:
     i, j = int((z + HALF) / CELL), int((x + HALF) / CELL)
-    return float(world.shore[min(max(i, 0), CELLS), min(max(j, 0), CELLS)])
+    return float(world.guide[min(max(i, 0), CELLS), min(max(j, 0), CELLS)])
 
 
 def _inland(world: World, place: tuple[float, float]) -> tuple[float, float]:

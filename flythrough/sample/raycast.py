@@ -20,7 +20,6 @@ SKY, LAND, WATER = 0, 1, 2  # values of a surface map
 _FAR = 1e5  # depth of the horizon
 _LAND_END = 120.0  # depth beyond which there is no land
 _TILE = 8  # pixels
-_HAZE = 1.0 / 55.0  # per unit of distance
 _CLOUDS = 40.0  # height of the clouds, units
 
 
@@ -51,20 +50,20 @@ def render(
     surface = np.empty((height, width), np.uint8)
     camera = np.concatenate([camera_center(pose), pose[:, :3].ravel(), intrinsics]).astype(np.float64)
     _render(
-        world.height, world.shore, world.peaks, world.colors, world.offsets, world.sun, camera, time_s,
-        world.seed * 7919 % 65521, image, disparity, surface,
+        world.height, world.shore, world.peaks, world.colors, world.offsets, world.sun, world.air, camera,
+        time_s, world.seed * 7919 % 65521, image, disparity, surface,
     )  # fmt: skip
     return image, disparity.astype(np.float16), surface
 
 
 @numba.njit(parallel=True, cache=True, error_model="numpy")
-def _render(height, shore, peaks, colors, offsets, sun, camera, time_s, key, image, disparity, surface):  # type: ignore[no-untyped-def]
+def _render(height, shore, peaks, colors, offsets, sun, airs, camera, time_s, key, image, disparity, surface):  # type: ignore[no-untyped-def]
     rows, columns = surface.shape
     position = camera[:3]
     pixel = 1.0 / (camera[12] * columns)  # size of a pixel at depth 1
     bands = (columns + _TILE - 1) // _TILE
     for band in numba.prange(bands):  # bands of columns, since each has its share of sky
-        left = band * _TILE
+        air, left = airs[0], band * _TILE
         for top in range(0, rows, _TILE):
             bottom, right = min(top + _TILE, rows), min(left + _TILE, columns)
             start = _clear_until(peaks, offsets, camera, rows, columns, top, bottom, left, right)
@@ -79,15 +78,15 @@ def _render(height, shore, peaks, colors, offsets, sun, camera, time_s, key, ima
                     elif sea < _FAR:
                         t = sea
                         surface[i, j] = WATER
-                        color = _water(height, shore, sun, position, ray, t, t * pixel, time_s, key)
+                        color = _water(height, shore, sun, air, position, ray, t, t * pixel, time_s, key)
                     else:
                         surface[i, j] = SKY
-                        color = _sky(ray, sun, time_s, key)
+                        color = _sky(ray, sun, air, time_s, key)
                     disparity[i, j] = 1.0 / t if t > 0.0 else 0.0
-                    clear = math.exp(-t * ray[3] * _HAZE) if t > 0.0 else 1.0
-                    image[i, j, 0] = _level(0.74 + (color[0] - 0.74) * clear)
-                    image[i, j, 1] = _level(0.82 + (color[1] - 0.82) * clear)
-                    image[i, j, 2] = _level(0.89 + (color[2] - 0.89) * clear)
+                    clear = math.exp(-t * ray[3] * air.density) if t > 0.0 else 1.0
+                    image[i, j, 0] = _level(air.haze[0] + (color[0] - air.haze[0]) * clear)
+                    image[i, j, 1] = _level(air.haze[1] + (color[1] - air.haze[1]) * clear)
+                    image[i, j, 2] = _level(air.haze[2] + (color[2] - air.haze[2]) * clear)
 
 
 @jit
@@ -250,7 +249,7 @@ def _land(height, colors, offsets, position, ray, t, footprint, key):  # type: i
 
 
 @numba.njit(error_model="numpy")
-def _water(height, shore, sun, position, ray, t, footprint, time_s, key):  # type: ignore[no-untyped-def]
+def _water(height, shore, sun, air, position, ray, t, footprint, time_s, key):  # type: ignore[no-untyped-def]
     """Colour of the sea: depth, sky mirrored in moving waves, glitter, and foam that runs up the shore."""
     dx, dy, dz, length = ray
     x, z = position[0] + t * dx, position[2] + t * dz
@@ -272,9 +271,9 @@ def _water(height, shore, sun, position, ray, t, footprint, time_s, key):  # typ
     shallow = math.exp(-depth * 6.0)
     mid = math.exp(-depth * 2.0)
     patch = fbm(x * 0.6, z * 0.6, 3, key + 70)
-    r = 0.03 + 0.10 * mid + 0.42 * shallow
-    g = 0.20 + 0.28 * mid + 0.20 * shallow + 0.03 * patch
-    b = 0.33 + 0.22 * mid + 0.05 * shallow + 0.02 * patch
+    r = air.deep[0] + air.medium[0] * mid + air.shallow[0] * shallow
+    g = air.deep[1] + air.medium[1] * mid + air.shallow[1] * shallow + 0.03 * patch
+    b = air.deep[2] + air.medium[2] * mid + air.shallow[2] * shallow + 0.02 * patch
     up = max(dy - 2.0 * (nx * dx + nz * dz), 0.0)
     r, g, b = (
         r + (0.70 - 0.35 * up - r) * mirror,
@@ -298,18 +297,20 @@ def _water(height, shore, sun, position, ray, t, footprint, time_s, key):  # typ
 
 
 @numba.njit(error_model="numpy")
-def _sky(ray, sun, time_s, key):  # type: ignore[no-untyped-def]
+def _sky(ray, sun, air, time_s, key):  # type: ignore[no-untyped-def]
     """Colour of the sky: blue above, pale at the horizon, clouds on a plane far up."""
     dx, dy, dz = ray[0] / ray[3], ray[1] / ray[3], ray[2] / ray[3]
     rise = max(-dy, 0.0)
     blue = 1.0 - (1.0 - min(rise, 1.0)) ** 3
-    r, g, b = 0.76 - 0.50 * blue, 0.84 - 0.36 * blue, 0.91 - 0.12 * blue
+    r = air.horizon[0] + air.zenith[0] * blue
+    g = air.horizon[1] + air.zenith[1] * blue
+    b = air.horizon[2] + air.zenith[2] * blue
     glow = max(dx * sun[0] + dy * sun[1] + dz * sun[2], 0.0) ** 24
     r, g, b = r + 0.3 * glow, g + 0.25 * glow, b + 0.15 * glow
     if rise > 0.012:
         x = dx / rise * _CLOUDS + 0.6 * time_s
         z = dz / rise * _CLOUDS + 0.25 * time_s
-        cover = fbm(x * 0.012, z * 0.012, 6, key + 80)
+        cover = fbm(x * 0.012, z * 0.012, 6, key + 80) + air.clouds
         cloud = smoothstep(0.0, 0.42, cover) * smoothstep(0.012, 0.10, rise)
         thick = smoothstep(0.2, 0.7, cover)
         r += (0.97 - 0.20 * thick - r) * 0.9 * cloud

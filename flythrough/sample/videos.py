@@ -32,6 +32,7 @@ def make_sample(
     fps: float = 30,
     *,
     water: bool = False,
+    biome: str = "coast",
 ) -> list[Path]:
     """Film sample videos; the same arguments write the same bytes.
 
@@ -48,12 +49,13 @@ def make_sample(
         seed: of everything.
         fps: frames a second.
         water: film where water fills more than half of the picture.
+        biome: the kind of landscape, of :data:`.biome.BIOMES`; the files are named after it.
 
     Returns:
         The video files, in order.
 
     Raises:
-        InputError: an impossible size or length.
+        InputError: an impossible size or length, or no such biome.
         DiskError: the folder cannot be written to.
     """
     _check(videos, seconds, width, height, fps)
@@ -65,7 +67,7 @@ def make_sample(
     with progress.bar("Filming", total=videos * frame_count, unit="frames") as advance:
         for index in range(videos):
             shoot = _Shoot.prepare(
-                index, frame_count, width, height, seed, Fraction(fps).limit_denominator(1001), water
+                index, frame_count, width, height, seed, Fraction(fps).limit_denominator(1001), water, biome
             )
             written.append(_film_video(folder, shoot, advance))
     return written
@@ -95,9 +97,9 @@ class _Shoot:
 
     @classmethod
     def prepare(
-        cls, index: int, frame_count: int, width: int, height: int, seed: int, fps: Fraction, water: bool
+        cls, index: int, frame_count: int, width: int, height: int, seed: int, fps: Fraction, water: bool, biome: str
     ) -> _Shoot:
-        world = make_world(1000 * seed + index)
+        world = make_world(1000 * seed + index, biome)
         focal = 0.72 + 0.18 * np.random.default_rng([seed, index]).random()  # a lens for the whole video
         pieces = sample_script.script(index, frame_count, float(fps))
         plans: list[FlightPlan | None] = []
@@ -112,7 +114,7 @@ class _Shoot:
                 )  # fmt: skip
             plans.append(plan)
             before = piece.mix
-        return cls(f"coast_{index:03d}", seed, world, fps, width, height, pieces, plans)
+        return cls(f"{biome}_{index:03d}", seed, world, fps, width, height, pieces, plans)
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _take(shoot: _Shoot, number: int, before: int) -> Iterator[_Shown]:
     """The frames of a piece, with those of the transitions at both its ends."""
     piece, plan = shoot.pieces[number], shoot.plans[number]
     if plan is None:
-        text = f"COAST {shoot.name[-3:]}"
+        text = f"{shoot.world.biome.upper()} {shoot.name[-3:]}"
         for image in sample_script.title_card(text, before + piece.frames + piece.mix, shoot.width, shoot.height):
             yield _Shown(image)
         return
@@ -253,6 +255,7 @@ def _truth(folder: Path, shoot: _Shoot, cameras: list[tuple[np.ndarray, np.ndarr
         "video": f"{shoot.name}.mp4",
         "seed": shoot.seed,
         "world_seed": shoot.world.seed,
+        "biome": shoot.world.biome,
         "width": shoot.width,
         "height": shoot.height,
         "fps_num": shoot.fps.numerator,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from flythrough.errors import InputError
+from flythrough.sample.biome import BIOMES
 from flythrough.scene.geometry import camera_center
 from flythrough.scene.trained_on import TrainedOn, read_trained_on
 from flythrough.train.config import TrainConfig
@@ -68,6 +69,16 @@ def test_a_run_on_islands_records_them(workspace: Workspace, clips: list[IslandC
     assert report.errors == []
     (row,) = workspace.rows("checkpoints")
     assert read_trained_on(workspace / row["path"]) == TrainedOn({}, islands=frozenset([FIRST_SEED]))
+
+
+def test_every_second_island_is_of_another_biome_if_wanted() -> None:
+    biomes = [take.biome for take in takes(14, HEIGHT, WIDTH, all_biomes=True)][:: len(TAKES)]
+    assert biomes[::2] == ["coast"] * 7
+    assert set(biomes[1::2]) == set(BIOMES) - {"coast"}
+    ids = [take.id for take in takes(14, HEIGHT, WIDTH, all_biomes=True)]
+    assert len(set(ids)) == len(ids)
+    coasts = {take.id for take in takes(14, HEIGHT, WIDTH)}
+    assert {id for id in ids if id.startswith("island")} <= coasts  # coasts are the same either way
 
 
 def test_more_islands_come_after_the_first_ones() -> None:

@@ -10,12 +10,14 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from flythrough.errors import InputError
+from flythrough.sample.biome import BIOMES
 from flythrough.sample.film import film, frame_times_us
 from flythrough.scene.cameras import Cameras
 from flythrough.scene.clips import Clip
@@ -38,11 +40,13 @@ class Take:
     take: int
     height: int
     width: int
+    biome: str = "coast"
 
     @property
     def id(self) -> str:
         """Unique among takes of one size."""
-        return f"island-{self.seed}-{self.kind}-{self.take}"
+        where = "island" if self.biome == "coast" else self.biome
+        return f"{where}-{self.seed}-{self.kind}-{self.take}"
 
     def file(self, folder: Path) -> Path:
         """Where the take is kept below a folder."""
@@ -77,22 +81,29 @@ class IslandClip(Clip):
         return self._rgbd[index].astype(np.float32)
 
 
-def takes(islands: int, height: int, width: int) -> Iterator[Take]:
-    """The takes of the first ``islands`` training islands."""
-    for seed in range(FIRST_SEED, FIRST_SEED + islands):
+def takes(islands: int, height: int, width: int, all_biomes: bool = False) -> Iterator[Take]:
+    """The takes of the first ``islands`` training islands.
+
+    With ``all_biomes``, every second island is a coast, and the others are the other biomes in turn.
+    """
+    others = [name for name in BIOMES if name != "coast"]
+    for k in range(islands):
+        biome = others[k // 2 % len(others)] if all_biomes and k % 2 else "coast"
         for kind, number in TAKES:
-            yield Take(seed, kind, number, height, width)
+            yield Take(FIRST_SEED + k, kind, number, height, width, biome)
 
 
-def film_islands(folder: Path, islands: int, height: int, width: int) -> list[IslandClip]:
+def film_islands(folder: Path, islands: int, height: int, width: int, all_biomes: bool = False) -> list[IslandClip]:
     """The clips of the training islands, filmed if not yet in ``folder`` (about a second per take)."""
-    wanted = list(takes(islands, height, width))
+    wanted = list(takes(islands, height, width, all_biomes))
     missing: dict[int, list[Take]] = {}
     for take in wanted:
         if not take.file(folder).is_file():
             missing.setdefault(take.seed, []).append(take)
     if missing:
-        with ProcessPoolExecutor(os.cpu_count()) as pool, bar("film islands", len(missing), "island") as advance:
+        # Not forked: numba's threads do not survive that.
+        pools = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
+        with pools as pool, bar("film islands", len(missing), "island") as advance:
             for _ in pool.map(_film_island, missing.values(), [folder] * len(missing)):
                 advance(1)
     return [IslandClip(take, folder) for take in wanted]
@@ -108,6 +119,7 @@ def _film_island(wanted: list[Take], folder: Path) -> None:
         shot = film(
             take.seed, take.kind, FRAMES / FPS, width=OVERSAMPLING * take.width, height=OVERSAMPLING * take.height,
             fps=FPS, take=take.take, speed=SPEED, focal=float(random.uniform(0.7, 0.95)),
+            biome=take.biome,
         )  # fmt: skip
         size = (take.width, take.height)
         color = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) / np.float32(255) for image in shot.images]

@@ -10,11 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from flythrough.scene.autopilot import Autopilot
-from flythrough.scene.geometry import compose, identity_pose, invert
 
 from ..data.sequences import Batch
 from ..model.layers import Kernels
-from ..model.network import InfiniteNature, ground
+from ..model.network import InfiniteNature, ground, mirror
 from ..model.sky import keep_sky
 
 
@@ -40,8 +39,9 @@ class Rollout:
 def roll_out(
     model: InfiniteNature, batch: Batch, style: Float[Tensor, "b n"], kernels: Kernels, *, bf16: bool = False
 ) -> Rollout:
-    """Fly the batch's recorded paths, or the autopilot's, from its first frames.
+    """Fly the batch's recorded paths, or the autopilot's, from its first frames, which are keyframes.
 
+    As at test time, pictures are rendered from the last keyframe, and refined mirrored after every second one.
     Gradients flow through all steps.
 
     Args:
@@ -51,16 +51,20 @@ def roll_out(
         kernels: the model's, normalised once for all steps.
         bf16: refine in bfloat16; rendering and grounding keep their type.
     """
-    rgbd, steps = batch.rgbd[:, 0], []
-    poses, intrinsics, pilots = batch.poses.unbind(1), batch.intrinsics.unbind(1), Pilots(batch)
-    for k in range(len(poses) - 1):
-        moves = pilots.steer(rgbd, poses[k], poses[k + 1])
-        rendered, seen = model.render(rgbd, moves[0], intrinsics[k], moves[1], intrinsics[k + 1])
+    rgbd, steps, pilots = batch.rgbd[:, 0], [], Pilots(batch)
+    poses, intrinsics = batch.poses.unbind(1), batch.intrinsics.unbind(1)
+    keyframe, pose, lens = rgbd, pilots.poses(poses[0]), intrinsics[0]
+    for k in range(1, len(poses)):
+        there = pilots.steer(rgbd, poses[k])
+        rendered, seen = model.render(keyframe, pose, lens, there, intrinsics[k])
+        turned = model.mirrors(batch.age + k - 1)
         with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
-            refined = model.refine(rendered, seen, style, kernels)
-        rgbd = ground(refined.to(rgbd.dtype), rendered, seen)
+            refined = model.refine(mirror(rendered, turned), mirror(seen, turned), style, kernels)
+        rgbd = ground(mirror(refined.to(rgbd.dtype), turned), rendered, seen)
         if model.config.sky:
-            rgbd = pilots.keep_sky(rgbd, batch.takeoff, intrinsics[k + 1])
+            rgbd = pilots.keep_sky(rgbd, batch.takeoff, intrinsics[k])
+        if k % model.config.keyframe_every == 0:
+            keyframe, pose, lens = rgbd, there, intrinsics[k]
         steps.append((rendered.detach(), seen.detach(), rgbd))
     rendered, seen, refined = (torch.stack(column, 1) for column in zip(*steps, strict=True))
     return Rollout(rendered, seen, refined, pilots.courses())
@@ -80,20 +84,19 @@ class Pilots:
             self._pilots[row] = Autopilot(batch.intrinsics[row, 0].double().cpu().numpy())
             self._pilots[row].course = self._courses[row].numpy()
 
-    def steer(
-        self, rgbd: Float[Tensor, "b 4 h w"], here: Float[Tensor, "b 3 4"], there: Float[Tensor, "b 3 4"]
-    ) -> tuple[Float[Tensor, "b 3 4"], Float[Tensor, "b 3 4"]]:
-        """The poses of a step: the recorded ones, or the autopilot's, steered by the disparity it sees."""
-        if not self._pilots:
-            return here, there
-        here, there = here.clone(), there.clone()
+    def poses(self, recorded: Float[Tensor, "b 3 4"]) -> Float[Tensor, "b 3 4"]:
+        """The recorded poses; of the sequences that roam, where their autopilots are since takeoff."""
+        poses = recorded.clone()
+        for row, pilot in self._pilots.items():
+            poses[row] = torch.from_numpy(pilot.pose).to(poses)
+        return poses
+
+    def steer(self, rgbd: Float[Tensor, "b 4 h w"], recorded: Float[Tensor, "b 3 4"]) -> Float[Tensor, "b 3 4"]:
+        """The next poses: as :meth:`poses`, after each autopilot has moved on by the disparity it sees."""
         rows = list(self._pilots)
         for row, disparity in zip(rows, rgbd[rows, 3].detach().double().cpu().numpy(), strict=True):
-            pilot = self._pilots[row]
-            before = invert(pilot.pose)
-            here[row] = torch.from_numpy(identity_pose()).to(here)
-            there[row] = torch.from_numpy(compose(pilot.next_pose(disparity), before)).to(there)
-        return here, there
+            self._pilots[row].next_pose(disparity)
+        return self.poses(recorded)
 
     def keep_sky(
         self, rgbd: Float[Tensor, "b 4 h w"], takeoff: Float[Tensor, "b 4 h w"], lenses: Float[Tensor, "b 4"]

@@ -41,7 +41,8 @@ def training_clips(workspace: Workspace, settings: Settings) -> Sequence[Clip]:
     if settings.data == "shards":
         return load_shards(workspace.root, settings.shards, "train")
     if settings.data == "islands":
-        return film_islands(workspace / "train" / ISLANDS, settings.islands, settings.height, settings.width)
+        folder = workspace / "train" / ISLANDS
+        return film_islands(folder, settings.islands, settings.height, settings.width, settings.all_biomes)
     if len(clips := load_clips(workspace)) == 1:
         return clips
     return [clip for clip in clips if clip.split == "train"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -41,10 +41,10 @@ class ModelConfig:
         max_sobel: Sobel gradient of disparity from which a surface counts as stretched; see :func:`render`.
         keep: share of the rendered picture in the refined one where it was certainly seen; 0 in the release.
         sky: whether flights keep the start picture's sky (:mod:`.sky`).
-        keyframe_every: in flights, every so many pictures is a keyframe, and all are rendered from the last keyframe,
+        keyframe_every: every so many pictures of a flight is a keyframe, and all are rendered from the last keyframe,
             so that a surface is repainted less often; 1, each from the one before, in the release.
-        mirror: in flights, refine mirrored what was rendered from every second keyframe, so that errors with a
-            preferred side do not accumulate; off in the release.
+        mirror: refine mirrored what was rendered from every second keyframe, so that errors with a preferred side do
+            not accumulate; off in the release.
         narrow: SPADE layers of about half the work; see :class:`.layers.Spade`. Off in the release.
     """
 
@@ -262,6 +262,11 @@ class InfiniteNature(nn.Module):
             return Step(rendered, mask, self._finished(rendered, mask, style, kernels))
         return Step(rendered, mask, self._finished(rendered.flip(-1), mask.flip(-1), style, kernels).flip(-1))
 
+    def mirrors(self, step: Float[Tensor, "b"]) -> Bool[Tensor, "b"]:
+        """Whether a flight refines mirrored what it renders after ``step`` steps."""
+        config = self.config
+        return (step // config.keyframe_every % 2 == 1) & config.mirror
+
     def _finished(self, rendered: Rgbd, mask: Mask, style: Style, kernels: Kernels | None) -> Rgbd:
         """Refined and grounded."""
         if self.finish is not None:
@@ -300,6 +305,11 @@ def ground(refined: Rgbd, rendered: Rgbd, mask: Mask) -> Rgbd:
     log_scale = (mask * (wanted.log() - got.log())).sum((1, 2, 3), keepdim=True)
     log_scale = log_scale / (mask.sum((1, 2, 3), keepdim=True) + 1e-4)
     return torch.cat([refined[:, :3], (log_scale.exp() * refined[:, 3:]).clamp(0, 1)], 1)
+
+
+def mirror(x: Image, rows: Bool[Tensor, "b"]) -> Image:
+    """The pictures; those of ``rows`` mirrored left to right."""
+    return torch.where(rows[:, None, None, None], x.flip(-1), x) if bool(rows.any()) else x
 
 
 def resize(image: Image, height: int, width: int) -> Made:

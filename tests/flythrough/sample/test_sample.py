@@ -15,6 +15,7 @@ from flythrough.media import video_reader as video
 from flythrough.networks.lite0_onnx import SIZE as SIZE_LITE0
 from flythrough.networks.lite0_onnx import probabilities
 from flythrough.sample import script as sample_script
+from flythrough.sample.biome import BIOMES
 from flythrough.sample.film import Film, film
 from flythrough.sample.raycast import LAND, SKY, WATER
 from flythrough.sample.videos import make_sample
@@ -148,6 +149,48 @@ def test_orbit_looks_inward_and_sideways_moves_aside() -> None:
     sideways = film(0, "sideways", 3, fps=4, **SIZE)
     moved = transform(sideways.poses[0], camera_center(sideways.poses)[-1:])[0]
     assert abs(moved[0]) > abs(moved[2])
+
+
+def test_climb_dive_bank_and_out() -> None:
+    heights = {kind: -camera_center(film(8, kind, 4, fps=2, **SIZE).poses)[:, 1] for kind in ("climb", "dive")}
+    assert heights["climb"][-1] > heights["climb"][0] + 1
+    assert heights["dive"][-1] < heights["dive"][0] - 1
+    bank = film(8, "bank", 4, fps=2, **SIZE)
+    rolls = np.degrees(np.arcsin(bank.poses[:, 0, 1]))  # how far the camera's x axis points down
+    turns = np.arctan2(bank.poses[:, 2, 0], bank.poses[:, 2, 2])
+    assert 3 < abs(rolls).max() < 45
+    assert np.corrcoef(rolls, np.gradient(np.unwrap(turns)))[0, 1] > 0.9  # right wing down in a right turn
+    out = film(8, "out", 4, fps=2, **SIZE)
+    assert (out.surface[-1] == WATER).mean() > (out.surface[0] == WATER).mean()
+
+
+@pytest.mark.parametrize("biome", sorted(BIOMES))
+def test_every_biome_has_true_geometry_and_looks_of_its_own(biome: str) -> None:
+    shot = film(5, "forward", 1, fps=2, biome=biome, **SIZE)
+    world = make_world(5, biome)
+    points = points_of(shot, 0)
+    near = points[np.linalg.norm(points - camera_center(shot.poses[0]), axis=1) < 6]
+    assert np.median([abs(world.ground(x, z) + y) for x, y, z in near[::97]]) < 0.02
+    assert 0.02 < (shot.surface == SKY).mean() < 0.6
+    assert (shot.surface == LAND).mean() > 0.2
+    if biome != "coast":
+        coast = film(5, "forward", 1, fps=2, **SIZE)
+        assert abs(coast.images.astype(int) - shot.images).mean() > 10  # grey levels
+
+
+def test_biomes_hold_what_they_are_named_for() -> None:
+    mean = {b: film(5, "orbit", 1, fps=1, biome=b, **SIZE) for b in ("snow", "canyon", "hills", "desert", "fjord")}
+    land = {b: shot.images[shot.surface == LAND].mean(0) for b, shot in mean.items()}
+    assert land["canyon"][0] > 1.4 * land["canyon"][2]  # red rock
+    assert land["hills"][1] > 1.2 * land["hills"][2]  # green
+    assert np.ptp(land["snow"]) < 30  # grey and white
+    for dry in ("canyon", "desert", "hills"):
+        assert make_world(5, dry).ground(0.0, 0.0) > 0
+    fjord = make_world(5, "fjord")
+    assert (fjord.height[:, :][(fjord.guide > -0.5) & (fjord.guide < 0.5)] < 0).mean() > 0.8  # water in the middle
+    assert (fjord.height[(fjord.guide < -3) & (fjord.shore > 0.5)] > 0).all()  # and land on the other side
+    with pytest.raises(InputError, match="swamp"):
+        make_world(5, "swamp")
 
 
 def test_looks_like_a_coast(forward: Film) -> None:
