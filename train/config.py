@@ -65,6 +65,9 @@ class Settings(Section):
         le=1,
         description="Strength of random colour changes, one per flight; 0 = none",
     )
+    guessed: float = Field(
+        0.0, ge=0, le=1, description="Share of roaming flights that start with a guessed disparity, as photos do"
+    )
     replay: float = Field(
         0.0, ge=0, le=1, description="Share of a batch that continues from the model's own last pictures; 0 = none"
     )

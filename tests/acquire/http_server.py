@@ -31,6 +31,7 @@ class Page:
     chunked: bool = False
     delay_s: float = 0.0  # a pause after each block
     block: int = 65536
+    shift: int = 0  # added to where a range begins
     most: int | None = None  # close the connection after so many bytes, every time
 
 
@@ -127,7 +128,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
             same = self.headers.get("If-Range") in (None, page.etag)
             if asked and page.ranges and same:
-                start = int(asked[1])
+                start = int(asked[1]) + page.shift
             if start >= size > 0 and asked:
                 self.plain(416, {"Content-Range": f"bytes */{size}"}, b"")
                 return

@@ -173,6 +173,7 @@ def test_a_proxy_is_asked_for_everything(server: Server, tmp_path: Path) -> None
         Page(b"\n <!DOCTYPE html><p>Sign in", content_type="video/mp4"),
         Page(b"#EXTM3U\nfile:///etc/passwd", content_type="video/mp4"),
         Page(b"", content_type="video/mp4"),
+        Page(BODY, headers={"Content-Encoding": "gzip"}),
     ],
 )
 def test_what_is_no_video_file_is_refused(server: Server, tmp_path: Path, page: Page) -> None:
@@ -220,6 +221,38 @@ def test_a_file_that_changed_between_attempts_is_fetched_anew(server: Server, tm
     other = BODY[::-1]
     server.pages["/a.mp4"] = Page(other, etag='"v2"')
     assert fetch(server, tmp_path).read_bytes() == other
+
+
+def test_a_file_that_became_shorter_is_fetched_anew(server: Server, tmp_path: Path) -> None:
+    """The server answers 416 with another length than what is here."""
+    server.pages["/a.mp4"] = Page(BODY, cut_at=0.6, cuts=100, etag=None)
+    with pytest.raises(FetchError):
+        fetch(server, tmp_path, settings=FAST.model_copy(update={"attempts": 1}))
+    server.pages["/a.mp4"] = Page(BODY[:1000], etag=None)
+    assert fetch(server, tmp_path).read_bytes() == BODY[:1000]
+
+
+def test_a_file_that_became_longer_is_fetched_anew(server: Server, tmp_path: Path) -> None:
+    """The server sends the range that was asked for, of a file of another length, and has no ETag to tell it by."""
+    server.pages["/a.mp4"] = Page(BODY, cut_at=0.6, cuts=100, etag=None)
+    with pytest.raises(FetchError):
+        fetch(server, tmp_path, settings=FAST.model_copy(update={"attempts": 1}))
+    longer = BODY[::-1] + BODY
+    server.pages["/a.mp4"] = Page(longer, etag=None)
+    assert fetch(server, tmp_path).read_bytes() == longer
+
+
+def test_another_range_than_was_asked_for_is_not_written(server: Server, tmp_path: Path) -> None:
+    server.pages["/a.mp4"] = Page(BODY, cut_at=0.6, shift=-7)
+    assert fetch(server, tmp_path).read_bytes() == BODY
+    assert [asked for _, _, asked in server.requests].count(None) == 2  # from the start again
+
+
+def test_a_slow_line_is_not_used_faster_than_is_allowed(server: Server, tmp_path: Path) -> None:
+    server.pages["/a.mp4"] = Page(BODY)
+    began = time.monotonic()
+    fetch(server, tmp_path, settings=FAST.model_copy(update={"bytes_per_s": 2 * len(BODY)}))
+    assert time.monotonic() - began > 0.4
 
 
 def test_a_server_that_gives_a_few_bytes_a_try_is_given_up(server: Server, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -52,6 +53,38 @@ def test_csv_lists(tmp_path: Path) -> None:
     found = list(entries(Workspace(tmp_path), config))
     assert [entry.inputs.get("url") for entry in found] == ["http://h/1.mp4", "http://h/2.mp4", None, "http://h/3.mp4"]
     assert found[2].where == f"{tmp_path}/a.csv:4"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(b"", "lists nothing"), (b"# only a comment\n\n", "lists nothing"), (b"http://h/\xff.mp4\n", "not UTF-8")],
+)
+def test_lists_that_cannot_be_used_say_why(tmp_path: Path, text: bytes, said: str) -> None:
+    (tmp_path / "a.txt").write_bytes(text)
+    (only,) = entries(Workspace(tmp_path), AcquireConfig(inputs=(str(tmp_path / "a.txt"),)))
+    assert only.kind == "failed"
+    assert said in only.inputs["failure"]["message"]
+    assert only.inputs["failure"]["remedy"]
+    assert only.source == ""
+
+
+def test_a_list_that_is_missing_fails_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("http://h/1.mp4\n")
+    asked = (str(tmp_path / "gone.txt"), str(tmp_path / "a.txt"))
+    gone, listed = entries(Workspace(tmp_path), AcquireConfig(inputs=asked))
+    assert (gone.kind, listed.kind) == ("failed", "url")
+    assert "gone.txt cannot be read (No such file" in gone.inputs["failure"]["message"]
+
+
+def test_names_that_are_not_text_and_pipes_wait_for_nobody(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/films"
+    os.mkdir(folder)
+    Path(os.fsdecode(folder + b"/caf\xe9.mp4")).write_bytes(b"x")
+    os.mkfifo(folder + b"/pipe.mp4")
+    named, pipe = entries(Workspace(tmp_path / "w"), AcquireConfig(inputs=(os.fsdecode(folder),)))
+    assert "not UTF-8" in named.inputs["failure"]["message"]
+    assert "udce9" in named.inputs["failure"]["message"]
+    assert (pipe.kind, pipe.inputs["fingerprint"]) == ("file", None)
 
 
 @pytest.mark.parametrize(

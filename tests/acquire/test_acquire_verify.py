@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from flythrough.acquire.config import Verify
+from flythrough.acquire.failures import FetchError
+from flythrough.acquire.verify.integrity import check_readable, verify
+from flythrough.errors import InputError
 from flythrough.media.video_reader import OPTIONS, open_video
 from flythrough.media.video_writer import ffmpeg_path
 from tests.acquire.acquire_world import acquire, ffmpeg, kinds, make_video, tables
@@ -162,3 +166,34 @@ def test_playlists_in_disguise_read_nothing(tmp_path: Path, server: Server) -> N
     assert server.requests == []
     with open_video(secret) as (_, stream):
         assert stream.width == 96
+
+
+def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    for path, said in ((tmp_path / "gone.mp4", "does not exist"), (tmp_path, "is not a file")):
+        with pytest.raises(InputError, match=said):
+            check_readable(path)
+    with pytest.raises(FetchError, match="is empty"):
+        check_readable(tmp_path / "empty.mp4")
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"\x00\x00\x00\x04mdat",  # a box shorter than its own head
+        b"\x00\x00\x00\x01mdat\x00\x00\x00\x01",  # a long box whose length is cut off
+        b"\x00\x00\x00\x01mdat" + (1 << 40).to_bytes(8, "big"),  # a long box beyond the file
+        b"\x00\x00",
+    ],
+)
+def test_boxes_that_cannot_be_are_a_truncated_file(films: Path, tmp_path: Path, tail: bytes) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes((films / "good.mp4").read_bytes() + tail)
+    with pytest.raises(FetchError, match="truncated"):
+        verify(path, "a.mp4", Verify())
+
+
+def test_a_last_box_may_reach_to_the_end_of_the_file(films: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes((films / "good.mp4").read_bytes() + b"\x00\x00\x00\x00free" + bytes(40))
+    assert verify(path, "a.mp4", Verify()).frame_count > 0

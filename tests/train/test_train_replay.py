@@ -14,6 +14,7 @@ from flythrough.scene.clips import Clip, load_clips
 from flythrough.train.config import PRESETS, Settings, TrainConfig, resolve
 from flythrough.train.data.replay import ReplaySchedule
 from flythrough.train.data.sequences import Loader, Sequences
+from flythrough.train.fly.depth_guess import guess_disparity
 from flythrough.train.loop.process_group import ProcessGroup
 from flythrough.train.loop.state import load_state, save_state
 from flythrough.train.loop.trainer import Trainer
@@ -73,6 +74,25 @@ def test_a_recorded_flight_goes_on_along_the_record_and_a_roaming_one_keeps_its_
                 assert moved == (0 if now.roams else 2 * now.stride)
                 last = len(drawn.clips[now.clip]) - 1
                 assert now.start + 2 * now.stride <= last
+
+
+def test_a_share_of_roaming_flights_starts_with_a_guessed_disparity(clips: list[Clip]) -> None:
+    drawn = Sequences(clips, unroll=2, seed=0, replay=schedule(start=0), guessed=0.5, **SIZE)
+    exact = sequences(clips)
+    guessed = {True: 0, False: 0}
+    for step in range(40):
+        assert not any(drawn.pick(step, place).guessed for place in range(3))  # recorded paths need the truth
+        pick = drawn.pick(step, 3)
+        guessed[pick.guessed] += 1
+        (rgbd, *_, takeoff), (recorded, *_) = drawn.load(pick, 2), exact.load(exact.pick(step, 3), 2)
+        assert np.array_equal(rgbd[:, :3], recorded[:, :3])
+        assert np.array_equal(rgbd[1:], recorded[1:])
+        assert np.array_equal(takeoff, rgbd[0])
+        assert np.array_equal(rgbd[0], recorded[0]) != pick.guessed
+        if pick.guessed and not pick.flipped:
+            image = (recorded[0, :3].transpose(1, 2, 0) * 255).astype(np.uint8)
+            assert np.array_equal(rgbd[0, 3], guess_disparity(image).disparity)
+    assert min(guessed.values()) > 5
 
 
 def batches(clips: list[Clip], first: int, last: int) -> Any:

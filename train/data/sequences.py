@@ -22,6 +22,7 @@ from flythrough.scene.autopilot import Autopilot
 from flythrough.scene.clips import Clip
 from flythrough.scene.geometry import compose, flip_intrinsics, flip_pose, invert
 
+from ..fly.depth_guess import guess_disparity
 from .color_jitter import Tint
 from .replay import Flight, ReplayMemory, ReplaySchedule
 
@@ -39,6 +40,7 @@ class Pick:
     age: int = 0  # steps flown before; above 0, the sequence continues from the model's own picture
     roams: bool = False  # the autopilot flies it; the frames are recorded ones from its start, not its truth
     tint: Tint | None = None
+    guessed: bool = False  # the flight's start has a guessed disparity, as a photo has
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Sequences:
         seed: of the draw.
         flip: mirror half of the sequences.
         color_jitter: strength of the random change of a flight's colours; 0 for none.
+        guessed: share of the roaming flights that start with a guessed disparity.
         replay: which sequences continue from the model's own pictures; none by default.
         cache_mb: memory for decoded frames.
 
@@ -123,6 +126,7 @@ class Sequences:
         seed: int = 0,
         flip: bool = True,
         color_jitter: float = 0.0,
+        guessed: float = 0.0,
         replay: ReplaySchedule | None = None,
         cache_mb: int = 512,
     ) -> None:
@@ -144,7 +148,7 @@ class Sequences:
         self.strides = [max(1, min(clip.steps, (len(clip) - 1) // unroll)) for clip in self.clips]
         starts = [len(clip) - stride * unroll for clip, stride in zip(self.clips, self.strides, strict=True)]
         self._ends = np.cumsum(starts)
-        self.color_jitter, self.replay = color_jitter, replay
+        self.color_jitter, self.guessed, self.replay = color_jitter, guessed, replay
         if replay is not None:
             replay.max_age = min(replay.max_age, *(len(clip) - 1 for clip in self.clips))
         self._cache = FrameCache(cache_mb * 2**20)
@@ -161,8 +165,9 @@ class Sequences:
         start = min(start, last - stride * length)
         flipped = bool(self.flip and random.random() < 0.5)
         tint = Tint.draw(random, self.color_jitter) if self.color_jitter else None
+        guessed = bool(flight.roams and self.guessed and random.random() < self.guessed)
         here = start if flight.roams else start + stride * flight.age
-        return Pick(clip, here, stride, flipped, flight.age, flight.roams, tint)
+        return Pick(clip, here, stride, flipped, flight.age, flight.roams, tint, guessed)
 
     def load(self, pick: Pick, unroll: int) -> Loaded:
         """RGBD ``[t, 4, h, w]``, poses ``[t, 3, 4]`` relative to the first, intrinsics ``[t, 4]``, and the RGBD
@@ -173,6 +178,9 @@ class Sequences:
         rgbd = np.stack([self._frame(pick.clip, index) for index in (takeoff, *indices)]).astype(np.float32)
         if pick.tint is not None:
             rgbd[:, :3] = pick.tint.apply(rgbd[:, :3])
+        if pick.guessed:  # takeoff and start, which are one frame here
+            image = (rgbd[0, :3].transpose(1, 2, 0).clip(0, 1) * 255).astype(np.uint8)
+            rgbd[:2, 3] = guess_disparity(image).disparity
         poses, intrinsics = clip.cameras.poses[indices], clip.cameras.intrinsics[indices]
         poses = compose(poses, invert(poses[0]))
         if pick.flipped:

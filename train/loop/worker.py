@@ -66,6 +66,7 @@ def train(workspace: Workspace, settings: Settings, folder: Path) -> JsonObject:
         seed=settings.seed,
         flip=settings.flip,
         color_jitter=settings.color_jitter,
+        guessed=settings.guessed,
         replay=_replay(settings, group.size),
         cache_mb=settings.cache_mb,
     )

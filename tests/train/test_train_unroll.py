@@ -1,0 +1,73 @@
+"""Training flies as flights do: from keyframes, mirrored after every second one, and on where a flight had ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from flythrough.scene.autopilot import Autopilot
+from flythrough.train.data.sequences import Batch
+from flythrough.train.fly.rollout import fly
+from flythrough.train.loop.unroll import Rollout, roll_out
+from flythrough.train.model.network import InfiniteNature
+from tests.clip_factory import camera_path, make_world, view
+
+LENS = np.array([0.8, 1.6, 0.5, 0.5])
+STEPS = 4  # of a sequence
+
+
+@pytest.fixture(scope="module")
+def start() -> torch.Tensor:
+    image, disparity = view(make_world(3), camera_path(1, 1, 3)[0], LENS, 32, 64)
+    rgbd = np.concatenate([image / 255, np.clip(disparity, 0, 1)[..., None]], -1).astype(np.float32)
+    return torch.from_numpy(rgbd.transpose(2, 0, 1))
+
+
+def sequence(first: torch.Tensor, takeoff: torch.Tensor, age: int, *, roams: bool, courses: torch.Tensor) -> Batch:
+    """A batch of one sequence, straight ahead by 0.2 units a step."""
+    poses = torch.eye(3, 4).repeat(1, STEPS + 1, 1, 1)
+    poses[0, :, 2, 3] = -0.2 * torch.arange(STEPS + 1)
+    lenses = torch.as_tensor(LENS, dtype=torch.float32).expand(1, STEPS + 1, 4)
+    frames = first.expand(1, STEPS + 1, *first.shape)
+    ages, roaming = torch.tensor([float(age)]), torch.tensor([float(roams)])
+    return Batch(("clip",), (), frames, poses, lenses, takeoff[None], ages, roaming, courses)
+
+
+def two_sequences(model: InfiniteNature, start: torch.Tensor, *, roams: bool) -> torch.Tensor:
+    """The pictures of two sequences, the second from where the first ended."""
+    with torch.no_grad():
+        style, kernels = model.encode(start[None])[0], model.normalise()
+        courses = torch.from_numpy(Autopilot(LENS).course)[None]
+        near: Rollout = roll_out(model, sequence(start, start, 0, roams=roams, courses=courses), style, kernels)
+        on = sequence(near.refined[0, -1], start, STEPS, roams=roams, courses=near.courses)
+        far = roll_out(model, on, style, kernels)
+    return torch.cat([near.refined[0], far.refined[0]])
+
+
+def model_with(**flown: object) -> InfiniteNature:
+    torch.manual_seed(0)
+    model = InfiniteNature(32, 64, base_width=2, style_size=8, max_sobel=0.6).eval()
+    model.config = replace(model.config, **flown)
+    return model
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_autopilots_flight_is_the_same_in_training(start: torch.Tensor, every: int, mirror: bool) -> None:
+    for sky in (False, True):
+        model = model_with(keyframe_every=every, mirror=mirror, sky=sky)
+        flown = torch.stack(list(fly(model, start, LENS, Autopilot(LENS), 2 * STEPS)))
+        torch.testing.assert_close(two_sequences(model, start, roams=True), flown, atol=1e-4, rtol=1e-3)
+
+
+def test_settings_of_the_flight_matter(start: torch.Tensor) -> None:
+    flights = [
+        two_sequences(model_with(keyframe_every=every, mirror=mirror), start, roams=False)
+        for every, mirror in ((1, False), (2, False), (2, True))
+    ]
+    for a, b in ((0, 1), (1, 2)):
+        assert (flights[a] - flights[b])[2:].abs().mean() > 1e-4
+    assert torch.equal(flights[1][:2], flights[2][:2])  # mirrored from the second keyframe on only
