@@ -18,6 +18,7 @@ from .measures.coding import bits_a_pixel
 from .measures.collect import Seen
 from .measures.motion import motion_measures
 from .measures.overlays import LEAST_TRAVEL, overlay_mask
+from .measures.pace import pace_measures
 from .measures.picture import box_of, picture_measures
 from .measures.semantics import Semantics, semantics
 from .measures.writing import writing
@@ -60,7 +61,7 @@ def measure_shot(
 ) -> Shot:
     """All measures of a shot, from the measures of its frames."""
     measures: JsonObject = {"length_s": (end_us - start_us) / 1e6, "frames": span.end - span.start}
-    measures |= motion_measures(seen.steps, seen.windows)
+    measures |= motion_measures(seen.steps, seen.windows) | pace_measures(seen.changes)
     shot = Shot(span.start, span.end, start_us, end_us, size, measures, seen.pictures, seen.views)
     if seen.looks:
         measures |= picture_measures(seen.looks)

@@ -14,7 +14,7 @@ from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
 
-VERSION = 11
+VERSION = 12
 
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:

@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from ..config import CurateConfig
 from ..decode import Glimpse
+from .pace import Change
 from .picture import Look, look
 from .tracker import Step, Tracker, Window
 
@@ -25,6 +26,7 @@ class Seen:
     views: list[np.ndarray]
     pictures: list[np.ndarray]
     coded_bytes: list[int | None]  # of every frame
+    changes: list[Change]  # likewise
 
 
 @dataclass
@@ -36,13 +38,20 @@ class Collector:
     looks: list[tuple[int, Look, np.ndarray]] = field(default_factory=list)
     pictures: list[tuple[int, np.ndarray]] = field(default_factory=list)
     coded: list[tuple[int, int | None]] = field(default_factory=list)
+    changes: list[tuple[int, Change]] = field(default_factory=list)
     size: tuple[int, int] = (1, 1)
     _next_track_us: int | None = None
     _next_picture_us: int | None = None
+    _before: UInt8[np.ndarray, "h w"] | None = None
 
     def add(self, glimpse: Glimpse, gray: UInt8[np.ndarray, "h w"]) -> None:
         """Measure the next frame; ``gray`` is its ``small`` in grey."""
+        import cv2
+
         self.coded.append((glimpse.time_us, glimpse.coded_bytes))
+        before = gray if self._before is None else self._before
+        self.changes.append((glimpse.time_us, Change(cv2.mean(gray)[0], cv2.mean(cv2.absdiff(gray, before))[0])))
+        self._before = gray
         if self._next_track_us is None or glimpse.time_us >= self._next_track_us:
             # A quarter of a step of slack, so that 30 frames per second give every second frame exactly.
             self._next_track_us = glimpse.time_us + round(0.75e6 / self.config.track_hz)
@@ -71,6 +80,7 @@ class Collector:
             views=[view for _, _, view in looks],
             pictures=pictures,
             coded_bytes=[length for t, length in self.coded if start_us <= t < end_us],
+            changes=[change for t, change in self.changes if start_us <= t < end_us],
         )
 
     def forget(self, before_us: int) -> None:
@@ -78,6 +88,7 @@ class Collector:
         before_s = before_us / 1e6
         self.looks = [x for x in self.looks if x[0] >= before_us]
         self.pictures = [x for x in self.pictures if x[0] >= before_us]
+        self.changes = [x for x in self.changes if x[0] >= before_us]
         self.coded = [x for x in self.coded if x[0] >= before_us]
         self.tracker.steps = [s for s in self.tracker.steps if s.before_s >= before_s]
         self.tracker.windows = [w for w in self.tracker.windows if w.before_s >= before_s]

@@ -11,6 +11,7 @@ from flythrough.curate.measures.air import haze, night
 from flythrough.curate.measures.coding import bits_a_pixel, blockiness
 from flythrough.curate.measures.motion import motion_measures
 from flythrough.curate.measures.overlays import overlay_mask
+from flythrough.curate.measures.pace import Change, pace_measures
 from flythrough.curate.measures.picture import blur_effect, look
 from flythrough.curate.measures.tracker import Tracker, Window
 from flythrough.curate.measures.writing import writing
@@ -249,6 +250,41 @@ def test_bars_and_frames_are_no_blocks() -> None:
     luma[240:, 320:] //= 2  # a picture in the picture, on the grid
     assert blockiness(luma, (64, 0, 416, 640)) < 0.1
     assert blockiness(luma, (0, 0, 480, 640)) < 0.1
+
+
+def walk(seed: int = 0, count: int = 40) -> list[np.ndarray]:
+    """Frames of a texture that moves by a pixel a frame, under steady light."""
+    ground = cv2.GaussianBlur(np.random.default_rng(seed).uniform(0, 255, (60, 200)), (0, 0), 2).astype(np.uint8)
+    return [ground[:, k : k + 100] for k in range(count)]
+
+
+def changes(frames: list[np.ndarray]) -> list[Change]:
+    pairs = zip([frames[0], *frames], frames, strict=False)
+    return [Change(float(after.mean()), float(cv2.absdiff(before, after).mean())) for before, after in pairs]
+
+
+def test_frames_shown_twice_or_three_times_repeat() -> None:
+    once = walk()
+    assert pace_measures(changes(once))["repeated"] == 0
+    for times in (2, 3):
+        slowed = [frame for frame in once for _ in range(times)]
+        assert pace_measures(changes(slowed))["repeated"] == pytest.approx(1 - 1 / times, abs=0.02)
+    assert pace_measures(changes(once[:1] * 20))["repeated"] == 1
+
+
+def test_pictures_exposed_each_by_itself_flicker() -> None:
+    rng, steady = np.random.default_rng(1), walk()
+    fade = [(frame * (1 - k / 80)).astype(np.uint8) for k, frame in enumerate(steady)]
+    lapse = [(frame * rng.uniform(0.9, 1.0)).astype(np.uint8) for frame in steady]
+    figures = {name: pace_measures(changes(f))["flicker"] for name, f in (("s", steady), ("f", fade), ("l", lapse))}
+    assert figures["l"] > 5 * max(figures["s"], figures["f"])
+
+
+def test_a_cut_before_a_shot_is_not_its_own_and_a_moment_says_nothing() -> None:
+    cut = changes(walk())
+    cut[0] = Change(cut[0].brightness, 90.0)
+    assert pace_measures(cut) == pace_measures(changes(walk()))
+    assert pace_measures(cut[:7]) == {}
 
 
 def test_bits_a_pixel_are_those_of_the_file_or_unknown() -> None:

@@ -391,5 +391,6 @@ def test_compression_air_and_light_are_measured(tmp_path) -> None:
         assert found[crf]["bits_a_pixel"] == pytest.approx(bits / pixels, rel=0.05)
     assert found[45]["bits_a_pixel"] < found[18]["bits_a_pixel"] / 3
     assert 0 <= found[18]["blockiness"] <= 10
-    for name in ("haze", "night", "coast", "screen", "dark", "bright"):
+    assert found[18]["flicker"] >= 0
+    for name in ("haze", "night", "coast", "screen", "dark", "bright", "repeated"):
         assert 0 <= found[18][name] <= 1
