@@ -1,11 +1,12 @@
 """How well checkpoints fly, compared with render-inpaint on islands of the sample world that none was trained on.
 
-    python benchmarks/train_flights.py CHECKPOINT ... --out FOLDER [--islands 2000 2008] [--autopilot 100]
+    python benchmarks/train_flights.py CHECKPOINT ... --out FOLDER [--islands 2000 2008] [--autopilot 100] [--world]
 
 Prints PSNR of RGB along the recorded path at a few steps; with ``--autopilot N``, also ``fd_lite0`` of flights of N
 steps to the islands' own frames, in all and of their first and last 20 steps, and how many of them lead through
-ground that their start shows. Writes FOLDER/flights.json, and draws FOLDER/recorded.png and FOLDER/autopilot.png, one
-row per method and island.
+ground that their start shows. With ``--world``, the same autopilot also flies over the true islands, by their true
+disparity: what no model can be expected to exceed. Writes FOLDER/flights.json, and draws FOLDER/recorded.png and
+FOLDER/autopilot.png, one row per method and island.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import cv2
@@ -25,17 +26,20 @@ from flythrough.evaluate.generation.generate import Recorder
 from flythrough.evaluate.methods.baselines import RenderInpaint
 from flythrough.evaluate.metrics.features import load_extractor
 from flythrough.evaluate.metrics.fid import Reference
+from flythrough.sample.raycast import render
+from flythrough.sample.world import make_world
 from flythrough.scene.autopilot import Autopilot, Flight
 from flythrough.scene.geometry import camera_center, transform
 from flythrough.scene.known_ground import start_surface
 from flythrough.scene.plans import FixedFlight
-from flythrough.train.data.islands import FRAMES, IslandClip, Take, _film_island
+from flythrough.train.data.islands import FPS, FRAMES, OVERSAMPLING, IslandClip, Take, _film_island
 from flythrough.train.fly.rollout import fly, to_image
 from flythrough.train.fly.runtime import fast
 from flythrough.train.model.native import load_checkpoint
 
 COMPARED = (1, 5, 10, 20, 30, 59)
 SHOWN = (1, 3, 5, 10, 20, 30, 59)
+WORLD = "the world itself"
 FAR = (1, 5, 10, 30, 60, 100, 200, 300)
 Frames = Iterator[np.ndarray]
 Fly = Callable[[np.ndarray, np.ndarray, Flight], Frames]  # start rgbd, intrinsics, where to
@@ -50,6 +54,23 @@ def ours(folder: Path, height: int, width: int, sky: bool | None) -> Fly:
 
     def go(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:
         return map(to_image, fly(model, torch.from_numpy(rgbd), lens, flight, None, sky=sky))
+
+    return go
+
+
+def world_itself(clip: IslandClip, height: int, width: int) -> Fly:
+    """Flies over the island that the clip was filmed on."""
+    world = make_world(clip.island, clip.take.biome)
+
+    def go(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:
+        disparity = rgbd[3]
+        for step in count(1):
+            pose = flight.next_pose(disparity)
+            image, fine, _ = render(world, pose, lens, OVERSAMPLING * height, OVERSAMPLING * width, step / FPS)
+            disparity = np.clip(
+                cv2.resize(fine.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA), 0, 1
+            )
+            yield cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
     return go
 
@@ -105,21 +126,27 @@ def main() -> None:
         help="keep the start's sky; unset: as the model has it",
     )
     parser.add_argument("--ground", action=argparse.BooleanOptionalAction, default=True, help="the autopilot knows it")
+    parser.add_argument("--world", action="store_true", help="fly over the true islands, too, with --autopilot")
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
     clips = [filmed(seed, height, width, given.out / "islands") for seed in range(*given.islands)]
-    methods = {"render-inpaint": inpainting}
+    methods: dict[str, Fly | None] = {"render-inpaint": inpainting}
     methods |= {str(folder): ours(folder, height, width, given.sky) for folder in given.checkpoints}
+    if given.world and given.autopilot:
+        methods[WORLD] = None  # each island has its own
     extract = load_extractor("lite0") if given.autopilot else None
     real = [to_image(torch.from_numpy(c.rgbd(i, height, width))) for c in clips for i in range(0, FRAMES, 3)]
     reference = Reference.of_features(extract(np.stack(real))) if extract else None
     rows, near, far = {}, [], []
     for name, method in methods.items():
-        values, films = zip(*(follow(method, clip, height, width) for clip in clips), strict=True)
-        rows[name] = {f"psnr_{step}": float(v) for step, v in zip(COMPARED, np.mean(values, 0), strict=True)}
-        near += [np.concatenate([frames[step] for step in SHOWN], 1) for frames in films[:3]]
+        rows[name] = {}
+        if method:
+            values, films = zip(*(follow(method, clip, height, width) for clip in clips), strict=True)
+            rows[name] = {f"psnr_{step}": float(v) for step, v in zip(COMPARED, np.mean(values, 0), strict=True)}
+            near += [np.concatenate([frames[step] for step in SHOWN], 1) for frames in films[:3]]
         if extract and reference:
-            roamed = (roam(method, clip, given.autopilot, height, width, given.ground) for clip in clips)
+            flown = ((method or world_itself(clip, height, width), clip) for clip in clips)
+            roamed = (roam(each, clip, given.autopilot, height, width, given.ground) for each, clip in flown)
             flights, through = zip(*roamed, strict=True)
             rows[name]["through_ground"] = sum(through)
             features = np.stack([extract(np.stack(frames[1:])) for frames in flights])

@@ -123,9 +123,9 @@ class Stepper:
 
     def step(self, view: View, there: Pose) -> View:
         """The view after ``view``, at the camera ``there``, cam_from_world."""
-        every, step = self._model.config.keyframe_every, view.step + 1
+        step = view.step + 1
         move = self.pose(compose(there, invert(view.keyframe_pose)))
-        mirrored = self._model.config.mirror and view.step // every % 2 == 1
+        mirrored = bool(self._model.mirrors(torch.tensor(view.step)))
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             rendered, mask, rgbd = self._model.advance(
                 view.keyframe, self._home, move, self.lens, self._style, self._kernels, mirrored=mirrored
@@ -134,7 +134,9 @@ class Stepper:
             turned = self.pose(compose(there, invert(self._takeoff)))
             with torch.inference_mode():  # not in half precision: angles would be off by pixels
                 rgbd = keep_sky(rgbd, self.first.rgbd, turned, self.lens)
-        keyframe, pose = (view.keyframe, view.keyframe_pose) if step % every else (rgbd, there)
+        keyframe, pose = (
+            (view.keyframe, view.keyframe_pose) if step % self._model.config.keyframe_every else (rgbd, there)
+        )
         return View(step, rgbd, rendered, mask, keyframe, pose)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -262,8 +262,8 @@ class InfiniteNature(nn.Module):
             return Step(rendered, mask, self._finished(rendered, mask, style, kernels))
         return Step(rendered, mask, self._finished(rendered.flip(-1), mask.flip(-1), style, kernels).flip(-1))
 
-    def mirrors(self, step: Float[Tensor, "b"]) -> Bool[Tensor, "b"]:
-        """Whether a flight refines mirrored what it renders after ``step`` steps."""
+    def mirrors(self, step: Shaped[Tensor, "*b"]) -> Bool[Tensor, "*b"]:
+        """Whether flights refine mirrored what they render after so many steps."""
         config = self.config
         return (step // config.keyframe_every % 2 == 1) & config.mirror
 
