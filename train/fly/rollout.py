@@ -134,10 +134,9 @@ class Stepper:
             turned = self.pose(compose(there, invert(self._takeoff)))
             with torch.inference_mode():  # not in half precision: angles would be off by pixels
                 rgbd = keep_sky(rgbd, self.first.rgbd, turned, self.lens)
-        keyframe, pose = (
-            (view.keyframe, view.keyframe_pose) if step % self._model.config.keyframe_every else (rgbd, there)
-        )
-        return View(step, rgbd, rendered, mask, keyframe, pose)
+        if step % self._model.config.keyframe_every:
+            return View(step, rgbd, rendered, mask, view.keyframe, view.keyframe_pose)
+        return View(step, rgbd, rendered, mask, rgbd, there)
 
 
 def to_image(rgbd: Float[Tensor, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
