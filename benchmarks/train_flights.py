@@ -5,8 +5,8 @@
 Prints PSNR of RGB along the recorded path at a few steps; with ``--autopilot N``, also ``fd_lite0`` of flights of N
 steps to the islands' own frames, in all and of their first and last 20 steps, and how many of them lead through
 ground that their start shows. With ``--world``, the same autopilot also flies over the true islands, by their true
-disparity: what no model can be expected to exceed. Writes FOLDER/flights.json, and draws FOLDER/recorded.png and
-FOLDER/autopilot.png, one row per method and island.
+disparity, as over what a model without fault would paint. Writes FOLDER/flights.json, and draws FOLDER/recorded.png
+and FOLDER/autopilot.png, one row per method and island.
 """
 
 from __future__ import annotations
