@@ -58,7 +58,7 @@ class Settings(Section):
         "workspace", description="Read clips from the workspace, from shards, or film islands of the sample world"
     )
     islands: int = Field(120, ge=1, description="Islands to film for data = islands, five takes each")
-    all_biomes: bool = Field(False, description="Film fjords, canyons, hills, deserts, snow and lakes on every second")
+    all_biomes: bool = Field(False, description="Make every second island a fjord, canyon, hills, desert, snow or lake")
     color_jitter: float = Field(
         0.0,
         ge=0,

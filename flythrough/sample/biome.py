@@ -1,8 +1,8 @@
 """Landscapes of the sample world: how the land lies, what it is made of, and the air and light above it.
 
 All are the same maps with other figures. A *folded* landscape has land on both sides of the line that is the coast
-elsewhere, so a channel or a valley winds through it. Colours are reflectances, RGB in 0..1. Besides the coast, every
-biome also varies with the seed: sun, haze, clouds, and the season of what grows.
+elsewhere, so a channel or a valley winds through it. Besides the coast, every biome also varies with the seed: sun,
+haze, clouds, and the season of what grows.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Relief(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """What the ground is made of.
+    """What the ground is made of; colours are reflectances, RGB in 0..1.
 
     Attributes:
         sand: of beaches, and of all ground without grass.
@@ -115,7 +115,7 @@ class Biome(NamedTuple):
 
 
 def packed(figures: Relief | Cover | Air) -> np.ndarray:
-    """The figures as an array of one record, which compiled code that runs in parallel can take."""
+    """The figures as an array of one record: parallel compiled code takes it, if the loop's body reads the record."""
     values = figures._asdict()
     kinds = [(name, np.float64, np.shape(value)) for name, value in values.items()]
     return np.array([tuple(values.values())], kinds)
