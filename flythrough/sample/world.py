@@ -69,7 +69,7 @@ def make_world(seed: int, biome: str = "coast") -> World:
         InputError: no such biome.
     """
     if biome not in BIOMES:
-        raise InputError(f"There is no biome called {biome!r}", remedy=f"Use one of {', '.join(BIOMES)}")
+        raise InputError(f"Unknown biome {biome!r}", remedy=f"Use one of {', '.join(BIOMES)}")
     rng = np.random.default_rng([seed, 1])
     azimuth, elevation = rng.uniform(0, 2 * math.pi), math.radians(rng.uniform(32, 55))
     key = int(rng.integers(1 << 20))

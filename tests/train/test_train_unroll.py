@@ -63,6 +63,24 @@ def test_the_autopilots_flight_is_the_same_in_training(start: torch.Tensor, ever
         torch.testing.assert_close(two_sequences(model, start, roams=True), flown, atol=1e-4, rtol=1e-3)
 
 
+def test_all_pictures_of_a_keyframe_are_refined_alike(start: torch.Tensor) -> None:
+    """Also where a sequence begins at an odd step of its flight."""
+    model, seen = model_with(keyframe_every=2, mirror=True), []
+    courses = torch.from_numpy(Autopilot(LENS).course)[None]
+    batch = sequence(start, start, 3, roams=False, courses=courses)
+    refine = model.refine
+
+    def watched(rendered: torch.Tensor, *others: object) -> torch.Tensor:
+        seen.append(rendered)
+        return refine(rendered, *others)  # type: ignore[arg-type]
+
+    model.refine = watched  # type: ignore[method-assign]
+    with torch.no_grad():
+        flown = roll_out(model, batch, model.encode(start[None])[0], model.normalise())
+    turned = [not torch.equal(shown, flown.rendered[:, k]) for k, shown in enumerate(seen)]
+    assert turned == [True, True, False, False]
+
+
 def test_settings_of_the_flight_matter(start: torch.Tensor) -> None:
     flights = [
         two_sequences(model_with(keyframe_every=every, mirror=mirror), start, roams=False)

@@ -125,7 +125,7 @@ class Stepper:
         """The view after ``view``, at the camera ``there``, cam_from_world."""
         step = view.step + 1
         move = self.pose(compose(there, invert(view.keyframe_pose)))
-        mirrored = bool(self._model.mirrors(torch.tensor(view.step)))
+        mirrored = bool(self._model.mirrors(torch.tensor(view.step)))  # as its keyframe's step would say
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             rendered, mask, rgbd = self._model.advance(
                 view.keyframe, self._home, move, self.lens, self._style, self._kernels, mirrored=mirrored

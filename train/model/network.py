@@ -262,10 +262,9 @@ class InfiniteNature(nn.Module):
             return Step(rendered, mask, self._finished(rendered, mask, style, kernels))
         return Step(rendered, mask, self._finished(rendered.flip(-1), mask.flip(-1), style, kernels).flip(-1))
 
-    def mirrors(self, step: Shaped[Tensor, "*b"]) -> Bool[Tensor, "*b"]:
-        """Whether flights refine mirrored what they render after so many steps."""
-        config = self.config
-        return (step // config.keyframe_every % 2 == 1) & config.mirror
+    def mirrors(self, keyframe: Shaped[Tensor, "*b"]) -> Bool[Tensor, "*b"] | None:
+        """Whether flights refine mirrored what they render from the keyframe of this step; None if they never do."""
+        return keyframe // self.config.keyframe_every % 2 == 1 if self.config.mirror else None
 
     def _finished(self, rendered: Rgbd, mask: Mask, style: Style, kernels: Kernels | None) -> Rgbd:
         """Refined and grounded."""
@@ -307,9 +306,9 @@ def ground(refined: Rgbd, rendered: Rgbd, mask: Mask) -> Rgbd:
     return torch.cat([refined[:, :3], (log_scale.exp() * refined[:, 3:]).clamp(0, 1)], 1)
 
 
-def mirror(x: Image, rows: Bool[Tensor, "b"]) -> Image:
+def mirror(x: Image, rows: Bool[Tensor, "b"] | None) -> Image:
     """The pictures; those of ``rows`` mirrored left to right."""
-    return torch.where(rows[:, None, None, None], x.flip(-1), x) if bool(rows.any()) else x
+    return x if rows is None else torch.where(rows[:, None, None, None], x.flip(-1), x)
 
 
 def resize(image: Image, height: int, width: int) -> Made:
