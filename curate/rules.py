@@ -165,6 +165,10 @@ class NotNature(ShotRule):
         0.1, "nature", "", "mean probability of ImageNet's coast, cliff, valley, sea animal, ... classes", ge=0, le=1,
         why="good footage 0.41 and more, a lighthouse 0.12; a city 0.10, rooms up to 0.01",
     )  # fmt: skip
+    max_built: float = at_most(
+        0.35, "built", "", "mean probability of ImageNet's buildings, bridges, cranes, streets and road vehicles", ge=0,
+        le=1, why="good footage up to 0.10; a city at night 0.55, a street 0.88",
+    )  # fmt: skip
 
 
 class Duplicate(ShotRule):

@@ -86,7 +86,7 @@ def measure_shot(
 
 
 def shown(views: list[np.ndarray]) -> dict[str, float]:
-    """What pictures show: ``nature``, ``coast``, ``screen``, 0..1 each.
+    """What pictures show: ``nature``, ``coast``, ``screen``, ``built``, 0..1 each.
 
     Mean probabilities, of no more pictures than are needed to be sure that they show nature.
     """

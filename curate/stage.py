@@ -14,7 +14,7 @@ from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
 
-VERSION = 12
+VERSION = 13
 
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:

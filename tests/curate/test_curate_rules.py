@@ -21,7 +21,7 @@ GOOD = {
     "length_s": 5.0, "frames": 150, "brightness": 0.45, "picture_area": 1.0, "tracked": 0.8, "speed_widths_s": 0.1,
     "travel_widths": 0.5, "windows": 6.0, "blur": 0.3, "shake_widths_s2": 0.2, "translation": 0.1, "parallax": 0.15,
     "firm": 0.7, "shift_widths": 0.1, "moving_area": 0.1, "overlay_area": 0.01, "text_area": 0.0,
-    "sky": 0.3, "water": 0.3, "land": 0.4, "small_movers": 1.0, "nature": 0.6, "hash": "1",
+    "sky": 0.3, "water": 0.3, "land": 0.4, "small_movers": 1.0, "nature": 0.6, "built": 0.02, "hash": "1",
 }  # fmt: skip
 
 
@@ -44,6 +44,7 @@ GOOD = {
         ("overlay_area", 0.5, "overlay"),
         ("text_area", 0.05, "overlay"),
         ("nature", 0.001, "not_nature"),
+        ("built", 0.5, "not_nature"),
     ],
 )
 def test_one_bad_figure_gives_its_reason(name: str, value: float, reason: str) -> None:

@@ -266,9 +266,9 @@ def test_nature_that_is_sure_is_not_looked_at_further(monkeypatch: pytest.Monkey
         monkeypatch.setattr(
             shots,
             "semantics",
-            lambda images, f=found, s=seen: s.append(images) or [Semantics(f[int(images[0].max())], 0.5, 0)],
+            lambda images, f=found, s=seen: s.append(images) or [Semantics(f[int(images[0].max())], 0.5, 0, 0.25)],
         )
-        assert shots.shown(views) == pytest.approx({"nature": expected, "coast": 0.5, "screen": 0})
+        assert shots.shown(views) == pytest.approx({"nature": expected, "coast": 0.5, "screen": 0, "built": 0.25})
         assert len(seen) == asked
 
 
@@ -392,5 +392,5 @@ def test_compression_air_and_light_are_measured(tmp_path) -> None:
     assert found[45]["bits_a_pixel"] < found[18]["bits_a_pixel"] / 3
     assert 0 <= found[18]["blockiness"] <= 10
     assert found[18]["flicker"] >= 0
-    for name in ("haze", "night", "coast", "screen", "dark", "bright", "repeated"):
+    for name in ("haze", "night", "coast", "screen", "built", "dark", "bright", "repeated"):
         assert 0 <= found[18][name] <= 1
