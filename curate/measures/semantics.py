@@ -1,4 +1,4 @@
-"""What a shot shows: probabilities of nature outdoors, coast, screens and towns, by EfficientNet-Lite0's ImageNet classes."""
+"""What a shot shows: nature outdoors, coast, screens, towns; probabilities of EfficientNet-Lite0's ImageNet classes."""
 
 from __future__ import annotations
 
