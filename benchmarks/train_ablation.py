@@ -137,12 +137,13 @@ class Examination:
         return dict(json.loads(file.read_text(encoding="utf-8")))
 
     def _score(self, method: Fly) -> dict[str, float]:
-        followed = np.mean([follow(method, clip, HEIGHT, WIDTH)[0] for clip in self.clips], 0)
+        followed = [follow(method, clip, HEIGHT, WIDTH)[0] for clip in self.clips]
         flights = [roam(method, clip, AUTOPILOT, HEIGHT, WIDTH, True)[0] for clip in self.clips]
         features = np.stack([self.extract(np.stack(frames[1:])) for frames in flights])
         parts = {"fd": features, "fd_first_20": features[:, :20], "fd_last_20": features[:, -20:]}
         distances = {key: self.real.distance_of(part.reshape(-1, part.shape[-1])) for key, part in parts.items()}
-        return {f"psnr_{step}": float(value) for step, value in zip(STEPS, followed, strict=False)} | distances
+        keys = [f"psnr_{step}" for step in STEPS]
+        return {key: float(np.mean([figures[key] for figures in followed])) for key in keys} | distances
 
 
 HEADS = {f"psnr_{step}": f"PSNR at {step}" for step in STEPS} | {

@@ -2,11 +2,12 @@
 
     python benchmarks/train_flights.py CHECKPOINT ... --out FOLDER [--islands 2000 2008] [--autopilot 100] [--world]
 
-Prints PSNR of RGB along the recorded path at a few steps; with ``--autopilot N``, also ``fd_lite0`` of flights of N
-steps to the islands' own frames, in all and of their first and last 20 steps, and how many of them lead through
-ground that their start shows. With ``--world``, the same autopilot also flies over the true islands, by their true
-disparity, as over what a model without fault would paint. Writes FOLDER/flights.json, and draws FOLDER/recorded.png
-and FOLDER/autopilot.png, one row per method and island.
+Prints PSNR of RGB along the recorded path at a few steps, the share of the picture that the start picture does not show
+there (``hidden``) and of the squared error in it (``hidden_error``). With ``--autopilot N``, also ``fd_lite0``
+of flights of N steps to the islands' own frames, in all and of their first and last 20 steps, and how many of them lead
+through ground that their start shows. With ``--world``, the same autopilot also flies over the true islands, by their
+true disparity, as over what a model without fault would paint. Writes FOLDER/flights.json, and draws
+FOLDER/recorded.png and FOLDER/autopilot.png, one row per method and island.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from flythrough.evaluate.generation.generate import Recorder
 from flythrough.evaluate.methods.baselines import RenderInpaint
 from flythrough.evaluate.metrics.features import load_extractor
 from flythrough.evaluate.metrics.fid import Reference
+from flythrough.rendering.projection import max_sobel_at
+from flythrough.rendering.render import render as mesh_warp
 from flythrough.sample.raycast import render
 from flythrough.sample.world import make_world
 from flythrough.scene.autopilot import Autopilot, Flight
@@ -82,19 +85,28 @@ def filmed(seed: int, height: int, width: int, folder: Path) -> IslandClip:
     return IslandClip(take, folder)
 
 
-def psnr(made: np.ndarray, real: np.ndarray) -> float:
-    """Of 8-bit images, dB."""
-    return float(10 * np.log10(255**2 / np.mean((made.astype(float) - real) ** 2)))
+def hidden(clip: IslandClip, step: int, height: int, width: int) -> np.ndarray:
+    """Where in the frame of a step the start picture, rendered there at once, shows nothing; bool ``[h, w]``."""
+    rgbd, cameras = clip.rgbd(0, height, width)[None], clip.cameras
+    now, then = ((torch.from_numpy(cameras.poses[i]), torch.from_numpy(cameras.intrinsics[i])) for i in (0, step))
+    _, mask = mesh_warp(torch.from_numpy(rgbd), *now, *then, max_sobel=max_sobel_at(height))
+    return mask[0, 0].numpy() < 0.5
 
 
-def follow(method: Fly, clip: IslandClip, height: int, width: int) -> tuple[list[float], list[np.ndarray]]:
-    """PSNR at each of :data:`COMPARED` along the recorded path, and the frames."""
+def follow(method: Fly, clip: IslandClip, height: int, width: int) -> tuple[dict[str, float], list[np.ndarray]]:
+    """Figures at each of :data:`COMPARED` along the recorded path, and the frames."""
     cameras = clip.cameras
     start = clip.rgbd(0, height, width)
     path = FixedFlight(cameras.poses.astype(np.float64))
     frames = [to_image(torch.from_numpy(start)), *islice(method(start, cameras.intrinsics[0], path), FRAMES - 1)]
-    real = [to_image(torch.from_numpy(clip.rgbd(step, height, width))) for step in COMPARED]
-    return [psnr(frames[step], image) for step, image in zip(COMPARED, real, strict=True)], frames
+    figures = {}
+    for step in COMPARED:
+        real, unseen = to_image(torch.from_numpy(clip.rgbd(step, height, width))), hidden(clip, step, height, width)
+        errors = np.square(frames[step].astype(float) - real).mean(-1)
+        figures[f"psnr_{step}"] = float(10 * np.log10(255**2 / errors.mean()))
+        figures[f"hidden_{step}"] = float(unseen.mean())
+        figures[f"hidden_error_{step}"] = float(errors[unseen].sum() / errors.sum())
+    return figures, frames
 
 
 def roam(
@@ -142,7 +154,7 @@ def main() -> None:
         rows[name] = {}
         if method:
             values, films = zip(*(follow(method, clip, height, width) for clip in clips), strict=True)
-            rows[name] = {f"psnr_{step}": float(v) for step, v in zip(COMPARED, np.mean(values, 0), strict=True)}
+            rows[name] = {key: float(np.mean([figures[key] for figures in values])) for key in values[0]}
             near += [np.concatenate([frames[step] for step in SHOWN], 1) for frames in films[:3]]
         if extract and reference:
             flown = ((method or world_itself(clip, height, width), clip) for clip in clips)
