@@ -59,6 +59,7 @@ class Context:
             clip_id: the clip's id, if it is given; by default made from the shot's.
         """
         from .clip import publish_clip
+        from .poses.rolling import readout
         from .poses.trajectory import measure_quality, smooth
 
         job, outcome = self.job, Outcome()
@@ -77,6 +78,8 @@ class Context:
                 logger.info("%s dropped: %s", id, reason)
                 outcome.drops.append({"id": id, "reason": reason, "values": measures | {BY_RULE: True}})
                 continue
+            if self.footage.film and (found := readout(scene, self.footage.times_us[scene.frames])):
+                measures |= found.figures()
             row = publish_clip(job, id, self.footage, scene, smoothed, self.url, config)
             measures |= row.pop("measures")
             row |= {"shot_id": job.task.id, "video_id": self.video_id, "measures": to_json(measures)}

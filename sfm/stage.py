@@ -106,7 +106,7 @@ def again(folder: Path, outcome: Outcome, config: SfmConfig) -> bool:
 
 STAGE = Stage(
     name="sfm",
-    version=5,
+    version=6,
     table="clips",
     config=SfmConfig,
     tasks=tasks,
