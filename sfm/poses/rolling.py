@@ -12,6 +12,7 @@ from flythrough.scene.geometry import Pose
 
 from .scene import Scene
 
+_SPANS = 10
 _OBSERVATIONS = 20_000  # where there are more, only every second, third, ... point is taken
 
 
@@ -38,7 +39,8 @@ def readout(scene: Scene, times_us: Int64[np.ndarray, "m"]) -> Readout | None:
     One Gauss-Newton step of a bundle adjustment with one more unknown: a point that moves through the picture by ``u``
     pixels a millisecond is seen ``ms * row * u`` off its place, with ``row`` from -0.5 at the top to 0.5 at the bottom
     (the linear model of Hedborg et al., "Rolling shutter bundle adjustment", CVPR 2012). What other poses and points
-    explain as well is taken off first. The observations of a point count as one, because their errors are correlated.
+    explain as well is taken off first. Errors of tracking are correlated: the standard deviation is the greater of
+    that in which all observations of a point count as one, and a jackknife's over spans of time.
 
     Args:
         scene: of a film; its frames in the order of time.
@@ -59,11 +61,12 @@ def readout(scene: Scene, times_us: Int64[np.ndarray, "m"]) -> Readout | None:
     strength = float(left @ left)
     if strength < 1e-9 * float(np.square(effect).sum()):
         return None
+    span = np.repeat(scene.seen_frame * _SPANS // len(scene.frames), 2)
+    along, square = (np.bincount(span, left * other, _SPANS) for other in (e, left))
+    without = (along.sum() - along) / np.maximum(square.sum() - square, 1e-9 * strength)
     ms = float(left @ e) / strength
-    unknowns = 6 * len(scene.frames) + 3 * len(scene.points) + 1
-    variance = float(np.square(e - ms * left).sum()) / max(1, len(e) - unknowns)
-    together = len(scene.seen_xy) / len(scene.points)
-    return Readout(ms, float(np.sqrt(variance * together / strength)))
+    variance = float(np.square(e - ms * left).mean()) * len(scene.seen_xy) / len(scene.points)
+    return Readout(ms, float(np.sqrt(max((_SPANS - 1) * np.var(without), variance / strength))))
 
 
 def _thinned(scene: Scene) -> Scene:
