@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
@@ -12,7 +12,7 @@ from flythrough.scene.geometry import Pose
 
 from .scene import Scene
 
-_SPANS = 10
+_SPANS = 10  # of the jackknife
 _OBSERVATIONS = 20_000  # where there are more, only every second, third, ... point is taken
 
 
@@ -70,17 +70,15 @@ def readout(scene: Scene, times_us: Int64[np.ndarray, "m"]) -> Readout | None:
 
 
 def _thinned(scene: Scene) -> Scene:
-    every = -(-len(scene.seen_xy) // _OBSERVATIONS)
+    every = max(1, -(-len(scene.seen_xy) // _OBSERVATIONS))
     return scene.keep_observations(scene.seen_point % every == 0)
 
 
 def _only(scene: Scene, kept: Bool[np.ndarray, "o"]) -> Scene:
-    """The scene with these observations and all points, so that both stay aligned with other arrays."""
-    point = np.unique(scene.seen_point[kept], return_inverse=True)
-    return Scene(
-        scene.frames, scene.poses, scene.key, scene.lens, scene.points[point[0]], scene.seen_frame[kept], point[1],
-        scene.seen_xy[kept],
-    )  # fmt: skip
+    """The scene with these observations, all of them, in their order, and the points that they see."""
+    points, number = np.unique(scene.seen_point[kept], return_inverse=True)
+    seen_frame, seen_xy = scene.seen_frame[kept], scene.seen_xy[kept]
+    return replace(scene, points=scene.points[points], seen_frame=seen_frame, seen_point=number, seen_xy=seen_xy)
 
 
 def _local(scene: Scene, poses: Pose) -> Float[np.ndarray, "o 3"]:
@@ -95,8 +93,8 @@ def _effect(scene: Scene, times_us: Int64[np.ndarray, "m"]) -> tuple[Float[np.nd
     before, after = np.maximum(np.arange(last + 1) - 1, 0), np.minimum(np.arange(last + 1) + 1, last)
     follow = scene.frames[after] - scene.frames[before] == 2
     span_ms = np.maximum(times_us[after] - times_us[before], 1) / 1000
-    there, back = _local(scene, scene.poses[after]), _local(scene, scene.poses[before])
-    known = follow[scene.seen_frame] & (np.minimum(there[:, 2], back[:, 2]) > 0)
+    back, here, there = (_local(scene, poses) for poses in (scene.poses[before], scene.poses, scene.poses[after]))
+    known = follow[scene.seen_frame] & (np.minimum(np.minimum(back, here), there)[:, 2] > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         speed = (scene.lens.pixels(there) - scene.lens.pixels(back)) / span_ms[scene.seen_frame, None]
     row = scene.seen_xy[:, 1] / scene.lens.height - 0.5
@@ -120,7 +118,8 @@ def _unexplained(
     towards = points.T @ effect
     wanted = cameras.T @ effect - shared.T @ (inverse @ towards)
     scale = np.sqrt(np.maximum(np.diag(reduced), 1e-12))  # metres, radians and pixels
-    change = np.linalg.lstsq(reduced / np.outer(scale, scale), wanted / scale, rcond=1e-10)[0] / scale
+    normal = reduced / np.outer(scale, scale) + 1e-9 * np.eye(len(scale))  # the whole scene may move, turn and grow
+    change = np.linalg.solve(normal, wanted / scale) / scale
     return effect - cameras @ change - points @ (inverse @ (towards - shared @ change))
 
 
