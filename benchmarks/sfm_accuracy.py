@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sfm_tables import align, write_table
+from sfm_tables import align, rotation_error_deg, write_table
 
 from flythrough.media import video_reader as video
 from flythrough.sample.film import Film, film
 from flythrough.scene.clips import Clip, load_clips
-from flythrough.scene.geometry import camera_center, rotation_angle_deg
+from flythrough.scene.geometry import camera_center
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.config import load_config
 from flythrough.workspace.executor import LocalExecutor
@@ -75,10 +75,6 @@ def compare(clip: Clip, take: Film, path: Path) -> Errors:
     true_poses, poses = take.poses[first : first + len(clip)], clip.cameras.poses
     scale, rotation, error = align(camera_center(poses), camera_center(true_poses))
 
-    def turned(rotation: np.ndarray) -> float:
-        moved = np.concatenate([poses[:, :, :3] @ rotation.T, poses[:, :, 3:]], -1)
-        return float(np.median(rotation_angle_deg(moved, true_poses)))
-
     u, _, vt = np.linalg.svd((true_poses[:, :, :3].swapaxes(1, 2) @ poses[:, :, :3]).sum(0))
     best = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
     relative = []
@@ -89,8 +85,8 @@ def compare(clip: Clip, take: Film, path: Path) -> Errors:
     return Errors(
         posed=100 * len(clip) / len(take),
         path=error,
-        rotation=turned(rotation),
-        orientation=turned(best),
+        rotation=rotation_error_deg(poses, true_poses, rotation),
+        orientation=rotation_error_deg(poses, true_poses, best),
         focal=float(100 * (clip.cameras.intrinsics[0, 0] / take.intrinsics[0, 0] - 1)),
         disparity=float(100 * np.median(relative)),
     )

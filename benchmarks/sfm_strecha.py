@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.sfm_tables import align
+from benchmarks.sfm_tables import align, rotation_error_deg
 from flythrough.networks.weights_download import download
 from flythrough.scene.cameras import Cameras
 from flythrough.scene.clips import load_clips
-from flythrough.scene.geometry import camera_center, make_pose, rotation_angle_deg
+from flythrough.scene.geometry import camera_center, make_pose
 from flythrough.sfm.photos import photo_files
 from flythrough.workspace.catalog import Workspace
 
@@ -48,7 +48,7 @@ def read_camera(file: Path) -> Truth:
     """
     values = np.array(file.read_text(encoding="utf-8").split(), dtype=float)
     if len(values) != 26:
-        raise SystemExit(f"{file} has {len(values)} numbers, not 26: it is no camera of Strecha's sets")
+        raise SystemExit(f"{file} has {len(values)} numbers; a camera file of these sets has 26. Fetch it again")
     calibration, axes, centre = values[:9].reshape(3, 3), values[12:21].reshape(3, 3), values[21:24]
     return Truth(make_pose(axes.T, -axes.T @ centre), float(calibration[0, 0] / values[24]))
 
@@ -70,15 +70,14 @@ def measure(scene: Path) -> dict[str, float]:
         return {"photos": len(photos), "posed": 0}
     places = found.timestamps_us // 1_000_000  # the stage gives each photo of a folder a second
     true, poses = np.stack([truth[place].pose for place in places]), found.poses
-    scale, rotation, percent = align(camera_center(poses), camera_center(true))
-    a, b = (centers - centers.mean(0) for centers in (camera_center(poses), camera_center(true)))
-    moved = np.concatenate([poses[:, :, :3] @ rotation.T, poses[:, :, 3:]], -1)
+    centers = camera_center(true)
+    _, rotation, percent = align(camera_center(poses), centers)
     return {
         "photos": len(photos),
         "posed": len(poses),
-        "ate_mm": float(1000 * np.sqrt(np.square(scale * a @ rotation.T - b).sum(-1).mean())),
+        "ate_mm": float(10 * percent * np.linalg.norm(np.diff(centers, axis=0), axis=-1).sum()),
         "ate_percent": percent,
-        "rotation_deg": float(np.median(rotation_angle_deg(moved, true))),
+        "rotation_deg": rotation_error_deg(poses, true, rotation),
         "focal_percent": float(100 * (found.intrinsics[0, 0] / np.mean([one.focal for one in truth]) - 1)),
     }
 

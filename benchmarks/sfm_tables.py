@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from flythrough.sample.film import Film, frame_times_us
+from flythrough.scene.geometry import rotation_angle_deg
 from flythrough.sfm.config import SfmConfig
 from flythrough.sfm.poses.footage import Footage
 from flythrough.sfm.poses.keyframes import choose_keyframes, picture_motion
@@ -37,6 +38,14 @@ def align(
     scale = float(np.trace(np.diag(s) @ sign) / (a**2).sum())
     distance = np.sqrt(((scale * a @ rotation.T - b) ** 2).sum(-1).mean())
     return scale, rotation, float(100 * distance / np.linalg.norm(np.diff(true, axis=0), axis=-1).sum())
+
+
+def rotation_error_deg(
+    found: Float[np.ndarray, "n 3 4"], true: Float[np.ndarray, "n 3 4"], rotation: Float[np.ndarray, "3 3"]
+) -> float:
+    """Median angle between found and true orientations, after ``rotation`` takes the found world to the true one."""
+    moved = np.concatenate([found[:, :, :3] @ rotation.T, found[:, :, 3:]], -1)
+    return float(np.median(rotation_angle_deg(moved, true)))
 
 
 def pose_take(take: Film) -> Scene:

@@ -40,7 +40,8 @@ def readout(scene: Scene, times_us: Int64[np.ndarray, "m"]) -> Readout | None:
     pixels a millisecond is seen ``ms * row * u`` off its place, with ``row`` from -0.5 at the top to 0.5 at the bottom
     (the linear model of Hedborg et al., "Rolling shutter bundle adjustment", CVPR 2012). What other poses and points
     explain as well is taken off first. Errors of tracking are correlated: the standard deviation is the greater of
-    that in which all observations of a point count as one, and a jackknife's over spans of time.
+    that in which all observations of a point count as one, and a jackknife's over spans of time. Speeds are means
+    from the frame before to the one after, so a shake that is fast for the frame rate makes the readout too long.
 
     Args:
         scene: of a film; its frames in the order of time.
