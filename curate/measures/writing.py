@@ -7,12 +7,14 @@ The network is PP-OCRv4's mobile text detector (PaddlePaddle, Apache-2.0; differ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from flythrough.networks.onnx_runtime import run
+
+FILE = Path(__file__).with_name("text.onnx")
 LONG = 384  # pixels of the longer side that the network sees; at 320 it misses small logos
 CORE = 0.3  # probability of a pixel
 SURE = 0.6  # mean probability of a line; waves and rocks reach 0.5
@@ -51,13 +53,5 @@ def _probability(picture: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "H W"
     height, width = picture.shape[:2]
     scale = LONG / max(height, width)
     size = tuple(max(32, round(side * scale / 32) * 32) for side in (width, height))  # the network halves five times
-    network = _network()
-    network.setInput(cv2.dnn.blobFromImage(picture, 1 / 127.5, size, (127.5,) * 3, swapRB=True))
-    return np.array(network.forward()[0, 0])
-
-
-@cache
-def _network():  # type: ignore[no-untyped-def]  # OpenCV's class has no type
-    import cv2
-
-    return cv2.dnn.readNetFromONNX(str(Path(__file__).with_name("text.onnx")))
+    blue_first = cv2.resize(picture, size)[..., ::-1].transpose(2, 0, 1).astype(np.float32)
+    return run(FILE, x=blue_first[None] / 127.5 - 1)[0, 0]

@@ -1,22 +1,20 @@
-"""EfficientNet-Lite0's class probabilities without torch: OpenCV runs ``lite0.onnx``.
+"""EfficientNet-Lite0's class probabilities without torch, from ``lite0.onnx``.
 
-Loading torch takes seconds and half a gigabyte in every worker; a stage that only classifies pictures needs neither. On
-one core OpenCV is also twice as fast. The weights are stored as float16: probabilities agree with torch to 0.005.
+The weights are stored as float16: probabilities agree with torch to 0.005.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..errors import missing_extra
+from .onnx_runtime import run
 
 FILE = Path(__file__).with_name("lite0.onnx")
-BATCH, SIZE = 2, 224  # the file's input: OpenCV needs a fixed size
+BATCH, SIZE = 2, 224  # the file's input
 
 
 def probabilities(images: UInt8[np.ndarray, "2 224 224 3"]) -> Float[np.ndarray, "2 1000"]:
@@ -27,16 +25,7 @@ def probabilities(images: UInt8[np.ndarray, "2 224 224 3"]) -> Float[np.ndarray,
     """
     if images.dtype != np.uint8 or images.shape != (BATCH, SIZE, SIZE, 3):
         raise ValueError(f"images must be uint8 {(BATCH, SIZE, SIZE, 3)}, not {images.dtype} {images.shape}")
-    network = _network()
-    network.setInput((images.transpose(0, 3, 1, 2).astype(np.float32) - 127) / 128)
-    return np.array(network.forward())
-
-
-@cache
-def _network() -> Any:
-    import cv2
-
-    return cv2.dnn.readNetFromONNX(str(FILE))
+    return run(FILE, images=(images.transpose(0, 3, 1, 2).astype(np.float32) - 127) / 128)
 
 
 def weights_file() -> Path:

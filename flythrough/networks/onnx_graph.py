@@ -1,4 +1,4 @@
-"""ONNX graphs written node by node, for networks that OpenCV runs without torch. Needs the package ``onnx``."""
+"""ONNX graphs written node by node, for networks that run without torch. Needs the package ``onnx``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import missing_extra
 if TYPE_CHECKING:
     import onnx
 
-OPSET, FORMAT = 13, 8  # the oldest with every operator used here; every OpenCV since 4.10 reads them
+OPSET, FORMAT = 13, 8  # the oldest with every operator used here
 
 Shape = tuple[int | str, ...]
 

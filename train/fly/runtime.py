@@ -12,14 +12,12 @@ from torch import Tensor
 from ..model.network import Finish, InfiniteNature
 from .onnx_model import generator_bytes
 
-NEEDED = ("onnx", "onnxruntime")
-
 
 def fast(model: InfiniteNature) -> InfiniteNature:
     """The model, with its network run by ONNX Runtime if that is faster; pictures differ by rounding only.
 
-    It is faster for float32 models on the CPU. Other models are returned unchanged, and so are all if a package of
-    :data:`NEEDED` is not installed. The weights are copied: the returned model does not change if training continues.
+    It is faster for float32 models on the CPU. Other models are returned unchanged, and so are all if the package
+    onnx is not installed. The weights are copied: the returned model does not change if training continues.
 
     Args:
         model: in evaluation mode, at the size that it will fly at.
@@ -27,7 +25,7 @@ def fast(model: InfiniteNature) -> InfiniteNature:
     weight = next(model.parameters())
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or model.finish is not None:
         return model
-    if not all(importlib.util.find_spec(name) for name in NEEDED):
+    if not importlib.util.find_spec("onnx"):
         return model
     faster = copy.copy(model)
     faster.finish = _finish(model)
