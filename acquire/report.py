@@ -39,16 +39,20 @@ def report(workspace: Workspace) -> tuple[list[dict[str, str]], JsonObject]:
         score would drop) by reason, ``clips`` by split and state.
 
     Raises:
-        InputError: the stage has not run here.
+        InputError: the stage has not run here, or its last run was stopped.
     """
     file = entries_file(workspace)
+    unfinished = InputError(
+        f"{workspace.root} has no finished acquire", remedy=f"flythrough acquire --workspace {workspace.root}"
+    )
     if not file.is_file() or not workspace.has("videos"):
-        raise InputError(
-            f"{workspace.root} has no finished acquire", remedy=f"flythrough acquire --workspace {workspace.root}"
-        )
+        raise unfinished
     outcomes = _outcomes(workspace)
     with open(file, encoding="utf-8", newline="") as text:
-        lines = [{**entry, **outcomes[from_csv_cell(entry["id"])]} for entry in csv.DictReader(text)]
+        entries = list(csv.DictReader(text))
+    if any(from_csv_cell(entry["id"]) not in outcomes for entry in entries):  # listed by a run that was stopped
+        raise unfinished
+    lines = [{**entry, **outcomes[from_csv_cell(entry["id"])]} for entry in entries]
     coverage = workspace / "acquire" / "coverage.json"
     counts: JsonObject = {
         "entries": len(lines),

@@ -182,5 +182,5 @@ STAGE = _Acquire(
     tasks=tasks,
     run=run,
     finish=finish,
-    resources=lambda config: Resources(cpus=0.5, memory_gb=0.5),  # waits as much as it works,
+    resources=lambda config: Resources(cpus=0.5, memory_gb=0.5),  # waits as much as it works
 )

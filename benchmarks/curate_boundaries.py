@@ -1,4 +1,4 @@
-"""Boundary detectors side by side on videos with known edits: ours (three settings), PySceneDetect's two, TransNetV2.
+"""Boundary detectors side by side on videos with known edits: ours (two settings), PySceneDetect's two, TransNetV2.
 
 python benchmarks/curate_boundaries.py --out docs/data/curate_boundaries.json [--data ../shared/data/real]
 """

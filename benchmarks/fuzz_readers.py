@@ -1,6 +1,6 @@
 """Broken files of every kind that is read: each is read, or refused with a remedy; nothing crashes or hangs.
 
-    python benchmarks/fuzz_readers.py --mutants 2000 -o docs/data/fuzz.json
+    python -m benchmarks.fuzz_readers --mutants 2000 -o docs/data/fuzz.json
 
 A valid file of each kind is cut short, has bits flipped, pieces repeated, swapped, removed or filled with one byte, and
 numbers in its text made extreme, by seed. Each kind is read in a process of its own with at most 12 GiB of addresses.

@@ -3,7 +3,7 @@
     python -m benchmarks.hostile_uploads [--rounds 2]
 
 Prints how many were flown and refused, and the server's resident memory (MiB, Linux) before, and after each round.
-Ends with status 1 if an answer is neither 200 nor 400, or the server does not fly a gallery picture at the end.
+Ends with status 1 if a sound photo is not flown (200) or another file not refused (400), or none is flown at the end.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def _remarks(rows: list[dict[str, Any]], found: dict[tuple[str, str], np.ndarray
         f"Not told apart, with 1 between the quartiles: {told(level)}.",
         "",
     ]
-    lines += [f"Skipped: {'; '.join(skipped) or 'no peer'}.", ""]
+    lines += [f"Peers skipped: {'; '.join(skipped) or 'none'}.", ""]
     return lines + [f"- {row['what']}: {row['remark']}" for row in rows if row.get("remark")]
 
 

@@ -113,11 +113,15 @@ def measure(takes: dict[str, Film], workers: int, folder: Path) -> list[str]:
         if not clips[name]:
             lines.append(f"| {name} | {ends.get(name, '?')} | | | | | |")
             continue
+        if take.kind in STILL:
+            lines.append(f"| {name} | a clip, which should not be | | | | | |")
+            continue
         e = compare(max(clips[name], key=len), take, workspace / "acquire" / f"{name}.mp4")
         errors.append(e)
         figures = f"{e.path:.3f} | {e.rotation:.2f} | {e.orientation:.2f} | {e.focal:+.2f} | {e.disparity:.1f}"
         lines.append(f"| {name} | {e.posed:.0f} | {figures} |")
     moving = sum(take.kind in MOVING for take in takes.values())
+    dropped = sum(take.kind in STILL and not clips[name] for name, take in takes.items())
     worst = [
         max(abs(getattr(e, name)) for e in errors) for name in ("path", "rotation", "orientation", "focal", "disparity")
     ]
@@ -125,7 +129,8 @@ def measure(takes: dict[str, Film], workers: int, folder: Path) -> list[str]:
         f"{len(errors)} of {moving} moving takes gave a clip, {sum(e.good(e.rotation) for e in errors)} within the "
         f"bounds ({sum(e.good(e.orientation) for e in errors)} with rotations aligned). "
         f"Worst: ATE {worst[0]:.3f} %, rotation {worst[1]:.2f} deg ({worst[2]:.2f} with rotations aligned), "
-        f"focal {worst[3]:.2f} %, disparity {worst[4]:.1f} %. {report.seconds:.0f} s of work."
+        f"focal {worst[3]:.2f} %, disparity {worst[4]:.1f} %. "
+        f"{dropped} of {len(STILL)} takes without geometry gave none. {report.seconds:.0f} s of work."
     )
     return [summary, "", *lines]
 

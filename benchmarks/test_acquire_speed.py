@@ -25,6 +25,7 @@ from benchmarks.side_by_side import record
 from flythrough.acquire.config import Download
 from flythrough.acquire.fetch.download import Fetcher
 from flythrough.acquire.sources.camera_files import read_index
+from flythrough.workspace.addresses import AddressKeys
 
 FILES, MEGABYTES, ROUNDS = 6, 64, 5
 CLIPS = int(os.environ.get("ACQUIRE_BENCH_CLIPS", "1300"))
@@ -115,7 +116,7 @@ def test_reading_camera_files(benchmark: Any, tmp_path: Path) -> None:
 
 def _read(folder: Path) -> tuple[float, float, int]:
     began = time.perf_counter()
-    index = read_index(folder)
+    index = read_index(folder, AddressKeys(folder.parent))
     seconds = time.perf_counter() - began
     assert len(index.clips) == CLIPS
     videos = len({clip.video_id for clip in index.clips.values()})

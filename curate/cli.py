@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from flythrough.cli.options import WorkspaceOption
+
+if TYPE_CHECKING:
+    from .review.listing import Review
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
@@ -17,7 +22,7 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
 
 
 def review(
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Workspace folder.")] = Path("workspace"),
+    workspace: WorkspaceOption = Path("workspace"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     export: Annotated[Path | None, typer.Option(help="Write all verdicts to this CSV file and stop.")] = None,
     import_: Annotated[
@@ -57,13 +62,10 @@ def review(
         _serve(data, port, open_)
 
 
-def _serve(data: object, port: int, open_browser: bool) -> None:
+def _serve(data: Review, port: int, open_browser: bool) -> None:
     import webbrowser
 
-    from .review.listing import Review
     from .review.server import serve
-
-    assert isinstance(data, Review)
 
     def announce(url: str) -> None:
         print(f"Review {len(data.items)} shots at {url}", flush=True)
@@ -96,7 +98,7 @@ def boundaries(
 
 def score(
     labels: Annotated[Path, typer.Option(help="CSV file: video, start, end (seconds), verdict (keep, drop, unsure).")],
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Workspace folder.")] = Path("workspace"),
+    workspace: WorkspaceOption = Path("workspace"),
     thresholds: Annotated[
         bool, typer.Option(help="Also sweep the thresholds, leaving out each video in turn.")
     ] = False,

@@ -119,7 +119,7 @@ class _Known:
 
 
 def _parts(hashes: Hashes, flips: Hashes) -> UInt64[np.ndarray, "parts flips n"]:
-    """Keys of each hash's parts, every bit of them flipped by each of ``flips``.
+    """Keys of each hash's parts, with the bits that are set in each of ``flips`` inverted.
 
     Of two hashes that differ in fewer than 2 * PARTS bits, some part differs in one bit at most (pigeonhole).
     """

@@ -69,12 +69,12 @@ def scan(
     collector = Collector(config)
     shots: list[Shot] = []
 
-    def close(span: Span, start_us: int, end_us: int) -> None:
+    def close(span: Span, start_us: int, end_us: int, needed_from_us: int) -> None:
         shot = measure_shot(span, start_us, end_us, collector.size, collector.within(start_us, end_us), config)
         hand_over(shot)
         shot.pictures, shot.views = [], []
         shots.append(shot)
-        collector.forget(end_us if given is None else given.needed_from_us())
+        collector.forget(needed_from_us)
 
     end_us = 0
     given = None if given_us is None else _Given(segmenter.times_us, given_us)
@@ -82,7 +82,10 @@ def scan(
 
         def finish(spans: Iterator[Span]) -> None:
             for span in spans:
-                measuring.do(close, span, segmenter.times_us[span.start], segmenter.end_of(span, end_us))
+                start_us, stop_us = segmenter.times_us[span.start], segmenter.end_of(span, end_us)
+                # Asked here, as the measuring thread may be behind: shots that it has not closed yet still count.
+                needed_from_us = stop_us if given is None else given.needed_from_us()
+                measuring.do(close, span, start_us, stop_us, needed_from_us)
 
         for glimpse in glimpses(path, longest=config.working_px, sample_every_s=config.sample_every_s):
             gray = cv2.cvtColor(glimpse.small, cv2.COLOR_RGB2GRAY)

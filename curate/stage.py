@@ -9,7 +9,7 @@ import numpy as np
 
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace, to_json
-from flythrough.workspace.files import unchanged
+from flythrough.workspace.files import sha256_of_folder, unchanged
 from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import CurateConfig
@@ -19,8 +19,6 @@ VERSION = 13
 
 def tasks(workspace: Workspace, config: CurateConfig) -> Iterator[Task]:
     """One task per video."""
-    from flythrough.workspace.files import sha256_of_folder
-
     workspace.require("videos")
     for video in workspace.rows("videos"):
         yield Task(
@@ -74,6 +72,8 @@ def run(job: Job, config: CurateConfig) -> Outcome:
                 "measures": to_json({**shot.measures, "pictures": f"{job.published}/{id}"}),
             }
         )
+    if given is not None:
+        outcome.rows = sorted(outcome.rows, key=lambda row: row["camera_file"])  # the table's order
     return outcome
 
 
@@ -90,7 +90,10 @@ def _write_overlay(job: Job, id: str, mask: np.ndarray | None) -> str | None:
 
 
 def _given_clips(workspace: Path, folder: str | None) -> list[tuple[str, tuple[int, int]]] | None:
-    """Given camera files with their first and last times, or None if shots are to be found."""
+    """Given camera files with their first and last times, or None if shots are to be found.
+
+    They are in the order of their ends, whatever the files are called, so that each can be forgotten when it has ended.
+    """
     from flythrough.scene.cameras import read_cameras
 
     if folder is None:
@@ -101,7 +104,7 @@ def _given_clips(workspace: Path, folder: str | None) -> list[tuple[str, tuple[i
         if not len(times):
             raise InputError(f"{file} has no cameras", remedy="Remove it, then run flythrough acquire again")
         found.append((file.relative_to(workspace).as_posix(), (int(times[0]), int(times[-1]))))
-    return found
+    return sorted(found, key=lambda clip: clip[1][1])
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: CurateConfig) -> Outcome:

@@ -12,6 +12,7 @@ from flythrough.cli.options import WorkspaceOption
 
 if TYPE_CHECKING:
     from .protocols.protocol import Protocol
+    from .protocols.source import Source
 
 ProtocolOption = Annotated[
     str,
@@ -147,12 +148,18 @@ def methods() -> None:
     """List the methods that can be named."""
     from importlib.metadata import entry_points
 
+    from flythrough.errors import InputError
+
     from .methods.registry import BUILT_IN, GROUP, find_specs
 
     for name, spec in BUILT_IN.items():
         print(f"{name:24}{spec.about}")
     for name in sorted(entry_points(group=GROUP).names):
-        (spec,) = find_specs([name])
+        try:
+            (spec,) = find_specs([name])
+        except InputError as error:  # of one plugin: the others are listed all the same
+            print(f"{name:24}cannot be used: {error.message}")
+            continue
         print(f"{name:24}{spec.about or spec.entry_point}")
 
 
@@ -213,16 +220,17 @@ def generate(
     print(run(spec, source, out, setting, time_limit))
 
 
-def _source(workspace: Path, protocol: str):  # type: ignore[no-untyped-def]
+def _source(workspace: Path, protocol: str) -> Source:
     from flythrough.workspace.catalog import Workspace
     from flythrough.workspace.config import load_config
 
     from .protocols.source import Source
-    from .stage import make_protocol
+    from .stage import EvaluateConfig, make_protocol
 
     held = Workspace(workspace)
     config = load_config(held.config_file)["evaluate"].model_copy(update={"protocol": protocol})
-    return Source(make_protocol(held, config), held)  # type: ignore[arg-type]
+    assert isinstance(config, EvaluateConfig)
+    return Source(make_protocol(held, config), held)
 
 
 def score(
@@ -247,7 +255,7 @@ def score(
     from flythrough.workspace.printing import number, print_table
 
     from .methods.registry import BUILT_IN, Spec
-    from .scoring.handed_in import keep, score_loose
+    from .scoring.handed_in import keep, refuse_measured, score_loose
     from .scoring.score import score as run
     from .scoring.tally import Settings
 
@@ -257,6 +265,8 @@ def score(
     spec = Spec(name=name, about="frames handed in", citation=citation, handed_in=True)
     held = existing(workspace) if out is None else Workspace(workspace)
     with held.locked() if out is None else nullcontext():  # from the start: a refusal after hours would lose them
+        if out is None:
+            refuse_measured(held, name)
         source = _source(workspace, protocol)
         result = score_loose(spec, source, frames, settings) if loose else run(spec, source, frames, settings, {})
         if out is not None:

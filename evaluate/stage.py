@@ -16,7 +16,12 @@ from flythrough.workspace.files import JsonObject, read_json
 from flythrough.workspace.stage import Job, Outcome, Resources, Section, Stage, Task
 
 if TYPE_CHECKING:
+    from flythrough.results.schema import Result
+
+    from .methods.registry import Spec
     from .protocols.protocol import Protocol
+    from .protocols.source import Source
+    from .scoring.tally import Settings
 
 METHODS = ("infinite-nature", "render-only", "render-inpaint", "layered", "static", "zoom", "real")
 
@@ -184,7 +189,7 @@ def run(job: Job, config: EvaluateConfig) -> Outcome:
     return Outcome(rows=rows_of(result, job.path_of(file)), errors=errors)
 
 
-def _score(job: Job, config: EvaluateConfig, source, spec, settings):  # type: ignore[no-untyped-def]
+def _score(job: Job, config: EvaluateConfig, source: Source, spec: Spec, settings: Settings) -> Result:
     from flythrough.errors import MissingWeights
     from flythrough.results.methods import Setting
 
@@ -236,10 +241,7 @@ def finish(outcome: Outcome, workspace: Workspace, config: EvaluateConfig) -> Ou
     from .report.page import update_report
     from .scoring.handed_in import handed_in_rows
 
-    rows = [
-        *outcome.rows,
-        *handed_in_rows(workspace, {(row["protocol"], row["protocol_hash"]) for row in outcome.rows}),
-    ]
+    rows = [*outcome.rows, *handed_in_rows(workspace, outcome.rows)]
     if rows:
         update_report(workspace, rows)
     return Outcome(rows=rows, drops=outcome.drops, errors=outcome.errors, others=outcome.others)

@@ -69,6 +69,7 @@ def add(
     rescore: RescoreOption = False,
 ) -> None:
     """Check submitted results against those measured here, and list them; with --rescore, as scored here."""
+    from flythrough.errors import InputError
     from flythrough.results.schema import read_result
     from flythrough.workspace.catalog import Workspace
 
@@ -77,6 +78,9 @@ def add(
     if rescore:
         from .rescore import rescore as run
 
+        if replace:
+            problem = "--replace is about submitted numbers, and --rescore lists those scored here"
+            raise InputError(problem, remedy="Leave one of the two out")
         check_submission(Workspace(workspace), submission)
         run(Workspace(workspace), submission, keep=True)
         print(f"Scored here. Run this to show it: flythrough leaderboard --workspace {workspace}")

@@ -43,7 +43,8 @@ def reused_frames(submission: Result, others: list[Result]) -> str | None:
         others: results of other methods on the same protocol, measured here or submitted.
     """
     hashes = submission.frames_sha256
-    expected = {flight for each in others if each.method.name != FLOOR_METHOD for flight in each.frames_sha256}
+    flown = (each for each in others if each.method.name != FLOOR_METHOD and not is_loose(each))
+    expected = {flight for each in flown for flight in each.frames_sha256}
     if not is_loose(submission) and (missing := sorted(expected - set(hashes))):
         return f"it does not say which frames {missing[0]} has (frames_sha256)"
     seen: dict[tuple[str, str], str] = {}  # one flight may be the beginning of the other kind's
@@ -73,14 +74,15 @@ def _other_ruler(submission: Result, references: list[Result]) -> str | None:
                 return f"its weights for {use.removeprefix('metric:')} are not ours"
         floors = {v.metric: v.floor for v in reference.values if v.floor is not None}
         counts = {v.metric: v.n for v in reference.values}
+        loose = is_loose(submission) or is_loose(reference)
         for value in submission.values:
             ours = floors.get(value.metric)
             if value.value is None or ours is None:
                 continue
             if value.floor is None:
                 return f"it has no floor of {value.metric}"
-            if value.metric in KERNEL and is_loose(submission) and value.n != counts[value.metric]:
-                continue  # its subsets are at most as large as the set of frames, and so is its floor's
+            if value.metric in KERNEL and loose and value.n != counts[value.metric]:
+                continue  # subsets are at most as large as a loose set of frames, and so are its floor's
             if not math.isclose(value.floor, ours, rel_tol=FLOOR_TOLERANCE, abs_tol=1e-9):
                 return f"its floor of {value.metric} is {value.floor:.6g}, ours {ours:.6g}"
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from typing import Any
 
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import JsonObject, read_json, write_json
@@ -72,7 +71,7 @@ def run(job: Job, config: LeaderboardConfig) -> Outcome:
     return Outcome(rows=[{"id": job.task.id, "folder": job.published}])
 
 
-def finish(outcome: Outcome, workspace: Workspace, config: Any) -> Outcome:
+def finish(outcome: Outcome, workspace: Workspace, config: LeaderboardConfig) -> Outcome:
     """Put the site in place, and record when each result first appeared on it."""
     from .site.listing import update_site
     from .standing.holdings import remember_dates

@@ -12,6 +12,7 @@ Nothing is deleted. A writer holds a lock; a second writer waits for it.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import locked_file, sha256_of, write_text
 from flythrough.workspace.stage import Section
 
+log = logging.getLogger("flythrough.leaderboard")
 FOLDER = "leaderboard/submissions"
 LOG, EARLIER, LOCK = f"{FOLDER}/log.jsonl", f"{FOLDER}/earlier", "leaderboard/.submissions.lock"
 WAIT_S = 60.0  # for another writer; one holds the lock for well under a second
@@ -65,6 +67,17 @@ def listed_files(workspace: Workspace) -> list[Path]:
     return sorted((workspace / FOLDER).glob("*.json"))
 
 
+def readable(workspace: Workspace) -> dict[Path, Result]:
+    """The listed results by file; unreadable files, which another program put there, are logged."""
+    found = {}
+    for file in listed_files(workspace):
+        try:
+            found[file] = read_result(file)
+        except InputError as error:
+            log.warning("Left out: %s", error)
+    return found
+
+
 def put(workspace: Workspace, result: Result, *, replace: bool) -> Path:
     """Store a result, with the lock held; an identical one that is stored already is left as it is.
 
@@ -99,10 +112,9 @@ def withdraw(workspace: Workspace, method: str, protocol: str | None = None) -> 
     Raises:
         InputError: it is not listed, or on several protocols.
     """
-    found = {file: read_result(file) for file in listed_files(workspace)}
     found = {
         file: result
-        for file, result in found.items()
+        for file, result in readable(workspace).items()
         if result.method.name == method
         and (not protocol or protocol == result.protocol.name or result.protocol.hash.startswith(protocol))
     }

@@ -16,7 +16,7 @@ from flythrough.errors import InputError
 from flythrough.results.collected import result_rows
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
-from flythrough.results.schema import Result, read_result, results_behind
+from flythrough.results.schema import Result, results_behind
 from flythrough.results.versions import version_notes
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.files import JsonObject
@@ -124,12 +124,7 @@ def submissions(workspace: Workspace) -> list[Result]:
 def submissions_by_file(workspace: Workspace) -> dict[Path, Result]:
     """As :func:`submissions`, by the file of each."""
     found = {}
-    for file in store.listed_files(workspace):
-        try:
-            submission = read_result(file)
-        except InputError as error:
-            log.warning("Left out: %s", error)
-            continue
+    for file, submission in store.readable(workspace).items():
         if re.fullmatch(METHOD_NAME, submission.method.name):
             found[file] = submission
         else:

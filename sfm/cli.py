@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from flythrough.cli.options import WorkspaceOption
+
 RUN_OPTIONS: dict[str, tuple[type, str, str]] = {
     "images": (Path, "sfm.images", "Folder of photos taken as one shot, one second apart (besides the shots table)."),
 }
@@ -23,9 +25,7 @@ def register(app: typer.Typer, stage: typer.Typer) -> None:
 
 def view(
     clip: Annotated[str, typer.Argument(help="The clip's id.")],
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Folder that holds tables and outputs.")] = Path(
-        "workspace"
-    ),
+    workspace: WorkspaceOption = Path("workspace"),
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The page; by default sfm/view/CLIP.html in the workspace.")
     ] = None,
@@ -39,9 +39,7 @@ def view(
 
 
 def report(
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Folder that holds tables and outputs.")] = Path(
-        "workspace"
-    ),
+    workspace: WorkspaceOption = Path("workspace"),
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The page; by default sfm/report.html in the workspace.")
     ] = None,

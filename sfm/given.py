@@ -34,8 +34,8 @@ def process_given(job: Job, url: str, config: SfmConfig) -> Outcome:
     video, shot = job.task.inputs["video"], job.task.inputs["shot"]
     cameras = read_cameras(job.workspace / shot["camera_file"])
     crop = centered_crop(shot, video["width"], video["height"])
-    film = unchanged(job.workspace / video["path"], video["sha256"])
-    footage, found = read_times(film, cameras.timestamps_us, crop, config.frames)
+    file = unchanged(job.workspace / video["path"], video["sha256"])
+    footage, found = read_times(file, cameras.timestamps_us, crop, config.frames)
     if reason := too_poor(footage, config):
         return drop(job, reason, frames=len(footage), width=footage.color.shape[2], height=footage.color.shape[1])
     intrinsics = crop_intrinsics(

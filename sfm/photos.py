@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
@@ -83,12 +84,18 @@ def read_photos(folder: Path, config: FramesConfig) -> Photos:
     ]
 
     def pictures() -> Iterator[tuple[int, np.ndarray]]:
+        shape = None
         for i, file in enumerate(files):
             if file in chosen:
                 with _noted(file, errors):
-                    yield i * 1_000_000, _read_pixels(file, config.work_px)
+                    pixels = _read_pixels(file, config.work_px)
+                    shape = shape or pixels.shape
+                    if pixels.shape != shape:  # only JPEGs are decoded at a fraction of their size
+                        pixels = cv2.resize(pixels, shape[1::-1], interpolation=cv2.INTER_AREA)
+                    yield i * 1_000_000, pixels
         if len(errors) + len(drops) == len(files):
-            raise InputError(f"None of the photos in {folder} can be read", remedy=errors[0]["message"])
+            message = f"None of the photos in {folder} can be read: {errors[0]['message']}"
+            raise InputError(message, remedy="Fix them, or name another folder (--images)")
 
     footage = gather(pictures(), config, max(1, len(chosen)))
     focals = [header.focal for header in headers.values() if header.size == size and header.focal]

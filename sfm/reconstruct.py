@@ -111,5 +111,8 @@ def pose_all(
         scene = refine(scene)
         scene = scene.keep_frames(np.bincount(scene.seen_frame, minlength=len(scene.frames)) >= MIN_POINTS)
         taken[scene.frames] = True
-        scenes += runs(scene, config.frames.min_frames) if footage.film else [scene]
+        if footage.film:
+            scenes += runs(scene, config.frames.min_frames)
+        elif len(scene.frames) >= config.frames.min_frames:
+            scenes.append(scene)
     return scenes

@@ -79,7 +79,7 @@ def test_the_page_says_where_we_are_slower_and_who_was_skipped(performance: Modu
     text = performance.page({**KEPT, "rows": rows})
     assert "We are slower than: b at a (0.5).\n" in text
     assert "with 1 between the quartiles: no peer here.\n" in text
-    assert "Skipped: e at a (gone).\n" in text
+    assert "Peers skipped: e at a (gone).\n" in text
 
 
 def test_peers_that_disagree_are_not_timed() -> None:

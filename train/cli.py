@@ -195,7 +195,8 @@ def import_release(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")] = Path("release"),
 ) -> None:
     """Convert the authors' TensorFlow checkpoint to ours; prints which variables were used, skipped or missing."""
-    from .model.release import import_tensorflow, save_checkpoint
+    from .model.native import save_checkpoint
+    from .model.release import import_tensorflow
 
     model = import_tensorflow(prefix, tell=print)
     save_checkpoint(output, model, {"source": prefix.name})

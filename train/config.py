@@ -17,6 +17,7 @@ FREE = frozenset(
     | {"log_every", "strip_every", "video_every", "video_steps", "save_every"}
 )
 PATHS = frozenset({"shards", "init"})  # the key holds the content of what they name, not the path
+STATE_FILE = "state.safetensors"  # in a run's folder: all that a stopped run needs to resume
 PresetName = Literal["auto", "paper", "laptop", "tiny", "ship", "tune"]
 
 

@@ -31,15 +31,16 @@ PANELS = (
 
 
 def find_run(workspace: Workspace) -> Path:
-    """The folder of the newest run that has scalars, finished or not.
+    """The folder of the run, finished or not, that recorded scalars last.
 
     Raises:
         InputError: nothing was trained here.
     """
     finished = [(workspace / row["path"]).parent for row in workspace.rows("checkpoints")]
-    going = sorted((workspace / "train" / ".partial").glob("*"), key=lambda folder: folder.stat().st_mtime)
-    for folder in [*reversed(going), *reversed(finished)]:
-        if (folder / SCALARS).is_file():
+    going = (workspace / "train" / ".partial").glob("*")
+    runs = [folder for folder in (*going, *reversed(finished)) if (folder / SCALARS).is_file()]
+    for folder in sorted(runs, key=lambda folder: (folder / SCALARS).stat().st_mtime, reverse=True):
+        if read_scalars(folder):  # not one that was stopped before its first figures
             return folder
     raise InputError(f"Nothing was trained in {workspace.root}", remedy="Run flythrough train first")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from flythrough.errors import InputError, MissingWeights
 from flythrough.workspace.catalog import Workspace, to_json
@@ -19,7 +18,7 @@ def tasks(workspace: Workspace, config: TrainConfig) -> Iterable[Task]:
     """The one run that the config describes, on the present clips.
 
     Raises:
-        InputError: there is no clip to train on.
+        InputError: there is no clip, or no shard, to train on.
     """
     preset, settings = resolve(config)
     clips = _clip_hashes(workspace, settings)
@@ -65,8 +64,10 @@ def _clip_hashes(workspace: Workspace, settings: Settings) -> dict[str, str]:
             take.id: "filmed" for take in takes(settings.islands, settings.height, settings.width, settings.all_biomes)
         }
     if settings.data == "shards":
-        found = [Path(settings.shards)] if Path(settings.shards).is_file() else workspace.root.glob(settings.shards)
-        return {f"shard {index:06d}": sha256_of(path) for index, path in enumerate(sorted(found))}
+        from .data.shards import find_shards
+
+        found = find_shards(workspace.root, settings.shards)
+        return {f"shard {index:06d}": sha256_of(path) for index, path in enumerate(found)}
     rows = [row for row in workspace.rows("clips") if row["folder"] and row["disparity"]]
     return {row["id"]: row["sha256"] for row in rows if row["split"] == "train" or len(rows) == 1}
 
@@ -85,12 +86,14 @@ def _perceptual(settings: Settings) -> str:
 
 
 def _init(settings: Settings) -> str:
-    """A hash of the weights that a run starts from."""
+    """A hash of the weights that a run starts from: the networks', and the discriminators' if it names a run."""
     if settings.init == "none":
         return "none"
-    from .fly.shipped import init_folder
+    from .fly.shipped import init_folder, init_state
 
-    return sha256_of_folder(init_folder(settings.init))
+    networks = sha256_of_folder(init_folder(settings.init))
+    state = init_state(settings.init)
+    return networks if state is None else content_key(networks, sha256_of(state))
 
 
 def _processes(settings: Settings) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from flythrough.errors import DiskError
@@ -105,18 +105,16 @@ class ByteBudget:
         """The database, for one transaction that no other worker's comes between."""
         with disk_errors(self._file):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(self._file, timeout=60, isolation_level=None)
         try:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute(_TABLE)
-            database.execute(_WASTED)
-            try:
-                yield database
-            finally:
-                database.execute("COMMIT")  # also when over budget: what was deleted stays so
+            with closing(sqlite3.connect(self._file, timeout=60, isolation_level=None)) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute(_TABLE)
+                database.execute(_WASTED)
+                try:
+                    yield database
+                finally:
+                    database.execute("COMMIT")  # also when over budget: what was deleted stays so
         except sqlite3.OperationalError as error:
             raise DiskError(
                 f"{self._file}: {error}", remedy="Free some space there, then run again with --retry-errors"
             ) from error
-        finally:
-            database.close()

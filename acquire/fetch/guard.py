@@ -57,18 +57,21 @@ def public_only(hosts: Iterable[str]) -> Iterator[None]:
 
 def refused_address(error: BaseException) -> str | None:
     """The private address behind a failure, or None if it failed for another reason."""
+    return next((each.address for each in causes(error) if isinstance(each, PrivateAddress)), None)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that are behind it, nearest first; yt-dlp keeps some in attributes of its own."""
     seen: set[int] = set()
     queue: list[BaseException | None] = [error]
     while queue:
-        here = queue.pop()
+        here = queue.pop(0)
         if here is None or id(here) in seen:
             continue
-        if isinstance(here, PrivateAddress):
-            return here.address
         seen.add(id(here))
+        yield here
         info = getattr(here, "exc_info", None)
         queue += [info[1] if info else None, getattr(here, "cause", None), here.__cause__, here.__context__]
-    return None
 
 
 def private_address(host: str) -> str | None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from flythrough.workspace.files import disk_errors
+
 from ..config import Download
 from ..failures import FetchError
 
@@ -30,7 +32,8 @@ class Host:
     def __init__(self, folder: Path, name: str, settings: Download) -> None:
         self._name = name
         self._folder = folder / re.sub(r"[^a-z0-9.-]", "_", name)[:100]
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
         self._settings = settings
 
     @contextmanager
@@ -39,12 +42,15 @@ class Host:
 
         Raises:
             FetchError: the host asked for a longer pause than we wait.
+            DiskError: the limits' files cannot be written.
         """
         slots = list(range(self._settings.per_host))
         random.shuffle(slots)  # so that waiting workers do not all stand before the same slot
         while True:
             for slot in slots:
-                with open(self._folder / f"slot{slot}", "w") as handle:
+                with disk_errors(self._folder):  # of the file only, not of what the connection is used for
+                    handle = open(self._folder / f"slot{slot}", "w")
+                with handle:
                     try:
                         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     except BlockingIOError:
@@ -80,7 +86,8 @@ class Host:
     @contextmanager
     def _next_request(self) -> Iterator[tuple[float, Callable[[float], None]]]:
         """Hold the note of when the next request may begin; yields that time, and the function that sets it."""
-        with open(self._folder / f"next-{_boot()}", "a+") as file:
+        note = self._folder / f"next-{_boot()}"
+        with disk_errors(note), open(note, "a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             text = file.read()

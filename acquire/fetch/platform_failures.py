@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from ..failures import FetchError, of_status, private_host
-from .guard import refused_address
+from .guard import causes, refused_address
 from .web import retry_after_s
 
 _UPCOMING = re.compile(r"will begin|premieres|upcoming|not yet", re.IGNORECASE)
@@ -38,9 +37,9 @@ def failure_of(error: BaseException, url: str) -> FetchError:
     if (address := refused_address(error)) is not None:
         return private_host(url, address)
     text = _message(error)
-    response = next((r for e in _chain(error) if (r := getattr(e, "response", None)) is not None), None)
+    response = next((r for e in causes(error) if (r := getattr(e, "response", None)) is not None), None)
     kind = next((kind for pattern, kind in _MESSAGES if re.search(pattern, text, re.IGNORECASE)), None)
-    if kind is None and any(type(e).__module__.startswith(("yt_dlp.networking", "urllib")) for e in _chain(error)):
+    if kind is None and any(type(e).__module__.startswith(("yt_dlp.networking", "urllib")) for e in causes(error)):
         kind = "network"
     short = f"{url}: {text[:300]}"
     if _UPCOMING.search(text):
@@ -57,16 +56,3 @@ def _message(error: BaseException) -> str:
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     text = re.sub(r"^(ERROR: )?(\[[\w:.+-]+\] )?([\w-]+: )?", "", " ".join(text.split()))
     return re.split(r"; please report this issue on|\s*\(caused by", text)[0].strip() or type(error).__name__
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    queue: list[BaseException | None] = [error]
-    while queue:
-        here = queue.pop(0)
-        if here is None or id(here) in seen:
-            continue
-        seen.add(id(here))
-        yield here
-        info = getattr(here, "exc_info", None)
-        queue += [info[1] if info else None, getattr(here, "cause", None), here.__cause__, here.__context__]

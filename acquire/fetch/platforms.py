@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flythrough.errors import FlythroughError
 from flythrough.workspace.files import JsonObject
 
 from ..config import Download
@@ -52,8 +51,8 @@ def fetch(
         url: the video's page.
         folder: where the file goes.
         settings: how to fetch.
-        check: called with the bytes so far while it downloads; raises to stop it.
         admit: called with what the platform says of the video before anything is downloaded; raises to refuse it.
+        check: called with the bytes so far while it downloads; raises to stop it.
 
     Returns:
         The file, and what the platform says of it.
@@ -144,9 +143,7 @@ def _session(options: Info, url: str, settings: Download) -> Iterator[yt_dlp.You
     try:
         with public_only(named_hosts(settings)), yt_dlp.YoutubeDL(options) as session:
             yield session
-    except FlythroughError:
-        raise
-    except (yt_dlp.utils.YoutubeDLError, OSError, yt_dlp.networking.exceptions.RequestError) as error:
+    except (yt_dlp.utils.YoutubeDLError, OSError) as error:
         raise failure_of(error, url) from error
 
 

@@ -1,4 +1,4 @@
-"""Downloaded files, kept by id under ``acquire/.downloads``: it outlives kills, changed rules and changed limits."""
+"""Downloaded files, kept by id under ``acquire/.downloads``: they outlive kills, changed rules and changed limits."""
 
 from __future__ import annotations
 

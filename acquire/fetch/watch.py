@@ -31,7 +31,7 @@ class Watch:
         """Seconds until the time is up."""
         return self._began + self._limit_s - time.monotonic()
 
-    def check(self, size: int = 0) -> None:
+    def check(self, size: int) -> None:
         """Continue, with ``size`` bytes received.
 
         Raises:

@@ -6,13 +6,14 @@ import re
 import time
 import urllib.request
 import warnings
+from base64 import b64encode
 from collections.abc import Mapping
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.cookiejar import LoadError, MozillaCookieJar
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from flythrough import __version__
 from flythrough.errors import InputError, MissingDependency
@@ -54,14 +55,18 @@ class Web:
     def open(self, url: str, headers: dict[str, str]) -> BaseHTTPResponse:
         """The response (urllib3's, body unread) after following redirects from ``url``.
 
+        Its user info is sent as an ``Authorization`` header, to its own scheme, host and port only.
+
         Raises:
             FetchError: no answer, too many redirects, or a redirect away from http(s) or to a private address.
         """
         import urllib3
 
-        asked = url
+        asked, login = _without_user(url)
+        home = _origin(asked)
         for _ in range(_MAX_REDIRECTS):
-            request = urllib.request.Request(asked, headers={**_HEADERS, **headers})
+            own = login if _origin(asked) == home else {}
+            request = urllib.request.Request(asked, headers={**_HEADERS, **headers, **own})
             if self._cookies is not None:
                 self._cookies.add_cookie_header(request)
             try:
@@ -79,9 +84,11 @@ class Web:
             target = response.headers.get("Location", "")
             response.close()
             try:
-                asked = checked_url(urljoin(asked, target), f"{url} redirects")
+                asked, _ = _without_user(checked_url(urljoin(asked, target), f"{url} redirects"))
             except InputError as error:
                 raise FetchError(error.message, kind="format", again=False) from error
+            except ValueError as error:  # urljoin's, of brackets that hold no IPv6 address
+                raise FetchError(f"{url} redirects to an incomplete URL", kind="format", again=False) from error
         raise FetchError(f"{url} redirects more than {_MAX_REDIRECTS} times", kind="network", again=False)
 
     def _hosts_allowed(self, url: str, asked: str) -> tuple[str, ...]:
@@ -119,6 +126,22 @@ def _proxy_manager(proxy: str, timeout: urllib3.Timeout) -> urllib3.PoolManager:
     except ImportError as error:
         raise MissingDependency(f"The proxy {proxy} needs PySocks", remedy="pip install PySocks") from error
     return SOCKSProxyManager(proxy, timeout=timeout)
+
+
+def _without_user(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without its user info, and the header that states it instead (Basic, RFC 7617), if there is any."""
+    parts = urlsplit(url)
+    info, _, host = parts.netloc.rpartition("@")
+    if not info:
+        return url, {}
+    user, _, password = info.encode("utf-8", "surrogatepass").partition(b":")
+    token = b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode()
+    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {token}"}
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def cookie_jar(path: Path) -> MozillaCookieJar:
@@ -190,4 +213,4 @@ def plain(error: BaseException) -> str:
 
 
 def _whole_number(text: str | None) -> int | None:
-    return int(text) if text and text.strip().isdigit() else None
+    return int(text) if text and re.fullmatch(r"\s*[0-9]{1,18}\s*", text) else None  # as large as SQLite holds

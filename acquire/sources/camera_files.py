@@ -15,9 +15,9 @@ from flythrough.media.frame_hashes import hashes_file
 from flythrough.workspace.addresses import AddressKeys
 from flythrough.workspace.files import JsonObject, sha256_of
 
-from ..urls import Address, address_of, slug
+from ..urls import Address, address_of, digest, slug
 from .camera_text import read_camera_text
-from .entries import Entry, address_parts, failed_entry
+from .entries import Entry, address_parts, failed_entry, unreadable_folder
 
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
 DEFAULT_SPLIT = "train"  # ACID-Large has no splits
@@ -50,10 +50,9 @@ class Index:
 
     Attributes:
         clips: by key.
-        refused: files that belong to no video: (key, file, error).
+        refused: files that belong to no video, and folders that cannot be read: (key, file, error).
     """
 
-    folder: Path
     clips: dict[str, GivenClip]
     refused: tuple[tuple[str, str, FlythroughError], ...]
 
@@ -68,7 +67,8 @@ def read_index(folder: Path, keys: AddressKeys) -> Index:
         raise InputError(f"{folder} is not a folder", remedy="Check --camera-files")
     clips: dict[str, GivenClip] = {}
     refused: list[tuple[str, str, FlythroughError]] = []
-    files = [path.relative_to(folder).as_posix() for path in _text_files(folder)]
+    unread: list[OSError] = []
+    files = [path.relative_to(folder).as_posix() for path in _text_files(folder, unread)]
     with ThreadPoolExecutor(_READERS) as pool:  # the disk is what takes the time
         for file, read in zip(files, pool.map(partial(_read, folder, keys), files), strict=True):
             key = _key(file)
@@ -79,9 +79,11 @@ def read_index(folder: Path, keys: AddressKeys) -> Index:
                 refused.append((key, file, InputError(problem, remedy="Rename or remove one of the two files")))
             else:
                 clips[key] = read
+    for name, error in map(unreadable_folder, unread):
+        refused.append((f"{slug(name)}-{digest(name)[:12]}", name, error))
     if not clips and not refused:
         raise InputError(f"{folder} holds no camera file (*.txt)", remedy="Check --camera-files")
-    return Index(folder, clips, tuple(refused))
+    return Index(clips, tuple(refused))
 
 
 def camera_entries(folder: Path, keys: AddressKeys) -> Iterator[Entry]:
@@ -98,11 +100,11 @@ def camera_entries(folder: Path, keys: AddressKeys) -> Iterator[Entry]:
         stored, secret = address_parts(clips[0].address)
         inputs: JsonObject = {**stored, "clips": [_given(clip) for clip in clips]}
         hints = {**secret, "folder": str(folder), "files": {clip.key: clip.file for clip in clips}}
-        yield Entry("cameras", id, f"{folder}", inputs, hints)
+        yield Entry("cameras", id, str(folder), inputs, hints)
     for key, file, problem in index.refused:
         entry = failed_entry(key, file, problem)
         taken = key in index.clips or key in videos
-        yield Entry("failed", f"{entry.id}" if taken else key, file, entry.inputs)
+        yield Entry("failed", entry.id if taken else key, file, entry.inputs)
 
 
 def _given(clip: GivenClip) -> list[str]:
@@ -149,8 +151,8 @@ def _split(folder: Path, file: str) -> str:
     return next((SPLITS[name.lower()] for name in reversed(folders) if name.lower() in SPLITS), DEFAULT_SPLIT)
 
 
-def _text_files(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
+def _text_files(folder: Path, unread: list[OSError]) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(".txt") and not name.startswith("."):

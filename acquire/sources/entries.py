@@ -104,16 +104,19 @@ def folder_entries(folder: Path, where: str, *, besides: Path) -> Iterator[Entry
                 found += 1
                 yield file_entry(Path(root) / name, where)
     for fault in faults:
-        name = _readable(str(fault.filename))
-        problem = InputError(
-            f"{name} cannot be read ({fault.strerror})",
-            remedy="Change its permissions (chmod, chown), or remove it from the input",
-        )
+        name, problem = unreadable_folder(fault)
         yield failed_entry(name, where, problem)
     if not found and not faults:
         names = " ".join(sorted(VIDEO_SUFFIXES))
-        problem = InputError(f"{folder} holds not a video file", remedy=f"Videos end in one of: {names}")
+        problem = InputError(f"{folder} holds no video file", remedy=f"Videos end in one of: {names}")
         yield failed_entry(str(folder), where, problem)
+
+
+def unreadable_folder(fault: OSError) -> tuple[str, InputError]:
+    """The path of a folder that cannot be listed, and its error."""
+    name = _readable(str(fault.filename))
+    remedy = "Change its permissions (chmod, chown), or remove it from the input"
+    return name, InputError(f"{name} cannot be read ({fault.strerror})", remedy=remedy)
 
 
 def _readable(path: str) -> str:

@@ -20,17 +20,21 @@ def read_list(path: Path, keys: AddressKeys) -> Iterator[Entry]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        yield _failed(path, f"cannot be read ({error.strerror})", "Check the path and its rights")
+        yield _failed(path, f"cannot be read ({error.strerror})", "Check the path and its permissions")
         return
     except UnicodeDecodeError:
         yield _failed(path, "is not UTF-8 text", "Save the list as UTF-8")
         return
     count = 0
-    for number, url in _csv_urls(text) if path.suffix.lower() == ".csv" else _text_urls(text):
-        count += 1
-        yield url_entry(url, f"{path}:{number}", keys)
+    try:
+        for number, url in _csv_urls(text) if path.suffix.lower() == ".csv" else _text_urls(text):
+            count += 1
+            yield url_entry(url, f"{path}:{number}", keys)
+    except csv.Error as error:
+        yield _failed(path, f"is not CSV after {count} URLs ({error})", "Check its quotes and line ends")
+        return
     if count == 0:
-        yield _failed(path, "lists nothing", "Give it a URL a line")
+        yield _failed(path, "lists nothing", "Write one URL per line")
 
 
 def _failed(path: Path, problem: str, remedy: str) -> Entry:

@@ -12,7 +12,7 @@ from flythrough.workspace.files import JsonObject
 from ..config import Verify
 from ..fetch.store import Provenance
 from ..rules import Candidate, Rejected, Rules, check
-from .integrity import Facts, verify
+from .integrity import Facts, format_errors, verify
 from .likeness import perceptual_hash
 
 
@@ -39,7 +39,8 @@ def examine(
     if facts.info.color_transfer in HDR_TRANSFERS:
         facts, provenance = _without_hdr(video, name, facts, provenance, config)
     scored = [] if rules is None else check(_candidate(facts, provenance), rules, final=True)
-    likeness = perceptual_hash(video, facts.start_us, facts.duration_us)
+    with format_errors(video, name):  # a long video was decoded only in part so far
+        likeness = perceptual_hash(video, facts.start_us, facts.duration_us)
     return {**facts.columns(), "perceptual_hash": likeness}, provenance, scored
 
 

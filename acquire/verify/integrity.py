@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -32,7 +34,6 @@ class Facts:
     duration_us: int  # first frame's start to last frame's end
     variable_frame_rate: bool
     corrupt_frames: int
-    fully_decoded: bool
 
     def columns(self) -> JsonObject:
         """As columns of the table ``videos``."""
@@ -58,15 +59,12 @@ def verify(path: Path, name: str, settings: Verify) -> Facts:
     Raises:
         FetchError: of kind "format": it is not a video, has no pictures, is cut short or damaged.
     """
-    try:
+    with format_errors(path, name):
         _check_boxes(path)
         info = probe(path)
         full = info.duration_us <= settings.full_decode_max_s * 10**6
         scan = _scan(path, full=full)
         _check_scan(path, scan, info)
-    except InputError as error:
-        text = re.sub(r"\[Errno -?\d+\] |: '[^']*'", "", error.message).replace(str(path), name)
-        raise FetchError(text, kind="format", remedy=error.remedy) from error
     times = sorted(scan.times)
     spacing = [after - before for before, after in pairwise(times)]
     last = scan.last_duration or (round(sum(spacing) / len(spacing)) if spacing else 0)
@@ -81,8 +79,25 @@ def verify(path: Path, name: str, settings: Verify) -> Facts:
         duration_us=round((times[-1] - times[0] + last) * info.time_base * 10**6),
         variable_frame_rate=bool(spacing) and max(spacing) - min(spacing) > 1,
         corrupt_frames=scan.corrupt,
-        fully_decoded=full,
     )
+
+
+@contextmanager
+def format_errors(path: Path, name: str) -> Iterator[None]:
+    """Turn a video's decoding errors into failures of the download, which is then fetched anew.
+
+    Args:
+        path: the file.
+        name: what messages call it.
+
+    Raises:
+        FetchError: in place of an InputError; of kind "format".
+    """
+    try:
+        yield
+    except InputError as error:
+        text = re.sub(r"\[Errno -?\d+\] |: '[^']*'", "", error.message).replace(str(path), name)
+        raise FetchError(text, kind="format", remedy=error.remedy) from error
 
 
 @dataclass

@@ -31,8 +31,9 @@ def tonemap(source: Path, target: Path) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1]
+        full = "No space left" in done.stderr  # not "space" alone: zscale speaks of color spaces
         raise FetchError(
             f"{source.name} could not be tone-mapped: {last}",
-            kind="disk" if "space" in last else "format",
-            remedy='Set acquire.verify.hdr = "refuse", or use an ffmpeg with zscale',
+            kind="disk" if full else "format",
+            remedy=None if full else 'Set acquire.verify.hdr = "refuse", or use an ffmpeg with zscale',
         )

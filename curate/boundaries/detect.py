@@ -6,15 +6,13 @@ Undecided candidates go to TransNetV2, if the config allows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import Float
 
 from ..measures.links import Link, far_link, link
 from ..measures.picture import box_of
 from .dissolves import find_dissolves
-from .strips import LINKED, UNLINKED, Arbiter, Strip, Transition, detail_of
+from .strips import LINKED, UNLINKED, Arbiter, Strip, Transition, detail_of, runs
 
 BLANK_CONTRAST = 4.0  # grey levels; a frame below shows nothing
 FLASH_S = 0.4
@@ -138,7 +136,7 @@ def _same_scene(strip: Strip, a: int, b: int, clear: bool) -> bool | None:
 
 def _jumps(strip: Strip, a: int, b: int, found: Link, gap_s: float) -> bool:
     """Whether a step is much longer than those before and after it: a jump cut within one scene."""
-    if b != a + 1 or gap_s > 0.2 or found.shift < 0.03:
+    if gap_s > 0.2 or found.shift < 0.03:
         return False
     steps = [link(strip.gray[i], strip.gray[i + 1]) for i in (a - 1, b) if 0 <= i < len(strip) - 1]
     known = [s.shift for s in steps if s.share is not None and s.share >= LINKED]
@@ -147,23 +145,22 @@ def _jumps(strip: Strip, a: int, b: int, found: Link, gap_s: float) -> bool:
 
 def _is_flash(strip: Strip, t: int) -> bool:
     """Whether the change at t is the edge of a flash: the scene before (or after) it returns within FLASH_S."""
-    level = lambda i: float(strip.gray[i].mean())  # noqa: E731
     for step in range(1, len(strip)):
         j, i = t + step, t - 1 - step
         after = j < len(strip) and strip.times_s[j] - strip.times_s[t - 1] <= FLASH_S
         before = i >= 0 and strip.times_s[t] - strip.times_s[i] <= FLASH_S
         if not after and not before:
             return False
-        if after and _brighter(strip, t, t - 1, j, level) and _linked(strip, t - 1, j):
+        if after and _brighter(strip, t, t - 1, j) and _linked(strip, t - 1, j):
             return True
-        if before and _brighter(strip, t - 1, i, t, level) and _linked(strip, i, t):
+        if before and _brighter(strip, t - 1, i, t) and _linked(strip, i, t):
             return True
     return False
 
 
-def _brighter(strip: Strip, flash: int, before: int, after: int, level: Callable[[int], float]) -> bool:
-    stands_out = level(flash) > max(level(before), level(after)) + 12
-    return stands_out or contrast_of(strip.gray[flash]) < BLANK_CONTRAST
+def _brighter(strip: Strip, flash: int, before: int, after: int) -> bool:
+    lit, *around = (float(strip.gray[i].mean()) for i in (flash, before, after))
+    return lit > max(around) + 12 or contrast_of(strip.gray[flash]) < BLANK_CONTRAST
 
 
 def _linked(strip: Strip, a: int, b: int) -> bool:
@@ -183,11 +180,17 @@ def contrast_of(gray: np.ndarray) -> float:
     return float(cv2.meanStdDev(middle)[1][0, 0])
 
 
+def blank_from(strip: Strip) -> int:
+    """Place of the first of the blank frames just before a strip's last one; of the last one if there are none."""
+    lit = [contrast_of(gray) >= BLANK_CONTRAST for gray in _inside_bars(strip).gray[:-1]]
+    return len(lit) - (lit[::-1].index(True) if True in lit else len(lit))
+
+
 def _fades(strip: Strip) -> list[Transition]:
     """Runs of blank frames, with the ramps into and out of them."""
     contrast = np.array([contrast_of(g) for g in strip.gray])
     found = []
-    for start, end in _runs(contrast < BLANK_CONTRAST):
+    for start, end in runs(contrast < BLANK_CONTRAST):
         length_s = strip.times_s[end - 1] - strip.times_s[start]
         if start > 0 and end < len(strip) and length_s < FLASH_S and _linked(strip, start - 1, end):
             continue  # a flash
@@ -208,8 +211,3 @@ def _ramp(contrast: np.ndarray, times_s: np.ndarray, at: int, step: int) -> int:
             break
         here += step
     return here
-
-
-def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

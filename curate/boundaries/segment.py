@@ -1,8 +1,9 @@
-"""Turn a stream of frames into shots, with a bounded buffer."""
+"""Turn a stream of frames into shots, with a bounded buffer; the middle of a long blank stretch is left out of it."""
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,11 +11,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ..config import Shots
-from .detect import find_transitions
+from .detect import blank_from, find_transitions
 from .strips import Arbiter, Strip, Transition
 
 BUFFER_S, BUFFER_FRAMES = 20.0, 1200
 OVERLAP_S = 3.0
+BLANK_S = 2 * OVERLAP_S  # of a blank stretch that the buffer keeps at either end
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,19 @@ class Segmenter:
         self._arbiter = arbiter
         self._tiny: list[np.ndarray] = []
         self._gray: list[np.ndarray] = []
-        self._first = 0  # index of the buffer's first frame
+        self._frames: list[int] = []  # index of each frame in the buffer
+        self._settles_from = 0  # length of the buffer below which settling again is not worth the time
         self._settled = 0  # transitions that start before this frame are final
         self._open = 0  # first frame of the shot that is running
 
     def add(self, time_us: int, tiny: UInt8[np.ndarray, "27 48 3"], gray: UInt8[np.ndarray, "h w"]) -> Iterator[Span]:
         """Add the next frame; yields shots that have ended."""
+        self._frames.append(len(self.times_us))
         self.times_us.append(time_us)
         self._tiny.append(tiny)
         self._gray.append(gray)
-        long = (time_us - self.times_us[self._first]) / 1e6 >= BUFFER_S and len(self._tiny) >= 64
-        if long or len(self._tiny) >= BUFFER_FRAMES:
+        long = (time_us - self.times_us[self._frames[0]]) / 1e6 >= BUFFER_S and len(self._tiny) >= 64
+        if (long or len(self._tiny) >= BUFFER_FRAMES) and len(self._tiny) >= self._settles_from:
             yield from self._settle(last=False)
 
     def close(self) -> Iterator[Span]:
@@ -64,23 +68,37 @@ class Segmenter:
 
     def _settle(self, *, last: bool) -> Iterator[Span]:
         count = len(self.times_us)
-        times_s = np.array(self.times_us[self._first :], dtype=np.float64) / 1e6
-        strip = Strip(self._first, times_s, np.array(self._tiny), self._gray)
+        times_s = np.array([self.times_us[frame] for frame in self._frames], dtype=np.float64) / 1e6
+        strip = Strip(count - len(self._frames), times_s, np.array(self._tiny), self._gray)
         overlap = count if last else self._overlap(times_s)
         limit = count if last else count - overlap
-        for transition in self._find(strip):
+        blank = False  # whether a fade is going on
+        for transition in map(self._in_video, self._find(strip)):
             if self._settled <= transition.start and transition.end < limit + last:
                 self.transitions.append(transition)
                 self._settled = transition.end + 1
                 yield from self._close_shot(transition)
             elif transition.start < limit <= transition.end:
                 limit = max(self._settled, transition.start)  # decided later, with more frames
+                blank = transition.kind == "fade"
         self._settled = max(self._settled, limit)
         if not last:
             yield from self._split(self._open, limit, ended=False)
-            keep = max(0, limit - overlap - self._first)
-            self._first += keep
-            del self._tiny[:keep], self._gray[:keep]
+            if blank:
+                self._release(*np.searchsorted(times_s, [times_s[blank_from(strip)] + BLANK_S, times_s[-1] - BLANK_S]))
+            keep = bisect_left(self._frames, limit - overlap)
+            self._release(0, keep)
+            self._settles_from = 0 if keep else 5 * len(self._tiny) // 4  # else a long black stretch takes forever
+
+    def _release(self, start: int, end: int) -> None:
+        """Discard places [start, end) of the buffer, if there are any."""
+        del self._frames[start:end], self._tiny[start:end], self._gray[start:end]
+
+    def _in_video(self, found: Transition) -> Transition:
+        """A transition within the buffer, in frame indices of the video: no frames are missing from its end on."""
+        first = len(self.times_us) - len(self._frames)
+        start, end = (self._frames[i - first] if i < len(self.times_us) else i for i in (found.start, found.end))
+        return Transition(start, end, found.kind)
 
     def _find(self, strip: Strip) -> list[Transition]:
         if self._config.detector == "transnet":

@@ -1,4 +1,4 @@
-"""Shared by the boundary detectors: a strip of frames, transitions, and how much detail a frame has."""
+"""Shared by the boundary detectors: a strip of frames, transitions, runs, and how much detail a frame has."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 LINKED, UNLINKED = 0.35, 0.15  # Link.share of the same scene, of another; between them it is uncertain
 
@@ -51,6 +51,12 @@ def tiny_of(small: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "27 48 3"]:
     if width >= 192 and height >= 108:
         small = cv2.resize(small, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (48, 27), interpolation=cv2.INTER_AREA)
+
+
+def runs(mask: Bool[np.ndarray, "n"]) -> list[tuple[int, int]]:
+    """Start and end (exclusive) of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def detail_of(gray: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 
 from flythrough.networks.onnx_runtime import run
 
-from .strips import Strip, Transition
+from .strips import Strip, Transition, runs
 
 FILE = Path(__file__).with_name("transnet.onnx")
 SIZE, BINS = (27, 48), 512  # of a frame; of a colour histogram: the three highest bits of each channel
@@ -71,12 +71,10 @@ class Arbiter:
         return float(answers[max(0, start) - offset : end - offset].max())
 
 
-def find_transitions(strip: Strip, threshold: float = 0.5) -> list[Transition]:
+def find_transitions(strip: Strip) -> list[Transition]:
     """Transitions by the network alone, in frame indices of the video; runs of up to two frames are cuts."""
-    high = probabilities(strip.tiny) > threshold
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], high.astype(np.int8), [0]])))
     found = []
-    for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    for a, b in runs(probabilities(strip.tiny) > 0.5):
         start, end = (a + 1, a + 1) if b - a <= 2 else (a, b)  # the network marks the last frame before a cut
         found.append(Transition(strip.first + start, strip.first + end, "cut" if start == end else "dissolve"))
     return found

@@ -20,17 +20,16 @@ REACH = 50  # frames to each side that a frame is compared with
 Weights = dict[str, np.ndarray]
 
 
-def onnx_bytes(weights: Weights, *, half: bool = True) -> bytes:
-    """The network, normalisation folded into its convolutions.
+def onnx_bytes(weights: Weights) -> bytes:
+    """The network in float16, normalisation folded into its convolutions.
 
     Inputs are ``frames [100, 3, 27, 48]`` in 0..1 and ``colors [100, 512]``, colour histograms of Euclidean
     length 1; the output ``[100, 2]`` holds the logits of its two heads.
 
     Args:
         weights: arrays of the state dict, by name.
-        half: store them as float16.
     """
-    graph = Graph(half=half)
+    graph = Graph(half=True)
     x, means = "frames", []
     for number, sides in enumerate(((27, 48), (13, 24), (6, 12))):
         x = _stack(graph, weights, x, f"SDDCNN.{number}.DDCNN", sides)

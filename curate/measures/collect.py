@@ -84,10 +84,10 @@ class Collector:
         )
 
     def forget(self, before_us: int) -> None:
-        """Discard measures of earlier frames."""
+        """Discard measures of earlier frames, but not the last picture: the end of a video may be too short for one."""
         before_s = before_us / 1e6
         self.looks = [x for x in self.looks if x[0] >= before_us]
-        self.pictures = [x for x in self.pictures if x[0] >= before_us]
+        self.pictures = [x for x in self.pictures if x[0] >= before_us] or self.pictures[-1:]
         self.changes = [x for x in self.changes if x[0] >= before_us]
         self.coded = [x for x in self.coded if x[0] >= before_us]
         self.tracker.steps = [s for s in self.tracker.steps if s.before_s >= before_s]

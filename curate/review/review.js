@@ -25,7 +25,7 @@ async function load() {
     at = 0;
     summarise(answer.summary);
     show();
-  } catch (error) { fail(error); }
+  } catch (error) { fail(error, "Not loaded"); }
 }
 
 async function more() {  // verdicts leave a filtered list, so count what is still in it
@@ -125,8 +125,9 @@ async function undo() {
   if (busy || !done.length) return;
   busy = true;
   try {
-    const id = done.pop();
+    const id = done.at(-1);
     const answer = await send(id, "undo");
+    done.pop();
     let place = items.findIndex((item) => item.id === id);
     if (place < 0) { items.unshift(answer.item); place = 0; }
     items[place] = answer.item;
@@ -141,12 +142,14 @@ function typed() {
 }
 
 async function step(by) {
-  if (at + by >= items.length) await more();
-  at = Math.max(0, Math.min(items.length, at + by));
-  show();
+  try {
+    if (at + by >= items.length) await more();
+    at = Math.max(0, Math.min(items.length, at + by));
+    show();
+  } catch (error) { fail(error, "Not loaded"); }
 }
 
-function fail(error) { $("message").textContent = `Not saved: ${error.message}`; }
+function fail(error, what = "Not saved") { $("message").textContent = `${what}: ${error.message}`; }
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -154,16 +157,16 @@ document.addEventListener("keydown", (event) => {
   if (key === "a") decide("accept");
   else if (key === "r") typed();
   else if (key === "u") undo();
-  else if (key === "arrowright" || key === "j") step(1).catch(fail);
-  else if (key === "arrowleft" || key === "k") step(-1).catch(fail);
+  else if (key === "arrowright" || key === "j") step(1);
+  else if (key === "arrowleft" || key === "k") step(-1);
   else if (/^[1-9]$/.test(key) && reasons[key - 1]) decide("reject", reasons[key - 1]);
   else return;
   event.preventDefault();
 });
 $("accept").onclick = () => decide("accept");
 $("undo").onclick = undo;
-$("skip").onclick = () => step(1).catch(fail);
-$("back").onclick = () => step(-1).catch(fail);
+$("skip").onclick = () => step(1);
+$("back").onclick = () => step(-1);
 $("filters").onsubmit = (event) => event.preventDefault();
 for (const field of ["status", "reason", "measure", "low", "high", "order"]) $(field).onchange = load;
 $("import").onchange = async (event) => {

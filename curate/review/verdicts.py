@@ -35,9 +35,21 @@ def append_verdicts(root: Path, verdicts: list[Verdict]) -> None:
             fcntl.flock(file, fcntl.LOCK_EX)
             if file.tell() and not _ends_a_line(path):
                 lines = "\n" + lines  # a killed process left an incomplete line, which was never acknowledged
+            new = file.tell() == 0
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
+        if new:  # a new file's name, and that of its folder, are not on disk before the folders that hold them
+            _sync_folder(path.parent)
+            _sync_folder(path.parent.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _ends_a_line(path: Path) -> bool:

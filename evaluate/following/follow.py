@@ -86,9 +86,8 @@ def follow(
         if not moves(expected, inside):
             continue
         commanded += 1
-        if (
-            agreement := compare_motion(optical_flow(frames[i], frames[i + 1]), expected, inside, frames[i])
-        ) is not None:
+        agreement = compare_motion(optical_flow(frames[i], frames[i + 1]), expected, inside, frames[i])
+        if agreement is not None:
             found.append(agreement)
     correlation, gain = np.median(found, 0) if found else (0.0, 0.0)
     return Follow(float(correlation), float(gain), len(found), commanded)

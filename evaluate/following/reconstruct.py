@@ -57,11 +57,6 @@ class Recovered:
     figures: dict[str, float | None] | None
     why_not: str | None = None
 
-    @property
-    def deviation(self) -> float | None:
-        """See :func:`.figures.deviation`."""
-        return None if self.figures is None else self.figures["follow_sfm_deviation"]
-
 
 def recover(frames: list[Frame], poses: Poses, intrinsics: Intrinsics, time_limit_s: int = 120) -> Recovered:
     """Reconstruct a flight and compare its camera with the commanded one.

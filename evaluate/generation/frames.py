@@ -88,7 +88,7 @@ def check_png(file: Path, height: int, width: int, name: str) -> None:
         head = opened.read(26)
     remedy = f"Write 8-bit RGB PNG, {width} x {height}"
     if len(head) < 26 or head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
-        raise MethodFailure(f"{name} is no PNG", remedy=remedy)
+        raise MethodFailure(f"{name} is not a PNG", remedy=remedy)
     across, down, depth, color = struct.unpack(">IIBB", head[16:26])
     if (down, across) != (height, width):
         raise MethodFailure(f"{name} is {across} x {down}, not {width} x {height}", remedy=remedy)

@@ -178,7 +178,11 @@ def _frames(
     method: Method, flight: FlightRequest, rgbd: np.ndarray, recorder: Recorder
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """The method's frames, as many as asked for; whatever it raises becomes a :class:`MethodFailure`."""
-    frames = iter(method.generate(rgbd.copy(), np.array(flight.intrinsics), recorder, flight.seed))
+
+    def made() -> Iterator[UInt8[np.ndarray, "h w 3"]]:  # so that a generate() that is no generator raises below
+        yield from method.generate(rgbd.copy(), np.array(flight.intrinsics), recorder, flight.seed)
+
+    frames = made()
     for step in range(1, flight.steps + 1):
         try:
             frame = next(frames, None)

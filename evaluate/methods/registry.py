@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -114,15 +115,16 @@ def _find(name: str, points: dict[str, EntryPoint]) -> Spec:
 
 def installed(point: EntryPoint) -> Spec:
     """An entry point's spec: ``NAME.toml`` beside its class's module if there is one. The class is not imported."""
-    with suppress(ImportError, ValueError):  # a broken package fails when it flies, and then says so
+    found = None
+    with suppress(Exception):  # it imports parent packages; a broken one fails when it flies, and then says so
         found = find_spec(point.module)
-        if found is not None and found.origin is not None:
-            path = Path(found.origin).with_name(f"{point.name}.toml")
-            if path.is_file():
-                spec = read_spec(path, {"name": point.name, "entry_point": point.value, "folder": None})
-                if spec.checkpoint is None or spec.checkpoint.startswith(WEIGHTS):
-                    return spec
-                return spec.model_copy(update={"checkpoint": str(path.parent / spec.checkpoint)})
+    if found is not None and found.origin is not None:
+        path = Path(found.origin).with_name(f"{point.name}.toml")
+        if path.is_file():
+            spec = read_spec(path, {"name": point.name, "entry_point": point.value, "folder": None})
+            if spec.checkpoint is None or spec.checkpoint.startswith(WEIGHTS):
+                return spec
+            return spec.model_copy(update={"checkpoint": str(path.parent / spec.checkpoint)})
     return Spec(name=point.name, entry_point=point.value)
 
 
@@ -148,11 +150,10 @@ def read_spec(path: Path, known: Mapping[str, str | None] | None = None) -> Spec
 @contextmanager
 def held(methods: Mapping[str, object]) -> Iterator[None]:
     """Let instances that were given from Python be found by their names; they fly in this process."""
-    for name, method in methods.items():
-        if name in BUILT_IN:
-            raise InputError(f"{name} is the name of a baseline", remedy="Rename the class")
-        # What an instance holds cannot be hashed, so each call is another method, which flies anew.
-        _HELD[name] = method, uuid4().hex
+    if taken := sorted(BUILT_IN.keys() & methods.keys()):
+        raise InputError(f"{taken[0]} is the name of a baseline", remedy="Rename the class")
+    # What an instance holds cannot be hashed, so each call is another method, which flies anew.
+    _HELD.update({name: (method, uuid4().hex) for name, method in methods.items()})
     try:
         yield
     finally:
@@ -188,7 +189,9 @@ def run_command(spec: Spec, request: Path, frames: Path, time_limit_s: float) ->
         MethodFailure: it did not start, ended with an error, or did not end.
     """
     if spec.command is not None:
-        command = [part.format(request=request.absolute(), frames=frames.absolute()) for part in spec.command]
+        places = {"{request}": str(request.absolute()), "{frames}": str(frames.absolute())}
+        # Other braces belong to the command, such as those of a format string.
+        command = [re.sub("{request}|{frames}", lambda found: places[found[0]], part) for part in spec.command]
     else:
         command = [
             sys.executable,

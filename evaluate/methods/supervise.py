@@ -42,8 +42,9 @@ def main(arguments: list[str]) -> int:
         code = process.poll()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    code = process.wait() if code is None else code  # before the others: whoever reaps it first gets its status
     _end_descendants()
-    return process.wait() if code is None else code
+    return code
 
 
 def _prctl(option: int, value: int) -> None:

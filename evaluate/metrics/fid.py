@@ -6,7 +6,6 @@ eigenvalues of ``F' A F`` with ``B = F F'``, a symmetric problem that stays real
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ KID_SUBSETS, KID_SUBSET_SIZE, KID_SEED = 100, 1000, 2020  # torch-fidelity's def
 
 
 class Moments:
-    """Count, mean and covariance of feature vectors that arrive in batches. ``a + b`` is the moments of both sets.
+    """Count, mean and covariance of feature vectors that arrive in batches.
 
     Batches are merged by their means and scatter matrices (Chan et al.), so no large sums cancel.
     """
@@ -47,44 +46,16 @@ class Moments:
             raise ValueError(f"features are {batch.shape}, not [n, {len(self._mean)}]")
         if not np.isfinite(batch).all():
             raise ValueError("features have values that are not finite")
-        if len(batch):
-            mean = batch.mean(0)
-            centred = batch - mean
-            self._merge(len(batch), mean, centred.T @ centred)
-
-    def _merge(self, n: int, mean: np.ndarray, scatter: np.ndarray) -> None:
-        total = self.n + n
-        if total == 0:
+        if not len(batch):
             return
+        n, mean = len(batch), batch.mean(0)
+        centred, total = batch - mean, self.n + n
         delta = (mean - self._mean) * np.sqrt(self.n * n / total)
-        self._scatter += scatter
+        self._scatter += centred.T @ centred
         if self.n:
             self._scatter += np.outer(delta, delta)
         self._mean = self._mean + (mean - self._mean) * (n / total)
         self.n = total
-
-    def __add__(self, other: Moments) -> Moments:
-        total = Moments(len(self._mean))
-        for part in (self, other):
-            total._merge(part.n, part._mean, part._scatter)
-        return total
-
-    @classmethod
-    def total(cls, parts: Iterable[Moments]) -> Moments:
-        """The moments of many sets at once; cheaper than repeated ``+``."""
-        whole = [part for part in parts if part.n]
-        if not whole:
-            raise ValueError("there are no features")
-        result = cls(len(whole[0]._mean))
-        counts = np.array([part.n for part in whole], dtype=np.float64)
-        means = np.stack([part._mean for part in whole])
-        result.n = int(counts.sum())
-        result._mean = counts @ means / result.n
-        offsets = (means - result._mean) * np.sqrt(counts)[:, None]
-        result._scatter = offsets.T @ offsets
-        for part in whole:
-            result._scatter += part._scatter
-        return result
 
     @property
     def mean(self) -> Float[np.ndarray, "d"]:
@@ -247,11 +218,13 @@ def _cubed(values: np.ndarray) -> np.ndarray:
 def mmd(kernels: Kernels, weights: Int[np.ndarray, "n"] | None = None) -> float:
     """Unbiased MMD^2; with ``weights``, image i of set a counts that many times (a bootstrap replicate).
 
-    Pairs of an image with its own copy are left out, as they are without weights.
+    Pairs of an image with its own copy are left out, as they are without weights; if that leaves none, it is NaN.
     """
     n, m = kernels.ab.shape
     w = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
     pairs = w.sum() ** 2 - (w**2).sum()
+    if not pairs:
+        return float("nan")
     within_a = w @ kernels.aa @ w / pairs
     within_b = kernels.bb.sum() / (m * (m - 1))
     return float(within_a + within_b - 2 * (w @ kernels.ab).sum() / (w.sum() * m))

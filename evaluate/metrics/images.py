@@ -67,7 +67,6 @@ class Lpips:
         import torch
 
         state = torch.load(trunk, weights_only=True, map_location="cpu")
-        self.net = net
         self.model = lpips_model(net)
         own = self.model.net.state_dict()
         self.model.net.load_state_dict({name: state[f"features.{name.split('.', 1)[1]}"] for name in own})

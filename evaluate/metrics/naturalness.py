@@ -17,7 +17,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 PATCH = 32  # pixels; half of that at the second scale
-FEATURES = 36  # 18 per scale
 SIGMA = 7 / 6  # of the local mean and contrast, over 7 x 7 pixels
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # (down, right)
 

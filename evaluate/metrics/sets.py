@@ -14,7 +14,7 @@ from flythrough.workspace.files import content_key
 from ..protocols.protocol import Header
 from ..protocols.real_frames import RealFrame
 from ..protocols.source import Source
-from .bootstrap import Drawn, Interval, centred_interval, set_replicates
+from .bootstrap import Drawn, centred_interval, set_replicates
 from .cache import Rows, cached_features
 from .features import Extractor, Image
 from .fid import Kernels, Reference, kid, mmd
@@ -78,14 +78,16 @@ class Distances:
 
 def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> Distances:
     """Frechet, kernel and Monge distance of all frames to the real side, with floors and intervals over flights."""
-    frechet, kernel, monge = NAMES[real.extractor.name]
+    frechet, kernel, monge = names = NAMES[real.extractor.name]
+    if len(made) < 2:
+        values = [Value(metric=name, n=len(made), note="a distance needs two frames") for name in names]
+        return Distances(values, frechet, np.empty(0))
     flight = made.flight_of_row()
     value = real.reference.distance_of(made)  # type: ignore[arg-type]
     drawn = frechet_replicates(real.reference, made, replicates, header.seed)
-    interval = centred_interval(value, drawn) if len(drawn) else None
     floor = real.reference.distance_of(real.floor_features)  # type: ignore[arg-type]
     values = [
-        _value(frechet, value, interval, len(made), floor),
+        _value(frechet, value, drawn, len(made), floor),
         _kernel(kernel, real, made, flight, header, replicates),
         _monge(monge, real, made, flight, header, replicates),
     ]
@@ -94,13 +96,19 @@ def distances(real: RealSide, made: Rows, header: Header, replicates: int) -> Di
 
 def frechet_replicates(reference: Reference, made: Rows, replicates: int, seed: int) -> Drawn:
     """Replicates of the Frechet distance, drawing whole flights; none for fewer than two flights or draws."""
-    flights, flight = len(made.parts), made.flight_of_row()
-    if flights < 2 or replicates < 2:
-        return np.empty(0)
+    flight = made.flight_of_row()
 
     def replicate(draw: np.ndarray) -> float:
         return reference.distance_of(made, draw[flight].astype(np.float64))  # type: ignore[arg-type]
 
+    return _drawn(made, replicate, replicates, seed)
+
+
+def _drawn(made: Rows, replicate: Callable[[np.ndarray], float], replicates: int, seed: int) -> Drawn:
+    """Replicates over whole flights; none for fewer than two flights or draws."""
+    flights = len(made.parts)
+    if flights < 2 or replicates < 2:
+        return np.empty(0)
     return set_replicates(flights, replicate, replicates=replicates, seed=seed)
 
 
@@ -114,13 +122,10 @@ def _kernel(
     random = np.random.default_rng([header.seed, 5])
     some, others = (np.sort(random.permutation(len(rows))[:KERNEL_ROWS]) for rows in (made, real.features))
     kernels = Kernels.of(made[some], real.features[others])
-    interval = None
-    if len(made.parts) >= 2 and replicates >= 2:
-        drawn = set_replicates(
-            len(made.parts), lambda draw: mmd(kernels, draw[flight[some]]), replicates=replicates, seed=header.seed
-        )
-        interval = centred_interval(value, drawn)
-    return _value(metric, value, interval, len(made), floor)
+    drawn = _drawn(made, lambda draw: mmd(kernels, draw[flight[some]]), replicates, header.seed)
+    if not np.isfinite(drawn).all():  # of few flights of one step, a draw may be one image only
+        drawn = np.empty(0)
+    return _value(metric, value, drawn, len(made), floor)
 
 
 def _monge(
@@ -130,20 +135,12 @@ def _monge(
     projected = axes.project(made)  # type: ignore[arg-type]
     value = axes.distance(projected)
     floor = axes.distance(axes.project(real.floor_features))  # type: ignore[arg-type]
-    interval = None
-    if len(made.parts) >= 2 and replicates >= 2:
-        drawn = set_replicates(
-            len(made.parts),
-            lambda draw: axes.distance(projected, draw[flight]),
-            replicates=replicates,
-            seed=header.seed,
-        )
-        interval = centred_interval(value, drawn)
-    return _value(metric, value, interval, len(made), floor)
+    drawn = _drawn(made, lambda draw: axes.distance(projected, draw[flight]), replicates, header.seed)
+    return _value(metric, value, drawn, len(made), floor)
 
 
-def _value(metric: str, value: float, interval: Interval | None, n: int, floor: float | None) -> Value:
-    low, high = interval or (None, None)
+def _value(metric: str, value: float, drawn: Drawn, n: int, floor: float | None) -> Value:
+    low, high = centred_interval(value, drawn) if len(drawn) else (None, None)
     return Value(metric=metric, value=value, low=low, high=high, n=n, floor=floor)
 
 
@@ -157,8 +154,7 @@ def feature_drift(real: RealSide, made: Rows, header: Header, replicates: int) -
     distance = real.reference.distance_of
     value = distance(last) - distance(first)  # type: ignore[arg-type]
     of_first, of_last = (frechet_replicates(real.reference, each, replicates, header.seed) for each in (first, last))
-    interval = centred_interval(value, of_last - of_first) if len(of_first) else None
-    found = _value(metric, value, interval, len(first), None)
+    found = _value(metric, value, of_last - of_first, len(first), None)
     return found.model_copy(update={"note": f"{len(first) // len(made.parts)} steps at either end"})
 
 

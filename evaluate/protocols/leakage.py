@@ -29,6 +29,6 @@ def refuse_trained_on(source: Source, checkpoint: Path) -> None:
     if seen:
         first, why = next(iter(seen.items()))
         raise MethodFailure(
-            f"the checkpoint was trained on {len(seen)} of the {source.protocol.header.name}'s clips: {first}: {why}",
+            f"the checkpoint was trained on {len(seen)} of {source.protocol.name}'s clips: {first}: {why}",
             remedy="Train again on today's split with: flythrough train; or score on clips it has not seen",
         )

@@ -38,7 +38,7 @@ def split_real(lengths: Mapping[str, int], videos: Mapping[str, str], header: He
         half = min(len(pool) // 2, header.sets.floor_frames)
         first = min(len(pool) - half, header.sets.reference_frames)
         chosen = order[:first], order[first : first + half]
-        return _by_clip([pool[i] for i in sorted(chosen[0])]), _by_clip([pool[i] for i in sorted(chosen[1])])
+        return by_clip([pool[i] for i in sorted(chosen[0])]), by_clip([pool[i] for i in sorted(chosen[1])])
     reference, floor = _by_video(lengths, videos, header.seed)
     return _some(reference, header.sets.reference_frames, header), _some(floor, header.sets.floor_frames, header)
 
@@ -63,15 +63,16 @@ def _some(lengths: Mapping[str, int], most: int, header: Header) -> dict[str, tu
     """All frames of these clips, or ``most`` drawn ones."""
     pool = _frames(lengths)
     order = np.random.default_rng([header.seed, len(pool)]).permutation(len(pool))[:most]
-    return _by_clip([pool[i] for i in sorted(order)])
+    return by_clip([pool[i] for i in sorted(order)])
 
 
-def _frames(lengths: Mapping[str, int]) -> list[tuple[str, int]]:
-    return [(clip, frame) for clip, length in sorted(lengths.items()) for frame in range(length)]
+def _frames(lengths: Mapping[str, int]) -> list[RealFrame]:
+    return [RealFrame(clip, frame) for clip, length in sorted(lengths.items()) for frame in range(length)]
 
 
-def _by_clip(frames: list[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
+def by_clip(frames: list[RealFrame]) -> dict[str, tuple[int, ...]]:
+    """Frame numbers by clip, as an index holds them."""
     found: dict[str, list[int]] = {}
-    for clip, frame in frames:
-        found.setdefault(clip, []).append(frame)
-    return {clip: tuple(each) for clip, each in found.items()}
+    for each in frames:
+        found.setdefault(each.clip, []).append(each.frame)
+    return {clip: tuple(numbers) for clip, numbers in found.items()}

@@ -8,7 +8,7 @@ from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace
 
 from .protocol import Index, Protocol
-from .real_frames import RealFrame
+from .real_frames import by_clip
 from .source import Source
 
 
@@ -48,12 +48,5 @@ def smaller(
             "generation": generation.model_copy(update={"steps": steps, "sfm_flights": looked_for}),
         }
     )
-    index = Index(starts=tuple(chosen), reference=_by_clip(reference), floor=_by_clip(floor))
+    index = Index(starts=tuple(chosen), reference=by_clip(reference), floor=by_clip(floor))
     return Protocol(header=header, index=index)
-
-
-def _by_clip(frames: list[RealFrame]) -> dict[str, tuple[int, ...]]:
-    found: dict[str, list[int]] = {}
-    for each in frames:
-        found.setdefault(each.clip, []).append(each.frame)
-    return {clip: tuple(numbers) for clip, numbers in found.items()}

@@ -33,11 +33,11 @@ table.scores th:nth-child(-n+2) { text-align: left; } table.scores small { displ
 def update_report(workspace: Workspace, rows: Iterable[Row]) -> Path:
     """Write the workspace's report, unless it already shows these results."""
     files = sorted({row["results_file"] for row in rows if row["results_file"]})
-    key = content_key("report 3", [(file, sha256_of(workspace / file)) for file in files])
+    key = content_key("report 4", [(file, sha256_of(workspace / file)) for file in files])
     path = workspace / REPORT
     if not (path.is_file() and f"<!-- {key} -->" in path.read_text(encoding="utf-8")[-200:]):
         found = [(read_result(workspace / file), (workspace / file).parent) for file in files]
-        write_text(path, build_report(found, _source(workspace, found)) + f"<!-- {key} -->\n")
+        write_text(path, build_report(found, workspace) + f"<!-- {key} -->\n")
     return path
 
 
@@ -48,22 +48,45 @@ def _source(workspace: Workspace, found: list[tuple[Result, Path]]) -> Source | 
         for file in folder.glob("*.toml"):
             try:
                 protocol = load_protocol(str(file))
-                return Source(protocol, workspace) if protocol.hash == wanted else None
+                if protocol.hash == wanted:
+                    return Source(protocol, workspace)
             except InputError:
                 continue
     return None
 
 
-def build_report(found: list[tuple[Result, Path]], source: Source | None = None) -> str:
-    """The page, from results and their folders; frames that are gone are left out."""
-    results = [result for result, _ in found]
-    protocol = results[0].protocol
-    flown = [(r.method.name, folder / "frames") for r, folder in found if r.status == "scored"]
-    flown = [(name, folder) for name, folder in flown if folder.is_dir()]
+def build_report(found: list[tuple[Result, Path]], workspace: Workspace | None = None) -> str:
+    """The page, from results and their folders, each protocol apart; frames that are gone are left out.
+
+    Args:
+        found: at least one result, with its folder.
+        workspace: where the recorded frames are.
+    """
+    parts: dict[str, list[tuple[Result, Path]]] = {}
+    for each in found:
+        parts.setdefault(each[0].protocol.hash, []).append(each)
+    bodies = [_of_protocol(part, _source(workspace, part) if workspace else None) for part in parts.values()]
+    heads = [_heads(part[0][0]) for part in parts.values()]
+    (title, subtitle), more = heads[0], zip(heads[1:], bodies[1:], strict=True)
+    below = [f"<h1>{escape(name)}</h1><p class='subtitle'>{escape(line)}</p>\n{body}" for (name, line), body in more]
+    return page.page(title, "\n".join([STYLE, bodies[0], *below]), subtitle=subtitle)
+
+
+def _heads(result: Result) -> tuple[str, str]:
+    """Title and subtitle of a protocol's part."""
+    protocol = result.protocol
     held_out = "held out" if protocol.held_out else "NOT held out: starts come from clips that may be trained on"
     size = f"{protocol.width} x {protocol.height}"
+    line = f"{protocol.starts} starts, {size}, {held_out}. Protocol SHA-256 {protocol.hash}"
+    return f"Scores on {protocol.name}", line
+
+
+def _of_protocol(found: list[tuple[Result, Path]], source: Source | None) -> str:
+    """What the page says about one protocol."""
+    results = [result for result, _ in found]
+    flown = [(r.method.name, folder / "frames") for r, folder in found if r.status == "scored"]
+    flown = [(name, folder) for name, folder in flown if folder.is_dir()]
     body = [
-        STYLE,
         "<h2>View generation: flights into the unknown</h2>",
         "<p class='note'>Best first. Small: 95 % bootstrap interval over starts. Floor: real frames against other real "
         "frames. Distances fall with n, the number of images, so compare only within a column and with equal n. "
@@ -74,8 +97,7 @@ def build_report(found: list[tuple[Result, Path]], source: Source | None = None)
     for step in sorted({v.step for r in results for v in r.values if v.step is not None}):
         body += [f"<h2>View synthesis: the recorded path, step {step}</h2>", _table(results, step)]
     body += [*pictures.flights(flown), *_plots(results), *pictures.cases(results, dict(flown), source)]
-    subtitle = f"{protocol.starts} starts, {size}, {held_out}. Protocol SHA-256 {protocol.hash}"
-    return page.page(f"Scores on {protocol.name}", "\n".join(body), subtitle=subtitle)
+    return "\n".join(body)
 
 
 def _table(results: list[Result], step: int | None) -> str:

@@ -17,6 +17,7 @@ from ..protocols.real_frames import RealFrame
 from ..protocols.source import Source
 
 WIDTH = 240  # pixels of a frame, so that three methods fit beside each other
+GONE = Markup('<span class="note">gone</span>')
 
 
 def flights(flown: list[tuple[str, Path]]) -> list[str]:
@@ -26,22 +27,27 @@ def flights(flown: list[tuple[str, Path]]) -> list[str]:
         flown: (method, folder of its frames).
     """
     folders = {name: folder / FLIGHT for name, folder in flown}
-    starts = flight_grid.shared_starts(folders)
-    if not starts:
+    shared = flight_grid.shared_starts(folders)
+    start = next((each for each in shared if any(_has_frames(folder / each) for folder in folders.values())), None)
+    if start is None:
         return []
-    video = page.data_uri(flight_grid.side_by_side(folders, starts[0], WIDTH), "video/mp4")
-    steps, frames = flight_grid.grid(folders, starts[0], WIDTH)
+    video = page.data_uri(flight_grid.side_by_side(folders, start, WIDTH), "video/mp4")
+    steps, frames = flight_grid.grid(folders, start, WIDTH)
     rows = [
         [name, *(_image(image, f"{name} at step {step}") for step, image in zip(steps, found, strict=False))]
         for name, found in frames.items()
     ]
-    note = f"{escape(starts[0])}, {steps[-1]} steps, {flight_grid.FPS} a second."
+    note = f"{escape(start)}, {steps[-1]} steps, {flight_grid.FPS} a second."
     return [
         f"<h2>One start, all methods</h2><p class='note'>{note}</p>",
         f'<video controls loop muted playsinline src="{video}"></video>',
         f"<h2>Frames at steps {', '.join(map(str, steps))}</h2>",
         page.table(["method", *(f"step {step}" for step in steps)], rows),
     ]
+
+
+def _has_frames(flight: Path) -> bool:
+    return next(flight.glob("[0-9]*.png"), None) is not None
 
 
 def cases(results: list[Result], folders: dict[str, Path], source: Source | None) -> list[str]:
@@ -56,11 +62,8 @@ def cases(results: list[Result], folders: dict[str, Path], source: Source | None
         known = [(v[f"psnr@{step}"], start) for start, v in result.starts.items() if v.get(f"psnr@{step}") is not None]
         cells = []
         for value, start in (max(known), min(known)):
-            made = _image(
-                read_png(folder / VIEW / start / frame_name(step)),
-                f"{start}, step {step}, {value:.1f} dB",
-                caption=True,
-            )
+            file, text = folder / VIEW / start / frame_name(step), f"{start}, step {step}, {value:.1f} dB"
+            made = _image(read_png(file), text, caption=True) if file.is_file() else GONE
             cells += [made, _recorded(source, start, step)]
         rows.append([result.method.name, *cells])
     if not rows:
@@ -72,7 +75,7 @@ def cases(results: list[Result], folders: dict[str, Path], source: Source | None
 def _recorded(source: Source | None, id: str, step: int) -> Markup:
     start = next((s for s in source.protocol.view_starts() if s.id == id), None) if source else None
     if source is None or start is None:
-        return Markup('<span class="note">gone</span>')
+        return GONE
     return _image(source.frame(RealFrame(start.clip, source.recorded(start)[step - 1])), f"{id}, recorded")
 
 

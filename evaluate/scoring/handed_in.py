@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from flythrough.errors import InputError
 from flythrough.results.schema import Result, read_result, rows_of, write_result
 from flythrough.workspace.catalog import Row, Workspace
 
@@ -24,6 +25,20 @@ FOLDER = "evaluate/handed_in"
 FLIGHT_FRAMES = 100  # frames counted as one flight if they belong to none
 
 
+def refuse_measured(workspace: Workspace, name: str) -> None:
+    """Refuse the name of a method that the workspace has flown itself: its rows would be lost.
+
+    Raises:
+        InputError: it is such a name.
+    """
+    files = {row["results_file"] for row in workspace.rows("results") if row["method"] == name}
+    if any(file and not file.startswith(f"{FOLDER}/") for file in files):
+        raise InputError(
+            f"{workspace.root} has results of a method {name} that was flown there",
+            remedy="Choose another --name, or give --out to write the scores elsewhere",
+        )
+
+
 def keep(workspace: Workspace, result: Result) -> Path:
     """Write a result of handed-in frames into the workspace, and its rows into ``results``."""
     file = workspace / FOLDER / result.method.name / "results.json"
@@ -34,16 +49,24 @@ def keep(workspace: Workspace, result: Result) -> Path:
     return file
 
 
-def handed_in_rows(workspace: Workspace, protocols: Iterable[tuple[str, str]]) -> list[Row]:
-    """Rows of all handed-in results on these protocols (name, hash); results on other protocols are left out.
+def handed_in_rows(workspace: Workspace, measured: Iterable[Row]) -> list[Row]:
+    """Rows of all handed-in results on the protocols of the measured rows; results on other protocols are left out.
 
-    Results of another version of one of them are named in the log.
+    Results of another version of one of them, and those with the name of a measured method, are named in the log.
     """
-    wanted = {hash: name for name, hash in protocols}
+    measured = list(measured)
+    wanted = {row["protocol_hash"]: row["protocol"] for row in measured}
+    flown = {row["method"] for row in measured}
     rows: list[Row] = []
     for file in sorted((workspace / FOLDER).glob("*/results.json")):
         result = read_result(file)
-        if result.protocol.hash in wanted:
+        if result.protocol.hash in wanted and result.method.name in flown:
+            log.warning(
+                "%s, handed in, is left out: a method of this name was flown here; hand its frames in under another "
+                "name: flythrough evaluate score FRAMES --name OTHER",
+                result.method.name,
+            )
+        elif result.protocol.hash in wanted:
             rows += rows_of(result, _relative(file, workspace))
         elif result.protocol.name in wanted.values():
             log.warning(

@@ -11,12 +11,12 @@ from flythrough.workspace.files import MANIFEST, TASK_FILE
 
 from ..generation.frames import Frames, check_flights, expected_flights
 from ..protocols.source import Source
-from .draws import DRAWS, means_of, note_draws
+from .draws import DRAWS, MEANS, means_of, note_draws
 from .score import extractors_of, set_distances
 from .tally import Settings
 
 RESULT_FILE = "results.json"
-_ANEW = {DRAWS, RESULT_FILE, MANIFEST, TASK_FILE}  # never linked: they are written again
+_ANEW = {DRAWS, MEANS, RESULT_FILE, MANIFEST, TASK_FILE}  # never linked: they are written again
 
 
 def redraw(before: Path, folder: Path, source: Source, settings: Settings) -> Result:

@@ -229,6 +229,8 @@ def set_distances(source: Source, extractor: Extractor, frames: dict[str, Frames
         tally.values += distances(real, real.floor_features, header, replicates=0).values
         return
     tally.add_distances(distances(real, made, header, tally.settings.set_replicates), list(flown), header.seed)
+    if len(made) < 2:  # one flight of one step has no distance
+        return
     name = f"{NAMES[extractor.name][0]}_sw"
     tally.curves[name] = tuple(over_steps(real, made, header.generation.window))
     mean = float(np.mean([value for _, value in tally.curves[name]]))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError, FlythroughError, InputError, extras_named
+from ..errors import FlythroughError, InputError, extras_named
+from ..workspace.printing import escaped
 from . import tools as cli_tools
 from . import upkeep
 from .options import (
@@ -126,8 +127,6 @@ def _run(
     from ..workspace.inputs import as_setting, remember_inputs
     from ..workspace.pipeline import run_stages
 
-    if config_file is not None and not config_file.is_file():
-        raise ConfigError(f"{config_file} is not a file", remedy="Check --config")
     workspace = Workspace(root)
     if not (new or workspace.exists() or (only == "leaderboard" and _has_results(root))):
         raise InputError(
@@ -176,8 +175,9 @@ def _print_report(report: Report) -> None:
     line = f"{report.stage:12}{produced}, {dropped}, {len(report.errors)} in error"
     print(f"{line}  ({report.tasks} tasks, {report.ran} run now)", flush=True)
     for error in report.errors:
-        print(f"  error [{error['kind']}] {error['id']}: {error['message']}. {error['remedy']}", file=sys.stderr)
-    if any(error["attempts"] > 0 for error in report.errors) and report.ran == 0:
+        said = f"error [{error['kind']}] {error['id']}: {error['message']}. {error['remedy']}"
+        print(f"  {escaped(said)}", file=sys.stderr)
+    if report.errors and report.ran == 0:
         print("  (nothing was run; --retry-errors runs these again)", file=sys.stderr)
 
 
@@ -256,10 +256,10 @@ def main() -> None:
         with extras_named("This command"):
             app()
     except FlythroughError as error:
-        print(f"error [{error.kind}] {error}", file=sys.stderr)
+        print(escaped(f"error [{error.kind}] {error}"), file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"error [disk] {error.filename}: {error.strerror}. {_DISK_REMEDY}", file=sys.stderr)
+        print(escaped(f"error [disk] {error.filename}: {error.strerror}. {_DISK_REMEDY}"), file=sys.stderr)
         sys.exit(1)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from ..errors import EXTRAS, FlythroughError, MissingDependency
+from ..errors import EXTRAS, MissingDependency
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ def _ffmpeg() -> Check:
     except MissingDependency as error:
         return Check("ffmpeg", False, error.message, error.remedy, needed="FLYTHROUGH_FFMPEG" in os.environ)
     try:
-        line = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=20, check=True).stdout
-    except (FlythroughError, OSError, subprocess.SubprocessError) as error:
+        line, encoders = (
+            subprocess.run([path, *asked], capture_output=True, text=True, timeout=20, check=True).stdout
+            for asked in (["-version"], ["-hide_banner", "-encoders"])
+        )
+    except (OSError, subprocess.SubprocessError) as error:
         return Check("ffmpeg", False, str(error), "pip install 'flythrough[video]', or install your system's ffmpeg")
-    encoders = subprocess.run(
-        [path, "-hide_banner", "-encoders"], capture_output=True, text=True, timeout=20, check=False
-    )
-    if "libx264" not in encoders.stdout:
+    if "libx264" not in encoders:
         return Check(
             "ffmpeg", False, f"{path} has no libx264", "Install an ffmpeg with libx264, or remove it from PATH"
         )

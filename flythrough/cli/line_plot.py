@@ -34,7 +34,7 @@ class Line:
 
 
 def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[float, str] | None = None) -> Markup:
-    """Plot lines of one or more points each, with their names at the right; the value axis includes 0.
+    """Plot lines with their names at the right; the value axis includes 0. Without any point the axes stay empty.
 
     Args:
         lines: at least one.
@@ -45,7 +45,8 @@ def line_plot(lines: Sequence[Line], x_label: str, y_label: str, floor: tuple[fl
     Returns:
         An HTML ``figure``.
     """
-    firsts, lasts, lows, highs = zip(*(_extent(tuple(line.points)) for line in lines if line.points), strict=True)
+    extents = [_extent(tuple(line.points)) for line in lines if line.points] or [(0, 1, 0.0, 1.0)]
+    firsts, lasts, lows, highs = zip(*extents, strict=True)
     values = [0.0, *lows, *highs, *([floor[0]] if floor else [])]
     x = Axis(*_range(min(firsts), max(lasts)), LEFT, RIGHT)
     y = Axis(*_range(min(values), max(values)), BOTTOM, TOP)

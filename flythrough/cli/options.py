@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import InputError
+from ..errors import ConfigError, InputError
 
 
 def folder_name(given: str | Path) -> Path:
@@ -24,12 +24,29 @@ def folder_name(given: str | Path) -> Path:
     return Path(name)
 
 
+def settings_file(given: str) -> Path:
+    """A settings file as given on the command line.
+
+    Raises:
+        ConfigError: it is not a file.
+    """
+    file = Path(given)
+    if not file.is_file():
+        raise ConfigError(f"{file} is not a file", remedy="Check --config")
+    return file
+
+
 WorkspaceOption = Annotated[
     Path,
     typer.Option("--workspace", "-w", parser=folder_name, metavar="PATH", help="Folder that holds tables and outputs."),
 ]
 SettingOption = Annotated[list[str], typer.Option("--set", help="Override a setting: section.key=value. Repeatable.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file; by default WORKSPACE/flythrough.toml.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", parser=settings_file, metavar="PATH", help="TOML file; by default WORKSPACE/flythrough.toml."
+    ),
+]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="Where tasks run: local, ray or inline.")]
 AddressOption = Annotated[
     str | None, typer.Option("--ray-address", help="Ray cluster; by default one is started here.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from ..workspace.printing import print_table
+from ..workspace.printing import escaped, print_table
 from .options import ConfigOption, JsonOption, SettingOption, WorkspaceOption, folder_name
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def init(
 
     made = Workspace(workspace)
     if made.exists():
-        raise InputError(f"{workspace} is already a workspace", remedy="Continue with: flythrough run --workspace DIR")
+        raise InputError(f"{workspace} is already a workspace", remedy=f"Continue with: flythrough run -w {workspace}")
     write_text(made.config_file, TEMPLATE)
     print(made.config_file)
 
@@ -45,7 +45,7 @@ def status(
     """Show the funnel: what entered each stage and its outcome; or what a run would do."""
     from ..workspace.inspection import funnel
 
-    if plan or set_:
+    if plan or set_ or config:  # settings matter to a plan alone
         _print_plan(existing(workspace), config, set_, json_)
         return
     found = funnel(existing(workspace))
@@ -71,13 +71,19 @@ def _print_plan(workspace: Workspace, config_file: Path | None, settings: list[s
         print(json.dumps({"stages": stages}))
         return
     rows = [
-        [s["stage"], s["tasks"], len(s["would_run"]), len(s["in_error"]), s.get("waits_for") or ", ".join(s["after"])]
+        [
+            s["stage"],
+            s["tasks"],
+            len(s["would_run"]),
+            len(s["in_error"]),
+            escaped(s.get("waits_for") or ", ".join(s["after"])),
+        ]
         for s in stages
     ]
     print_table(["stage", "tasks", "would run", "in error", "after"], rows)
     for stage in stages:
         for id in stage["would_run"]:
-            print(f"{stage['stage']}: {id}")
+            print(f"{stage['stage']}: {escaped(id)}")
 
 
 @app.command()
@@ -97,7 +103,7 @@ def show(
         print(f"\n{entry['table']}")
         for key, value in entry["row"].items():
             if value is not None:
-                print(f"  {key:20} {value}")
+                print(f"  {key:20} {escaped(str(value))}")
 
 
 @app.command("config")
@@ -164,13 +170,14 @@ def weights_list(json_: JsonOption = False) -> None:
 
 @weights_app.command("fetch")
 def weights_fetch(
-    name: Annotated[str, typer.Argument(help="One name of `flythrough weights list`.")],
+    names: Annotated[list[str], typer.Argument(help="Names of `flythrough weights list`.")],
     force: Annotated[bool, typer.Option(help="Download again.")] = False,
 ) -> None:
-    """Download, verify and unpack a weight file."""
+    """Download, verify and unpack weight files."""
     from ..networks import weights
 
-    print(weights.fetch(name, force=force))
+    for name in names:
+        print(weights.fetch(name, force=force))
 
 
 @weights_app.command("verify")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..workspace.printing import escaped
 from .options import JsonOption, WorkspaceOption
 from .tools import existing
 
@@ -36,7 +37,7 @@ def verify(
     else:
         for finding in check.findings:
             rows = f" ({', '.join(finding.rows)})" if finding.rows else ""
-            print(f"{finding.path} {finding.problem}{rows}")
+            print(escaped(f"{finding.path} {finding.problem}{rows}"))
         if check.unknown:
             print(f"{len(check.unknown)} tasks were not checked: the version that wrote them recorded no hashes")
         print(
@@ -44,7 +45,7 @@ def verify(
             + (f"{len(check.findings)} broken or missing" if check.findings else "all intact")
         )
         for path in removed:
-            print(f"removed {path}")
+            print(escaped(f"removed {path}"))
         if check.findings:
             again = f"flythrough run --workspace {workspace}"
             print(
@@ -74,7 +75,7 @@ def gc(
         print(json.dumps({"folders": folders, "bytes": total, "kept_whole": unknown, "removed": not dry_run}))
         return
     for each in found:
-        print(f"{each.bytes:>14,}  {each.path}  ({each.why})")
+        print(escaped(f"{each.bytes:>14,}  {each.path}  ({each.why})"))
     if unknown:
         print(f"Nothing removed of stages last run by an earlier version: {', '.join(unknown)}")
     print(f"{'Would remove' if dry_run else 'Removed'} {len(found)} folders, {total / 1e6:,.1f} MB")

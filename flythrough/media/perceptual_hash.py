@@ -26,11 +26,6 @@ def picture_hash(image: UInt8[np.ndarray, "h w 3"]) -> int:
     return int("".join("1" if b else "0" for b in bits), 2)
 
 
-def distance_bits(a: int, b: int) -> int:
-    """Number of bits in which two hashes differ."""
-    return (a ^ b).bit_count()
-
-
 def to_hex(hash: int) -> str:
     """A hash as 16 hexadecimal digits."""
     return f"{hash:0{_DIGITS}x}"

@@ -104,4 +104,9 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._finish()
+        with self._process:  # closes its pipes
+            try:
+                self._finish()
+            except FlythroughError:
+                if error is None:  # else that one came first, and says more
+                    raise

@@ -41,7 +41,7 @@ class DepthNetwork:
         except (OSError, ValueError) as error:
             raise FlythroughError(
                 f"No depth network could be loaded from {source} ({str(error).splitlines()[0]})",
-                remedy="Name a folder or a hub repository that holds one, or run: flythrough weights fetch",
+                remedy=f"Name a folder or hub repository with one, or run: flythrough weights fetch {NETWORKS[0]}",
                 kind="weights",
             ) from error
         self._model: Any = model.to(self._device).eval()

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from .lite0_onnx import SIZE, weights_file
 
-__all__ = ["FEATURES", "RESIZE", "SIZE", "features", "load", "maps", "prepare", "weights_file"]
+__all__ = ["FEATURES", "RESIZE", "features", "load", "maps", "prepare", "weights_file"]
 
 FEATURES = 1280
 RESIZE = "bilinear, antialiased, to 224 x 224, in float"

@@ -49,7 +49,7 @@ class Spread:
         apart, starts = difference_spread(a, b)
         return cls(apart * starts / np.sqrt(starts - 1), starts)
 
-    def power(self, difference: float, starts: int, level: float = LEVEL) -> float:
+    def power(self, difference: float, starts: int) -> float:
         """Probability that methods which differ by ``difference`` are told apart on ``starts`` starts."""
         from scipy.special import nctdtr
 
@@ -58,30 +58,30 @@ class Spread:
         if self.each == 0:
             return float(difference != 0)
         shift = min(abs(difference) * np.sqrt(starts) / self.each, _SURE)
-        limit = quantile((1 + level) / 2, starts)
+        limit = quantile((1 + LEVEL) / 2, starts)
         wrong = nctdtr(starts - 1, shift, -limit) if shift < 5 else 0.0
         return float(1 - nctdtr(starts - 1, shift, limit) + wrong)
 
-    def starts_for(self, difference: float, power: float = POWER, level: float = LEVEL) -> int | None:
+    def starts_for(self, difference: float, power: float = POWER) -> int | None:
         """Fewest starts that show such a difference with this power; None if ``MOST`` are not enough."""
         low, high = 1, 2
-        while self.power(difference, high, level) < power:
+        while self.power(difference, high) < power:
             low, high = high, 2 * high
             if low >= MOST:
                 return None
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if self.power(difference, middle, level) >= power else (middle, high)
-        return high
+            low, high = (low, middle) if self.power(difference, middle) >= power else (middle, high)
+        return high if high <= MOST else None
 
-    def smallest(self, starts: int, power: float = POWER, level: float = LEVEL) -> float:
+    def smallest(self, starts: int, power: float = POWER) -> float:
         """Smallest difference that ``starts`` starts show with this power."""
         low, high = 0.0, max(self.each, 1e-12)
-        while self.power(high, starts, level) < power:
+        while self.power(high, starts) < power:
             low, high = high, 2 * high
         for _ in range(50):
             middle = (low + high) / 2
-            low, high = (low, middle) if self.power(middle, starts, level) >= power else (middle, high)
+            low, high = (low, middle) if self.power(middle, starts) >= power else (middle, high)
         return high
 
 

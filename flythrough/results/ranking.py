@@ -177,8 +177,9 @@ def board(
 
 def _unranked_order(entry: Entry, primary: str) -> tuple[float, str]:
     cell = entry.cells.get(primary)
-    value = None if cell is None else cell.value
-    return math.inf if value is None else value, entry.method
+    if cell is None or cell.value is None:
+        return math.inf, entry.method
+    return -cell.value if higher_is_better(primary) else cell.value, entry.method
 
 
 def _wandering(entries: Mapping[tuple[str, str], Entry], floor: Entry | None) -> dict[tuple[str, str], str]:

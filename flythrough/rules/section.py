@@ -44,13 +44,13 @@ class RuleSection(Section):
         homes = Counter(setting for kind in cls.kinds() for setting in kind.model_fields)
         placed = dict(values)
         for kind in cls.kinds():
-            short = {key: placed.pop(key) for key in kind.model_fields if key in values and homes[key] == 1}
-            if not short:
-                continue
             table = placed.get(kind.name(), {})
+            short = [key for key in kind.model_fields if key in values and homes[key] == 1]
+            if not short or not isinstance(table, dict):
+                continue
             if twice := sorted(set(table) & set(short)):
                 raise ValueError(f"{', '.join(twice)} is given twice, with its rule ({kind.name()}) and without")
-            placed[kind.name()] = {**table, **short}
+            placed[kind.name()] = table | {key: placed.pop(key) for key in short}
         return placed
 
     def __getitem__(self, kind: type[R]) -> R:

@@ -1,8 +1,8 @@
 """Landscapes of the sample world: how the land lies, what it is made of, and the air and light above it.
 
 All are the same maps with other figures. A *folded* landscape has land on both sides of the line that is the coast
-elsewhere, so a channel or a valley winds through it. Besides the coast, every biome also varies with the seed: sun,
-haze, clouds, and the season of what grows.
+elsewhere, so a channel or a valley winds through it. Every biome but the coast also varies with the seed:
+sun, haze, clouds, and the season of what grows.
 """
 
 from __future__ import annotations

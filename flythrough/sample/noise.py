@@ -36,21 +36,8 @@ def unit(h: int) -> float:
 
 
 @numba.njit(error_model="numpy")
-def value_noise(x: float, y: float, seed: int) -> float:
-    """Smooth noise in [-1, 1], one feature a unit."""
-    fx, fy = math.floor(x), math.floor(y)
-    i, j = int(fx), int(fy)
-    u, v = x - fx, y - fy
-    u, v = u * u * (3.0 - 2.0 * u), v * v * (3.0 - 2.0 * v)
-    a, b = unit(hash_of(i, j, seed)), unit(hash_of(i + 1, j, seed))
-    c, d = unit(hash_of(i, j + 1, seed)), unit(hash_of(i + 1, j + 1, seed))
-    top = a + (b - a) * u
-    return 2.0 * (top + (c + (d - c) * u - top) * v) - 1.0
-
-
-@numba.njit(error_model="numpy")
 def solid_noise(x: float, y: float, z: float, seed: int) -> float:
-    """Value noise in three dimensions, which does not stretch on slopes; [-1, 1]."""
+    """Smooth value noise in [-1, 1], one feature a unit; in three dimensions, so that it does not stretch on slopes."""
     fx, fy, fz = math.floor(x), math.floor(y), math.floor(z)
     i, j, k = int(fx), int(fy), int(fz)
     u, v, w = x - fx, y - fy, z - fz

@@ -32,15 +32,12 @@ class FlightPlan:
     Attributes:
         poses: cam_from_world, ``[n, 3, 4]``.
         intrinsics: fx fy cx cy normalised, ``[n, 4]``.
-        times_s: seconds since the take began; moves the water.
+        times_s: the world's time at each frame, from a random start; moves the water and the clouds.
     """
 
     poses: Float[np.ndarray, "n 3 4"]
     intrinsics: Float[np.ndarray, "n 4"]
     times_s: Float[np.ndarray, "n"]
-
-    def __len__(self) -> int:
-        return len(self.poses)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Piece:
         kind: one of :data:`.paths.KINDS`, or ``title``.
         frames: frames that show this piece alone.
         extras: ``letterbox``, ``logo``, ``shaky``.
-        ends: how the next piece begins: ``cut``, ``dissolve`` or ``fade`` (through black).
+        ends: how the next piece begins: ``cut``, ``dissolve`` or ``fade`` (through black); ``end`` if none does.
         mix: frames of that transition; 0 for a cut.
     """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import FlythroughError, InputError
 from ..scene.cameras import Cameras, write_cameras
 from ..workspace import progress
 from ..workspace.files import JsonObject, disk_errors, publish, write_json
@@ -205,7 +205,6 @@ def _remux(draft: Path, path: Path) -> None:
     """Turn the writer's fragmented MP4 into a plain one, as video sites serve."""
     import ffmpeg
 
-    from ..errors import FlythroughError
     from ..media.video_writer import ffmpeg_path
 
     stream = ffmpeg.input(str(draft.absolute())).output(

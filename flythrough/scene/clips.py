@@ -22,7 +22,8 @@ def frame_name(index: int) -> str:
     return f"{index:06d}.png"
 
 
-_BROKEN_ARCHIVE = (OSError, KeyError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+# What numpy raises for a damaged archive.
+BROKEN_ARCHIVE = (OSError, KeyError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 class Clip:
@@ -79,7 +80,7 @@ class Clip:
         try:
             with np.load(path) as archive:
                 return archive[f"{index:06d}"].astype(np.float32)
-        except _BROKEN_ARCHIVE as error:
+        except BROKEN_ARCHIVE as error:
             raise InputError(f"{path}: frame {index}: {error}", remedy="Run flythrough sfm again") from error
 
     def rgbd(self, index: int, height: int, width: int) -> Float[np.ndarray, "4 height width"]:

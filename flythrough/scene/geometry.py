@@ -3,8 +3,8 @@
 Conventions (the whole package): a pose is ``cam_from_world`` ``[3, 4]``, axes +x right, +y down,
 +z forward (OpenCV). Intrinsics are ``fx fy cx cy`` normalised by the image size: x over the width,
 y over the height, so the image runs from 0 to 1 and pixel ``(i, j)`` has its centre at
-``((i + 0.5) / width, (j + 0.5) / height)``. Every function takes numpy arrays or torch tensors, with
-any leading shape, and returns the same kind.
+``((i + 0.5) / width, (j + 0.5) / height)``. Unless marked as numpy's, a function takes numpy arrays or
+torch tensors, with any leading shape, and returns the same kind.
 """
 
 from __future__ import annotations

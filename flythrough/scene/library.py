@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..workspace.catalog import Workspace
-from .cameras import read_cameras
 from .clips import CAMERA_FILE, Clip
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def load_clip(folder: Path | str) -> Clip:
         raise InputError(f"{folder} is not a clip: it has no {CAMERA_FILE}", remedy="Give a folder that sfm wrote")
     row = {"id": folder.name, "video_id": "", "split": "", "steps": 1, "height": 0, "width": 0}
     clip = Clip(folder, row)
-    if not len(read_cameras(folder / CAMERA_FILE)):
+    if not len(clip):
         raise InputError(f"{folder} is a clip of no frames", remedy="Give a folder that sfm wrote")
     clip.height, clip.width = clip.frame(0).shape[:2]
     return clip

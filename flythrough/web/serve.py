@@ -48,7 +48,7 @@ def _kept_token(port: int) -> str:
         with suppress(FileExistsError), open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as made:
             made.write(token)
         kept = file.read_text(encoding="ascii")
-        ours = file.stat().st_mode & 0o077 == 0 or os.name == "nt"
+        ours = file.stat().st_mode & 0o077 == 0
     except (OSError, ValueError):
         return token
     return kept if ours and re.fullmatch(r"[\w-]{32}", kept) else token

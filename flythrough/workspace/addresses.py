@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 import re
 import secrets
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from .files import disk_errors
+from ..errors import DamagedFile
+from .files import disk_errors, locked_file, publish
 
+_KEY_BYTES = 32
 _KEPT = "mark-"  # begins the fragment of a stored address that lacks its query or user info
 _YOUTUBE = re.compile(r"(www\.|m\.|music\.)?(youtube|youtube-nocookie)\.com")
 _YOUTUBE_IDS = ("v", "list")  # the parameters that name a video or a playlist
@@ -95,14 +96,25 @@ class AddressKeys:
         return public_url(url) if mark is None else f"{public_url(url)}#{_KEPT}{mark}"
 
     def _read(self) -> bytes:
+        if not self._file.exists():
+            self._make()
         with disk_errors(self._file):
-            try:
-                handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                return self._file.read_bytes()
-            with open(handle, "wb") as file:
-                file.write(key := secrets.token_bytes(32))
+            key = self._file.read_bytes()
+        if len(key) != _KEY_BYTES:  # a short key can be guessed, and with it the addresses
+            raise DamagedFile(
+                f"{self._file} is damaged: it has {len(key)} bytes, not {_KEY_BYTES}",
+                remedy="Restore it from a copy; or delete it, and what private addresses gave is fetched again",
+            )
         return key
+
+    def _make(self) -> None:
+        """Publish a new key, complete, unless another process did so meanwhile."""
+        lock = self._file.with_name(f"{self._file.name}.lock")
+        with locked_file(lock, f"{lock} is held by another process", "Wait until that has finished"):
+            if not self._file.exists():
+                with publish(self._file) as scratch:
+                    scratch.touch(0o600)  # before the secret is in it
+                    scratch.write_bytes(secrets.token_bytes(_KEY_BYTES))
 
 
 def stored_mark(url: str) -> str | None:

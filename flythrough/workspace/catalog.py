@@ -180,7 +180,7 @@ def plain(value: object) -> object:
 
 
 class Workspace:
-    """A folder with ``flythrough.toml``, one folder per stage, and one Parquet table per stage."""
+    """A folder with ``flythrough.toml``, one folder per stage, and the Parquet files of :data:`TABLES`."""
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)

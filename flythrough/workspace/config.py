@@ -20,8 +20,6 @@ from .stage import STAGES, Section, load_stage
 if TYPE_CHECKING:
     from tomlkit.items import AoT, Table
 
-Values = JsonObject
-
 # A new workspace's flythrough.toml: empty sections, so that defaults hold, and where to look up the keys.
 TEMPLATE = """\
 # Settings of this workspace. `flythrough config -w WORKSPACE` prints every key with its help and its value;
@@ -46,8 +44,10 @@ def load_config(file: Path | None = None, settings: Iterable[str] = ()) -> dict[
         _insert(values, path, value, setting)
         origins[_key(path)] = f"--set {setting}"
     if unknown := sorted(set(values) - set(STAGES)):
+        named = (where for key, where in origins.items() if key.split(".")[0] == unknown[0])
+        origin = next(named, file)  # an empty section has no key
         raise ConfigError(
-            f"{origins.get(unknown[0], str(file))}: there is no section {unknown[0]!r}",
+            f"{origin}: there is no section {unknown[0]!r}",
             remedy=f"Sections are: {', '.join(STAGES)}",
         )
     return {name: _section(name, values.get(name, {}), origins, str(file)) for name in STAGES}
@@ -76,7 +76,8 @@ def _section(name: str, values: object, origins: Mapping[str, str], file: str) -
         first = error.errors()[0]
         path = [name, *(str(part) for part in first["loc"])]
         key = ".".join(path)
-        origin = next((o for k, o in origins.items() if k == key or k.startswith(f"{key}.")), file)
+        found = (o for k, o in origins.items() if f"{k}.".startswith(f"{key}.") or key.startswith(f"{k}."))
+        origin = next(found, file)  # of the key itself, of one below it, or of the list that it is in
         if first["type"] == "extra_forbidden":
             fields = _fields_at(model, path[1:-1])
             near = "".join(f"Did you mean {near}? " for near in difflib.get_close_matches(path[-1], fields, n=1))
@@ -104,7 +105,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _models(argument)
 
 
-def _read(file: Path) -> Values:
+def _read(file: Path) -> JsonObject:
     try:
         with disk_errors(file):
             return tomllib.loads(file.read_text(encoding="utf-8-sig"))
@@ -118,12 +119,12 @@ def _parse_setting(setting: str) -> tuple[list[str], object]:
         raise ConfigError(f"--set {setting}: not section.key=value", remedy="For example: --set train.steps=1000")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # as in _read
         value = text  # a bare word is a string
     return key.strip().split("."), value
 
 
-def _insert(values: Values, path: list[str], value: object, setting: str) -> None:
+def _insert(values: JsonObject, path: list[str], value: object, setting: str) -> None:
     for part in path[:-1]:
         values = values.setdefault(part, {})
         if not isinstance(values, dict):

@@ -150,7 +150,7 @@ class RayExecutor:
 
 
 def _refuse_infeasible(cluster: dict[str, float], resources: Resources) -> None:
-    """Refuse a task that no node can run: Ray itself would wait silently for such a node to join."""
+    """Refuse a task that needs more than the whole cluster has: Ray itself would wait silently for nodes to join."""
     wanted = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory_gb * 2**30}
     for name, amount in wanted.items():
         if amount > cluster.get(name, 0):

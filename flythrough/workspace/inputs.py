@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from ..errors import DamagedFile, InputError
 from .addresses import AddressKeys
@@ -59,7 +58,7 @@ def remember_inputs(workspace: Workspace, inputs: Iterable[str]) -> list[str]:
 def _plain(entry: str) -> str:
     if not entry.strip():
         raise InputError("An input is empty", remedy="Name a file, folder, list or URL; this folder is: --input .")
-    if _SCHEME.match(entry) and not Path(entry).exists():
+    if _SCHEME.match(entry) and not os.path.exists(entry):
         plain = entry
     else:
         folder, name = os.path.split(os.path.abspath(entry))
@@ -75,4 +74,4 @@ def _storable(entry: str, keys: AddressKeys) -> str:
 
 def _line(entry: str) -> str:
     """The entry as one line: quoted as JSON if it has line breaks or begins with a quote."""
-    return entry if len(entry.splitlines()) == 1 and not entry.startswith('"') else json.dumps(entry)
+    return entry if entry.splitlines() == [entry] and not entry.startswith('"') else json.dumps(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,8 +90,8 @@ def history(workspace: Workspace, id: str) -> list[JsonObject]:
         found += [{"table": table, "row": row} for row in workspace.rows(table) if id in [row[key] for key in keys]]
     parents = [_parents(workspace, entry["row"]) for entry in found if entry["row"].get("id") == id]
     found = [*(parent for group in parents for parent in group), *found]
-    for log in sorted((workspace / "logs").glob(f"*/{id}.log")):
-        found.append({"table": "log", "row": {"path": str(log)}})
+    logs = [str(workspace / "logs" / stage / f"{id}.log") for stage in STAGES]
+    found += [{"table": "log", "row": {"path": log}} for log in logs if os.path.isfile(log)]
     if not found:
         raise InputError(f"Nothing here has the id {id!r}", remedy="Ids are in the tables, e.g. clips.parquet")
     return found

@@ -228,7 +228,7 @@ def run_stages(
         stage = load_stage(name)
         report = run_stage(stage, workspace, config[name], executor, retry_errors=retry_errors)
         yield report
-        if stage.table and not workspace.rows(stage.table) and name != names[-1]:
+        if name != names[-1] and stage.table and next(workspace.scan(stage.table), None) is None:
             raise FlythroughError(
                 f"{name} left no {stage.table} for the next stage",
                 remedy=f"See why with: flythrough status --workspace {workspace.root}",

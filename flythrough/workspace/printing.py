@@ -38,7 +38,11 @@ def table_lines(headers: list[str], rows: Iterable[Iterable[object]]) -> Iterato
 
 def one_line(text: str, most: int = 200) -> str:
     """Text from outside, safe to print: control and formatting characters escaped, cut after ``most`` characters."""
-    cut = text if len(text) <= most else text[: most - 3] + "..."
-    if cut.isprintable():
-        return cut
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    return escaped(text if len(text) <= most else text[: most - 3] + "...")
+
+
+def escaped(text: str) -> str:
+    """As :func:`one_line`, uncut."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

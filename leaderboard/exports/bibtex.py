@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from itertools import chain, count
 
 from flythrough.results.schema import Result
 
@@ -18,13 +19,21 @@ def as_bibtex(results: Iterable[Result], reported: Iterable[ReportedTable]) -> s
     papers = {table.source.key: table.source for table in reversed(tuple(reported))}
     known = {paper.arxiv for paper in papers.values()}
     entries = {key: _paper(paper) for key, paper in sorted(papers.items())}
+    cited: set[str] = set()
     for result in results:
-        stated = {**(result.method.model_extra or {})}
+        name, stated = result.method.name, result.method.model_extra or {}
         citation = str(stated.get("citation") or "")
-        if citation and not known & set(_ARXIV.findall(citation)):
-            key = re.sub("[^a-z0-9]+", "-", result.method.name.lower()).strip("-") or "method"
-            entries.setdefault(key, _method(key, result.method.name, str(stated.get("about") or ""), citation))
+        if citation and name not in cited and not known & set(_ARXIV.findall(citation)):
+            cited.add(name)  # once, also if it was measured on several protocols
+            key = _free_key(name, entries)
+            entries[key] = _method(key, name, str(stated.get("about") or ""), citation)
     return "\n".join(entries.values())
+
+
+def _free_key(name: str, taken: Container[str]) -> str:
+    """A key made from a method's name; numbered if another name, such as ``a.b`` beside ``a-b``, already has it."""
+    key = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "method"
+    return next(each for each in chain([key], (f"{key}-{number}" for number in count(2))) if each not in taken)
 
 
 def _paper(paper: Paper) -> str:

@@ -69,13 +69,14 @@ def best_in(values: Iterable[float | None], higher: bool | None) -> float | None
     return None if not known or higher is None else max(known) if higher else min(known)
 
 
-def _direction(metric: str) -> bool | None:
+def direction(metric: str) -> bool | None:
+    """Whether higher values of a metric are better; None: neither way."""
     return None if metric in METRICS and METRICS[metric].direction == "one" else higher_is_better(metric)
 
 
 def _of_board(protocol: ProtocolBoards, board: Board, number: int) -> Grid:
     best = {
-        metric: best_in((_value(entry, metric) for entry in board.ranked), _direction(metric))
+        metric: best_in((_value(entry, metric) for entry in board.ranked), direction(metric))
         for metric in board.columns
     }
     lines = [_line(entry, board.columns, best, board.primary) for entry in board.ranked]
@@ -89,7 +90,7 @@ def _of_board(protocol: ProtocolBoards, board: Board, number: int) -> Grid:
     notes += [f"{entry.method} is not ranked: {entry.reason}" for entry in board.unranked]
     if board.floor:
         notes.append(f"{board.floor.method} is the floor: recorded frames against other recorded frames")
-    columns = tuple((metric, _direction(metric)) for metric in board.columns)
+    columns = tuple((metric, direction(metric)) for metric in board.columns)
     title = f"{board.title}, {protocol.name} (protocol {protocol.hash[:12]})"
     return Grid(f"{protocol.hash[:8]}-{number}", title, columns, tuple(lines), tuple(notes))
 
@@ -108,14 +109,12 @@ def _line(entry: Entry, columns: Sequence[str], best: dict[str, float | None], p
         among = cell.value == best.get(metric)
         if metric == primary and entry.rank is not None:
             among = entry.rank[0] == 1  # the best, or not distinguishable from it
-        between = f"[{cell.low:.{INTERVAL_FIGURES}g}, {cell.high:.{INTERVAL_FIGURES}g}]" if _has_interval(cell) else ""
+        between = ""
+        if cell.low is not None and cell.high is not None:
+            between = f"[{cell.low:.{INTERVAL_FIGURES}g}, {cell.high:.{INTERVAL_FIGURES}g}]"
         cells.append(GridCell(f"{cell.value:.{FIGURES}g}", between, among))
     claimed = entry.source not in (*RANKED, "measured")
     return GridLine(entry.place, f"{entry.method} ({entry.source})" if claimed else entry.method, tuple(cells))
-
-
-def _has_interval(cell: object) -> bool:
-    return getattr(cell, "low", None) is not None and getattr(cell, "high", None) is not None
 
 
 def _of_paper(table: ReportedTable) -> Grid:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from flythrough.results.metrics import METRICS
 from flythrough.results.ranking import FLOOR_METHOD
-from flythrough.results.schema import Result, Value
+from flythrough.results.schema import Result, Value, read_result
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import JsonObject
 
@@ -19,8 +19,8 @@ from ..tiers import MEANINGS, Tier, measured_rows
 
 EVERY_EVAL_EVER = "0.3.0"
 _FROM_0_TO_1 = ("mse", "mse_seen", "follow_sfm_registered")
-_FROM_MINUS_1_TO_1 = ("ssim", "ssim_seen", "follow_correlation")
-_UNBOUNDED = ("psnr", "psnr_seen", "kid", "kid_sw", "kd_lite0", "kd_lite0_sw")
+_FROM_MINUS_1_TO_1 = ("ssim", "ssim_seen", "revisit_ssim", "follow_correlation")
+_UNBOUNDED = ("psnr", "psnr_seen", "revisit_psnr", "kid", "kid_sw", "kd_lite0", "kd_lite0_sw")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,6 @@ class Measured:
 
 def measured_results(workspace: Workspace) -> list[Measured]:
     """The scored results measured in a workspace, without the floor and without submissions."""
-    from flythrough.results.schema import read_result
-
     tiers = {row["results_file"]: row["source"] for row in measured_rows(workspace)}
     found = []
     for file, tier in tiers.items():
@@ -59,9 +57,10 @@ def every_eval_ever(measured: Measured, organization: str) -> tuple[str, JsonObj
     result = measured.result
     protocol, method = result.protocol, result.method.name
     stated = {k: v for k in ("about", "citation", "code", "weights") if (v := (result.method.model_extra or {}).get(k))}
+    id = f"{protocol.name}/{method}/{measured.written_s}"
     record = {
         "schema_version": EVERY_EVAL_EVER,
-        "evaluation_id": f"{protocol.name}/{method}/{measured.written_s}",
+        "evaluation_id": id,
         "evaluation_timestamp": str(measured.written_s),
         "retrieved_timestamp": str(measured.written_s),
         "source_metadata": {
@@ -87,7 +86,7 @@ def every_eval_ever(measured: Measured, organization: str) -> tuple[str, JsonObj
         },
         "evaluation_results": [_score(result, name, value, score) for name, value, score in measured.scores],
     }
-    name = uuid.UUID(bytes=hashlib.sha256(record["evaluation_id"].encode()).digest()[:16], version=4)  # type: ignore[attr-defined]
+    name = uuid.UUID(bytes=hashlib.sha256(id.encode()).digest()[:16], version=4)
     return f"data/{protocol.name}/unknown/{method}/{name}.json", record
 
 
@@ -123,7 +122,8 @@ def _bounds(metric: str) -> tuple[float | str, float | str]:
         return 0.0, 1.0
     if metric in _FROM_MINUS_1_TO_1:
         return -1.0, 1.0
-    return ("-Infinity" if metric in _UNBOUNDED else 0.0), "Infinity"
+    unbounded = metric in _UNBOUNDED or METRICS[metric].family == "drift"  # a difference
+    return ("-Infinity" if unbounded else 0.0), "Infinity"
 
 
 def hugging_face(measured: Measured, dataset: str, source_url: str) -> tuple[str, str]:

@@ -70,7 +70,8 @@ def _filled(template: str) -> str:
 def _board_files(workspace: Workspace) -> Iterator[Path]:
     """The files that checks and the page need: tables, results with their protocol's files, submissions, dates."""
     yield workspace.table_file("results")
-    yield workspace / DATES
+    if (workspace / DATES).is_file():  # no results file, no dates
+        yield workspace / DATES
     if workspace.config_file.is_file():
         yield workspace.config_file
     for row_file in sorted({row["results_file"] for row in measured_rows(workspace)} - {None}):

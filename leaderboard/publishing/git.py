@@ -28,7 +28,7 @@ def branch_of(remote: str, branch: str) -> Iterator[GitTarget]:
     with tempfile.TemporaryDirectory(prefix="flythrough-publish-") as folder:
         here = Path(folder)
         _git(here, "init", "--quiet")
-        if _git(here, "check-ref-format", f"refs/heads/{branch}", wrong=True) is None or branch.startswith("-"):
+        if _git(here, "check-ref-format", f"refs/heads/{branch}", may_fail=True) is None or branch.startswith("-"):
             raise InputError(f"{branch!r} cannot be the name of a branch", remedy="Name one such as gh-pages")
         if not remote or remote.startswith("-"):
             raise InputError(f"{remote!r} is not a repository", remedy="Give its URL or path")
@@ -67,25 +67,25 @@ class GitTarget:
 
 def _author(here: Path) -> tuple[str, ...]:
     """Options for the committer's name, if git has none."""
-    if _git(here, "config", "user.email", wrong=True):
+    if _git(here, "config", "user.email", may_fail=True):
         return ()
     return ("-c", "user.name=flythrough leaderboard", "-c", "user.email=leaderboard@localhost")
 
 
-def _git(here: Path, *arguments: str, given: str = "", wrong: bool | None = None) -> str | None:
-    """The output of git; None if it fails and ``wrong`` allows that."""
+def _git(here: Path, *arguments: str, given: str = "", may_fail: bool = False) -> str | None:
+    """The output of git; None if it fails and ``may_fail``."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # of a hook that this may run in
         environment.pop(name, None)
     settings = ("-c", "core.autocrlf=false", "-c", "core.quotePath=false", "-c", "protocol.ext.allow=never")
-    command = ["git", "-C", str(here), *settings, *("--literal-pathspecs",), *arguments]
+    command = ["git", "-C", str(here), *settings, "--literal-pathspecs", *arguments]
     try:
         done = subprocess.run(command, input=given, capture_output=True, text=True, env=environment, check=False)
     except FileNotFoundError as error:
         raise MissingDependency("git is not installed", remedy="Install git, or publish --to a folder") from error
     if done.returncode == 0:
         return done.stdout.strip()
-    if wrong:
+    if may_fail:
         return None
     said = one_line(" ".join(done.stderr.split()), 300)
     verb = next(word for word in arguments if not word.startswith("-") and "=" not in word)

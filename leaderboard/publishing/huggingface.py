@@ -101,7 +101,7 @@ class SpaceTarget:
         """
         try:
             return getattr(self.api, function)(repo_id=self.repo, repo_type="space", **known)
-        except (OSError, ValueError, RuntimeError) as error:  # of huggingface_hub, and of its HTTP client
+        except Exception as error:  # of huggingface_hub or its HTTP client, which depends on its version
             raise FlythroughError(
                 f"the Hub refused {function} of {self.repo}: {one_line(str(error), 300)}",
                 remedy="Check the name, and log in with: hf auth login",

@@ -8,11 +8,12 @@ from functools import partial
 
 from markupsafe import Markup
 
-from flythrough.results.metrics import MAX_DEVIATION, higher_is_better
+from flythrough.results.metrics import MAX_DEVIATION
 from flythrough.results.ranking import DEVIATION, Board, Cell, Entry, ProtocolBoards
 
+from ..exports.grid import best_in, direction
 from ..standing.holdings import page_name
-from .document import arrow, html, number
+from .document import html, number
 from .model import Site, method_page
 
 GATE = (
@@ -67,16 +68,15 @@ def board_id(protocol: ProtocolBoards, board: Board) -> str:
 
 
 def _view(protocol: ProtocolBoards, board: Board, years: Mapping[tuple[str, str, str], str]) -> BoardView:
-    best: dict[str, float] = {}
-    for metric in board.columns:
-        values = [c.value for e in board.ranked if (c := e.cells.get(metric)) and c.value is not None]
-        if values and arrow(metric) != "1 is best":
-            best[metric] = max(values) if higher_is_better(metric) else min(values)
+    best = {
+        metric: best_in((c.value for e in board.ranked if (c := e.cells.get(metric))), direction(metric))
+        for metric in board.columns
+    }
     counts = sorted({e.cells[board.primary].n for e in board.ranked})
     usual = counts[0] if len(counts) == 1 else None
     id = board_id(protocol, board)
 
-    def line(entry: Entry, best: dict[str, float]) -> _Line:
+    def line(entry: Entry, best: Mapping[str, float | None]) -> _Line:
         anchor = protocol.hash[:8] + ("-submitted" if entry.source == "submitted" else "")
         page = f"{method_page(entry.method)}#{anchor}"
         cells = "".join(_cell(entry.cells.get(metric), best.get(metric), usual) for metric in board.columns)

@@ -43,7 +43,7 @@ def compare_document(site: Site) -> str:
 
 
 def _in_order(rows: list[Row]) -> list[Row]:
-    """The methods' names, ranked ones first, by the first board."""
+    """The rows, ranked ones first, by the first board that ranks them."""
     return sorted(rows, key=lambda row: (_rank(row), row.name))
 
 
@@ -111,7 +111,7 @@ def _curves(result: Result) -> str:
 
 
 def _draws(row: Row) -> str:
-    """JSON: for each board, the ``factor`` by which a standard deviation gives half a paired difference's interval."""
+    """JSON: for each board its replicates, and the ``factor`` from their standard deviation to half an interval."""
     parts = []
     for board, entry in row.places:
         name = board.primary if board.step is None else f"{board.primary}@{board.step}"

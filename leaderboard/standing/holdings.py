@@ -56,7 +56,7 @@ class Holding:
 
 
 def page_name(name: str) -> str:
-    """A name as part of a path and a link: itself, or a hash if it has capitals or letters beyond ASCII."""
+    """A name as part of a path and a link: itself if short and of ``a-z0-9._-`` only, else a hash."""
     return name if _PLAIN.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()[:24]
 
 

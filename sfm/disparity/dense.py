@@ -40,7 +40,7 @@ def dense_points(gray: UInt8[np.ndarray, "m H W"], color: UInt8[np.ndarray, "m h
         scene: poses and lens.
     """
     found = [
-        _triangulate(scene, places, tracks)
+        (places, _triangulate(scene, places, tracks))
         for places, tracks in _stretches(gray, color)
         if len(places) > 1 and tracks.shape[1]
     ]
@@ -77,9 +77,7 @@ def _stretches(
         start = max(places[-1], start + 1)
 
 
-def _triangulate(
-    scene: Scene, places: list[int], tracks: Float[np.ndarray, "v n 2"]
-) -> tuple[list[int], Float[np.ndarray, "p 3"]]:
+def _triangulate(scene: Scene, places: list[int], tracks: Float[np.ndarray, "v n 2"]) -> Float[np.ndarray, "p 3"]:
     """Points nearest to their rays; those that miss a track or rest on parallel rays are left out."""
     poses = scene.poses[places]
     rays = np.stack([_rays(scene.lens, xy) @ pose[:, :3] for xy, pose in zip(tracks, poses, strict=True)])
@@ -93,7 +91,7 @@ def _triangulate(
     cosine = np.clip((rays[0] * rays[-1]).sum(-1), -1, 1)
     good = (local[..., 2] > 0).all(0) & (error < _MAX_ERROR_PX * scene.lens.width / 640)
     good &= np.degrees(np.arccos(cosine)) > _MIN_ANGLE_DEG
-    return places, points[good]
+    return points[good]
 
 
 def _rays(lens: Lens, xy: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3"]:

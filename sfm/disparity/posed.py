@@ -61,7 +61,7 @@ def near_depth(scene: Scene) -> float:
     the near depths of all frames. So disparity reaches about 1 where the flight comes closest.
     """
     nearest = [np.percentile(depths, NEAR_PERCENTILE) for i in range(len(scene.frames))
-               if len(depths := scene.depths(i)[0]) >= 5]  # fmt: skip
+               if len(depths := scene.depths(i)) >= 5]  # fmt: skip
     return float(np.percentile(nearest, NEAR_PERCENTILE))
 
 

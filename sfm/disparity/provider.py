@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from flythrough.errors import FlythroughError
 from flythrough.scene.geometry import camera_center
 
 from ..config import DisparityConfig
@@ -20,7 +21,8 @@ def disparities(clip: PosedClip, config: DisparityConfig) -> Disparities:
 
     Raises:
         MissingWeights: the provider's weights are not on this machine.
-        FlythroughError: a network's disparity contradicts the points (kind "disparity_fit").
+        FlythroughError: a network's disparity contradicts the points, or without a network a frame shows too few of
+            them (kind "disparity_fit").
     """
     if config.provider == "sfm" and config.model is None:
         return _from_points(clip, config)
@@ -35,7 +37,14 @@ def _from_points(clip: PosedClip, config: DisparityConfig) -> Disparities:
     sea = _sea_plane(clip)
     for place in range(len(clip)):
         xy, disparity, _ = clip.sparse(place)
-        assert len(xy) >= MIN_POINTS, "a frame without points is not part of a clip"
+        if len(xy) < MIN_POINTS:  # frames with given cameras are not chosen by their points
+            raise FlythroughError(
+                f"The frame at {clip.times_us[place] / 1e6:.3f} s shows only {len(xy)} of the {MIN_POINTS} points that "
+                "its disparity takes",
+                remedy="Leave such frames out of the given cameras, or take a network's disparity "
+                "(--set sfm.disparity.provider=depth-anything-v2-small)",
+                kind="disparity_fit",
+            )
         ground = None if sea is None else plane_disparity(clip.intrinsics, clip.poses[place], *sea)
         yield densify(clip.images[place], xy, disparity, config, ground)
 

@@ -65,7 +65,7 @@ their sites; a missing one must be counted as missing, not replaced.
 """
 
 
-def croissant(files: Files, columns: dict[str, str], *, frames: bool) -> JsonObject:
+def croissant(files: Files, columns: dict[str, str]) -> JsonObject:
     """Croissant 1.1 JSON-LD: the files with their hashes, and a record set with one record per clip."""
     described = [name for name in columns if name != "frames"]
     return {

@@ -18,9 +18,9 @@ from jaxtyping import Float
 from flythrough import __version__
 from flythrough.errors import InputError
 from flythrough.scene.cameras import Cameras, read_cameras
-from flythrough.scene.clips import Clip
+from flythrough.scene.clips import FRAMES, Clip, frame_name
 from flythrough.workspace.catalog import Row, Workspace
-from flythrough.workspace.files import publish_folder, write_json
+from flythrough.workspace.files import disk_errors, publish_folder, write_json
 
 from ..crop import SIDES, WHOLE, Box, box_of
 
@@ -94,21 +94,27 @@ def export(
         splits: which splits; all by default.
 
     Raises:
-        InputError: no such format, no clips, a folder with other files in it, or a format that needs frames.
+        InputError: no such format, no clips, a folder with other files in it or that the process stands in, or a format
+            that needs frames.
+        DiskError: the folder is a file, or cannot be written.
     """
     if format not in FORMATS:
         raise InputError(f"There is no format {format!r}", remedy=f"Use one of {', '.join(FORMATS)}")
     folder = Path(folder)
-    if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
-        raise InputError(f"{folder} holds something that is not an export", remedy="Name a new folder with --out")
+    with disk_errors(folder):
+        if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
+            raise InputError(f"{folder} holds something that is not an export", remedy="Name a new folder with --out")
+        if Path.cwd().is_relative_to(folder.resolve()):  # replaced, it would be gone from under the shell
+            raise InputError(f"{folder} is the current folder, or around it", remedy="Name another folder with --out")
     rows = [row for row in workspace.rows("clips") if not splits or row["split"] in splits]
     if not rows:
         raise InputError(f"{workspace.root} has no such clips", remedy="Run flythrough sfm first, or check --split")
     without = tuple(row["id"] for row in rows if row["folder"] is None) if frames else ()
     scratch = folder.with_name(f".{folder.name}.partial")
-    if scratch.exists():
-        shutil.rmtree(scratch)
-    scratch.mkdir(parents=True)
+    with disk_errors(scratch):
+        if scratch.exists():
+            shutil.rmtree(scratch)
+        scratch.mkdir(parents=True)
     write: Callable[[Iterator[ExportClip], Path, bool], None]
     write = importlib.import_module(FORMATS[format], __package__).write
     write(_clips(workspace, rows, frames), scratch, frames)
@@ -176,7 +182,5 @@ def pixel_intrinsics(clip: ExportClip, frame: int) -> tuple[float, float, float,
 
 def copy_frame(clip: Clip, frame: int, target: Path) -> None:
     """Copy a stored frame, byte for byte."""
-    from flythrough.scene.clips import FRAMES, frame_name
-
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(clip.folder / FRAMES / frame_name(frame), target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +42,24 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
     """Parquet files, ``README.md`` (the card) and ``croissant.json``."""
     columns = {**COLUMNS, **({"frames": FRAMES_COLUMN} if frames else {})}
     splits: dict[str, _SplitFile] = {}
-    for clip in clips:
-        if clip.split not in splits:
-            splits[clip.split] = _SplitFile(folder / "data" / f"{clip.split}-00000-of-00001.parquet", columns)
-        splits[clip.split].add(_record(clip, frames))
-    files = {}
-    for split, file in splits.items():
-        file.close()
-        files[split] = {
+    with ExitStack() as opened:
+        for clip in clips:
+            if clip.split not in splits:
+                path = folder / "data" / f"{clip.split}-00000-of-00001.parquet"
+                splits[clip.split] = opened.enter_context(closing(_SplitFile(path, columns)))
+            splits[clip.split].add(_record(clip, frames))
+    files = {
+        split: {
             "path": file.path.relative_to(folder).as_posix(),
             "sha256": sha256_of(file.path),
             "bytes": file.path.stat().st_size,
             "clips": file.count,
         }
+        for split, file in splits.items()
+    }
     helps = {name: text for name, (_, text) in columns.items()}
     write_text(folder / "README.md", dataset_card(files, helps, frames=frames))
-    write_json(folder / "croissant.json", croissant(files, helps, frames=frames))
+    write_json(folder / "croissant.json", croissant(files, helps))
 
 
 class _SplitFile:

@@ -14,7 +14,7 @@ from flythrough.workspace.files import JsonObject, write_json
 
 from .door import ExportClip, copy_frame, pixel_intrinsics
 
-_OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0])  # nerfstudio's cameras look along -z, +y up
+_OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0])  # nerfstudio's cameras look along -z, +y up
 
 
 def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
@@ -67,7 +67,7 @@ def transforms(clip: ExportClip) -> JsonObject:
 def world_from_opengl_camera(cam_from_world: Float[np.ndarray, "3 4"]) -> Float[np.ndarray, "3 4"]:
     """nerfstudio's pose: from the camera with +x right, +y up, looking along -z, to the world."""
     world_from_cam = invert(cam_from_world)
-    return np.concatenate([world_from_cam[:, :3] @ _OPENGL_FROM_OPENCV, world_from_cam[:, 3:]], 1)
+    return np.concatenate([world_from_cam[:, :3] @ _OPENCV_FROM_OPENGL, world_from_cam[:, 3:]], 1)
 
 
 def _write_ply(path: Path, points: np.ndarray, colors: np.ndarray) -> None:

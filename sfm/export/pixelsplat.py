@@ -18,7 +18,6 @@ from .door import ExportClip, require_frames
 HEIGHT, WIDTH = 360, 640  # the only size that their loader accepts
 CHUNK_BYTES = 100_000_000
 JPEG_QUALITY = 95
-_FOLDERS = {"train": "train", "validation": "validation", "test": "test"}
 
 
 def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
@@ -26,10 +25,9 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
     chunks: dict[str, _Chunks] = {}
     for clip in clips:
         pictures = require_frames(clip, "pixelsplat")
-        stage = _FOLDERS[clip.split]
-        if stage not in chunks:
-            chunks[stage] = _Chunks(folder / stage)
-        chunks[stage].add(example(clip, pictures))
+        if clip.split not in chunks:
+            chunks[clip.split] = _Chunks(folder / clip.split)
+        chunks[clip.split].add(example(clip, pictures))
     for each in chunks.values():
         each.close()
 

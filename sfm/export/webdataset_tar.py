@@ -25,18 +25,20 @@ def write(clips: Iterable[ExportClip], folder: Path, frames: bool) -> None:
     open_: dict[str, tarfile.TarFile] = {}
     counts: dict[str, int] = {}
     held: dict[str, int] = {}
-    for clip in clips:
-        split = clip.split
-        if split not in open_:
-            number = counts.get(split, 0)
-            open_[split] = tarfile.open(folder / f"{split}-{number:06d}.tar", "w", format=tarfile.USTAR_FORMAT)
-            counts[split], held[split] = number + 1, 0
-        for name, data in members(clip):
-            held[split] += _add(open_[split], name, data)
-        if held[split] >= SHARD_BYTES:
-            open_.pop(split).close()
-    for tar in open_.values():
-        tar.close()
+    try:
+        for clip in clips:
+            split = clip.split
+            if split not in open_:
+                number = counts.get(split, 0)
+                open_[split] = tarfile.open(folder / f"{split}-{number:06d}.tar", "w", format=tarfile.USTAR_FORMAT)
+                counts[split], held[split] = number + 1, 0
+            for name, data in members(clip):
+                held[split] += _add(open_[split], name, data)
+            if held[split] >= SHARD_BYTES:
+                open_.pop(split).close()
+    finally:
+        for tar in open_.values():
+            tar.close()
     write_json(folder / "shards.json", {split: f"{split}-{{000000..{n - 1:06d}}}.tar" for split, n in counts.items()})
 
 

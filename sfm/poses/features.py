@@ -47,11 +47,17 @@ def _spread(
     """The strongest features of each cell of a grid, so that every part of the picture contributes."""
     cell = (xy[:, ::-1] / shape * _CELLS).astype(int)
     cell = cell[:, 0] * _CELLS[1] + cell[:, 1]
+    return np.sort(strongest_of_each(cell, strength, count))
+
+
+def strongest_of_each(
+    cell: Int64[np.ndarray, "n"], strength: Float[np.ndarray, "n"] | Int64[np.ndarray, "n"], count: int
+) -> Int64[np.ndarray, "m"]:
+    """Places of the strongest items of all cells, then of the second strongest and so on, ``count`` at most."""
     order = np.lexsort((-strength, cell))
-    first = np.searchsorted(cell[order], cell[order])
-    rank = np.empty(len(xy), int)
-    rank[order] = np.arange(len(xy)) - first
-    return np.sort(np.lexsort((-strength, rank))[:count])
+    rank = np.empty(len(cell), int)
+    rank[order] = np.arange(len(cell)) - np.searchsorted(cell[order], cell[order])
+    return np.lexsort((-strength, rank))[:count]
 
 
 def match(a: Features, b: Features, ratio: float) -> Int64[np.ndarray, "m 2"]:

@@ -16,6 +16,7 @@ from flythrough.media import video_reader as video
 from flythrough.workspace.files import JsonObject
 
 from ..config import FramesConfig
+from ..crop import SIDES
 
 MIN_ROWS, MIN_COLUMNS = 160, 256  # training's picture must fit into a clip's
 
@@ -55,7 +56,7 @@ def read_shot(path: Path, shot: JsonObject, overlay_file: Path | None, config: F
     Raises:
         InputError: nothing decodes, or the overlay is not a picture.
     """
-    left, top, right, bottom = (shot[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
+    left, top, right, bottom = (shot[f"crop_{side}"] for side in SIDES)
     count = shot["end_frame"] - shot["start_frame"]
     fps = count / max(1e-6, (shot["end_us"] - shot["start_us"]) / 1e6)
     stride = max(1, round(fps / config.max_fps), -(-count // config.max_frames))
@@ -88,7 +89,7 @@ def read_times(
         InputError: there is no frame near any of the times.
     """
     index: list[int] = []
-    left, top, right, bottom = (crop[f"crop_{side}"] for side in ("left", "top", "right", "bottom"))
+    left, top, right, bottom = (crop[f"crop_{side}"] for side in SIDES)
     pictures = ((time, image[top:bottom, left:right]) for time, image in _nearest(path, wanted_us, index))
     footage = gather(pictures, config, len(wanted_us))
     return footage, np.array(index, dtype=np.int64)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 
 from flythrough.media.tracking import LucasKanade
 
+from .features import strongest_of_each
 from .footage import Footage
 from .scene import Scene
 
@@ -67,10 +68,7 @@ def _strongest(scene: Scene, place: int, count: int) -> Sighting:
     length = np.bincount(scene.seen_point, minlength=len(scene.points))[scene.seen_point[seen]]
     cell = (scene.seen_xy[seen] / [scene.lens.width, scene.lens.height] * [8, 6]).astype(int)
     cell = cell[:, 0] * 6 + cell[:, 1]
-    order = np.lexsort((-length, cell))
-    rank = np.empty(len(seen), int)
-    rank[order] = np.arange(len(seen)) - np.searchsorted(cell[order], cell[order])
-    chosen = seen[np.lexsort((-length, rank))[:count]]
+    chosen = seen[strongest_of_each(cell, length, count)]
     return Sighting(scene.seen_point[chosen], scene.seen_xy[chosen])
 
 
@@ -112,7 +110,7 @@ def _inside(xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w"]) -> Bo
 
 
 def _merge(sightings: list[Sighting]) -> Sighting:
-    """One sighting per point; of two that agree the first is kept."""
+    """One sighting per point: the first."""
     points = np.concatenate([s.points for s in sightings])
     xy = np.concatenate([s.xy for s in sightings])
     _, first = np.unique(points, return_index=True)

@@ -93,10 +93,10 @@ class Scene:
             seen_frame=number[fewer.seen_frame],
         )
 
-    def depths(self, place: int) -> tuple[Float[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
-        """Depths of the points that a frame sees, and the points' indices."""
+    def depths(self, place: int) -> Float[np.ndarray, "n"]:
+        """Depths of the points that a frame sees."""
         points = self.seen_point[self.seen_frame == place]
-        return transform(self.poses[place], self.points[points])[:, 2], points
+        return transform(self.poses[place], self.points[points])[:, 2]
 
     def angles_deg(self) -> Float[np.ndarray, "p"]:
         """For each point, the angle between the rays from the first and the last frame that see it, degrees."""

@@ -43,6 +43,7 @@ class Server:
         sent: body bytes sent, by path.
         requests: (time, path, Range header), in order of arrival.
         cookies: the Cookie header of each request.
+        logins: its Authorization header.
         most_open: most requests that were open at a time.
     """
 
@@ -51,6 +52,7 @@ class Server:
         self.sent: Counter[str] = Counter()
         self.requests: list[tuple[float, str, str | None]] = []
         self.cookies: list[str | None] = []
+        self.logins: list[str | None] = []
         self.open = self.most_open = 0
         self.lock = threading.Lock()
         self.stop_stalls = threading.Event()
@@ -88,6 +90,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             with server.lock:
                 server.requests.append((time.monotonic(), path, self.headers.get("Range")))
                 server.cookies.append(self.headers.get("Cookie"))
+                server.logins.append(self.headers.get("Authorization"))
                 server.open += 1
                 self.counted = 1
                 server.most_open = max(server.most_open, server.open)

@@ -10,6 +10,7 @@ import pytest
 
 from flythrough.acquire.config import Budget
 from flythrough.acquire.fetch.budget import ByteBudget, OverBudget
+from flythrough.errors import DiskError
 from tests.acquire.acquire_world import acquire, make_video, tables
 from tests.acquire.http_server import Page, Server, serve
 
@@ -67,3 +68,9 @@ def test_workers_do_not_overspend_the_budget_together(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(spend, range(40))) == 5
+
+
+def test_a_database_that_cannot_be_opened_is_a_disk_error(tmp_path: Path) -> None:
+    (tmp_path / "acquire" / ".budget.sqlite").mkdir(parents=True)
+    with pytest.raises(DiskError, match=r"\.budget\.sqlite: unable to open"):
+        ByteBudget(tmp_path, Budget(videos=1)).spend("v", 1)

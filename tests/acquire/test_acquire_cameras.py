@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 from flythrough.acquire.given import nearest_frames
-from flythrough.acquire.sources.camera_files import read_index
+from flythrough.acquire.sources.camera_files import camera_entries, read_index
 from flythrough.acquire.sources.camera_text import read_camera_text
 from flythrough.media.video_reader import frame_times
 from flythrough.media.video_writer import ffmpeg_path
@@ -112,6 +114,23 @@ def test_a_folder_is_read_as_it_is_now(tmp_path: Path) -> None:
         write_lines(tmp_path / f"{name}.txt", ["https://example.org/v.mp4", line(0)])
         found = read_index(tmp_path, AddressKeys(tmp_path))
     assert sorted(found.clips) == ["a", "b"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("train/a", "test/b"):
+        write_lines(tmp_path / f"{name}.txt", ["https://example.org/v.mp4", line(0)])
+    scan = os.scandir
+
+    def scandir(path: str) -> object:  # a mode of 0 keeps root out of nothing
+        if Path(path) == tmp_path / "test":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    cameras, failed = camera_entries(tmp_path, AddressKeys(tmp_path))
+    assert [clip[0] for clip in cameras.inputs["clips"]] == ["a"]
+    assert failed.kind == "failed"
+    assert failed.inputs["failure"]["message"] == f"{tmp_path / 'test'} cannot be read (Permission denied)"
 
 
 def test_nearest_frame_within_half_a_frame() -> None:

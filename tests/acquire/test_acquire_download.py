@@ -14,11 +14,12 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from urllib3 import HTTPResponse, PoolManager
 
 from flythrough.acquire.config import Download
 from flythrough.acquire.failures import FetchError
 from flythrough.acquire.fetch.download import Fetcher
-from flythrough.acquire.fetch.web import retry_after_s
+from flythrough.acquire.fetch.web import Web, retry_after_s
 from flythrough.errors import FlythroughError, InputError
 from tests.acquire.http_server import Page, Server, serve
 
@@ -26,23 +27,8 @@ FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=20, attempts=4,
                 private_hosts=("127.0.0.1",))  # fmt: skip
 IMPATIENT = FAST.model_copy(update={"stall_timeout_s": 0.5})
 
-
 COOKIES = "# Netscape HTTP Cookie File\n"
-
-
 BODY = b"\x00\x00\x00\x18ftyp" + random.Random(7).randbytes(1_500_000)
-
-
-def _short_of_disk(url: str, folder: Path, said: "multiprocessing.Queue[tuple[str, str]]") -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, 1_200_000))
-    try:
-        Fetcher(FAST, folder / "hosts").fetch(url, folder / "got")
-    except FlythroughError as error:
-        said.put((error.kind, error.remedy))
-
-
-def _child(url: str, hosts: Path, target: Path, settings: Download = FAST) -> None:
-    Fetcher(settings, hosts).fetch(url, target)
 
 
 @pytest.fixture
@@ -207,6 +193,13 @@ def test_redirects_to_other_schemes_are_refused(server: Server, tmp_path: Path, 
     assert not list(tmp_path.glob("got*"))
 
 
+def test_a_redirect_to_half_an_address_is_an_error_of_that_video(server: Server, tmp_path: Path) -> None:
+    server.pages["/a.mp4"] = Page(location="http://[bad")
+    with pytest.raises(FetchError, match="redirects to an incomplete URL") as caught:
+        fetch(server, tmp_path)
+    assert not caught.value.again
+
+
 def test_nobody_there_is_a_network_error(tmp_path: Path) -> None:
     with pytest.raises(FetchError) as caught:
         Fetcher(FAST, tmp_path).fetch("http://127.0.0.1:1/a.mp4", tmp_path / "got")
@@ -275,6 +268,45 @@ def test_cookies_are_sent_where_they_belong(server: Server, tmp_path: Path) -> N
     server.pages["/a.mp4"] = Page(BODY)
     fetch(server, tmp_path, settings=FAST.model_copy(update={"cookies": cookies}))
     assert server.cookies == ["key=42"]
+
+
+@pytest.mark.parametrize(
+    ("target", "asked_again"),
+    [
+        ("/b.mp4", True),
+        ("http://FILMS.invalid:80/b.mp4", True),
+        ("http://films.invalid:8080/b.mp4", False),
+        ("http://other.invalid/b.mp4", False),
+        ("http://eve:own@other.invalid/b.mp4", False),
+    ],
+)
+def test_user_info_is_sent_to_the_host_that_was_asked_only(
+    server: Server, tmp_path: Path, target: str, asked_again: bool
+) -> None:
+    """The server is a proxy here, and so sees what is sent to any host."""
+    login = "Basic bWU6cEB3OiE="  # me:p@w:!
+    server.pages["http://films.invalid/a.mp4"] = Page(location=target)
+    shown = target.replace("eve:own@", "")
+    server.pages[shown if shown.startswith("http") else f"http://films.invalid{shown}"] = Page(BODY)
+    server.pages["http://films.invalid:80/b.mp4"] = server.pages["http://films.invalid/b.mp4"] = Page(BODY)
+    settings = FAST.model_copy(update={"proxy": server.url("")})
+    Fetcher(settings, tmp_path / "hosts").fetch("http://me:p%40w:!@films.invalid/a.mp4", tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == BODY
+    assert server.logins == [login, login if asked_again else None]
+    assert not any("@" in path for _, path, _ in server.requests)
+
+
+def test_user_info_is_not_sent_to_another_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, bool]] = []
+    moved = {"Location": "https://films.invalid:80/a.mp4"}
+
+    def request(self: object, method: str, url: str, *, headers: dict[str, str], **more: object) -> HTTPResponse:
+        asked.append((url, "Authorization" in headers))
+        return HTTPResponse(status=200) if url.startswith("https") else HTTPResponse(headers=moved, status=302)
+
+    monkeypatch.setattr(PoolManager, "request", request)
+    assert Web(FAST).open("http://me:pw@films.invalid/a.mp4", {}).status == 200
+    assert asked == [("http://films.invalid/a.mp4", True), ("https://films.invalid:80/a.mp4", False)]
 
 
 @pytest.mark.parametrize("text", [None, "no cookies", f"{COOKIES}one column\n"])

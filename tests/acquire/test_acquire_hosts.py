@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,12 @@ from flythrough.acquire.failures import FetchError
 from flythrough.acquire.fetch.download import Fetcher
 from flythrough.acquire.fetch.hosts import Host
 from flythrough.acquire.urls import host_name
+from flythrough.errors import DiskError
 from tests.acquire.http_server import Page, Server, serve
 
 FAST = Download(backoff_s=0.01, backoff_max_s=5, stall_timeout_s=20, attempts=4, per_host=8,
                 private_hosts=("127.0.0.1",))  # fmt: skip
 BODY = b"\x00\x00\x00\x18ftyp" + random.Random(7).randbytes(1_500_000)
-
-
-def _child(url: str, hosts: Path, target: Path, settings: Download = FAST) -> None:
-    Fetcher(settings, hosts).fetch(url, target)
 
 
 @pytest.fixture
@@ -98,6 +96,22 @@ def test_a_host_that_wants_to_be_left_alone_is_not_asked_for_the_next_file(serve
             _child(server.url(path), tmp_path / "hosts", tmp_path / "got")
         assert caught.value.kind == "rate-limited"
     assert (server.hits("/a.mp4"), server.hits("/b.mp4")) == (1, 0)
+
+
+@pytest.mark.parametrize("use", [lambda host: host.connection().__enter__(), lambda host: host.pause(1)])
+def test_a_disk_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path: Path, use: Callable[[Host], None]) -> None:
+    host = Host(tmp_path, "h", FAST)
+    (tmp_path / "h").rmdir()
+    (tmp_path / "h").touch()  # as a full disk would, this refuses every file below
+    with pytest.raises(DiskError, match="Not a directory"):
+        use(host)
+    with pytest.raises(DiskError):
+        Host(tmp_path, "h", FAST)
+
+
+def test_what_a_connection_is_used_for_keeps_its_own_errors(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), Host(tmp_path, "h", FAST).connection():
+        raise PermissionError(errno.EACCES, "refused")
 
 
 @pytest.mark.parametrize(

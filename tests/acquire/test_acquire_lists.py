@@ -68,6 +68,15 @@ def test_lists_that_cannot_be_used_say_why(tmp_path: Path, text: bytes, said: st
     assert only.source == ""
 
 
+@pytest.mark.parametrize("rest", ['"http://h/2.mp4\n' + "x" * 140_000, "http://h/2.mp4\rhttp://h/3.mp4\n"])
+def test_a_csv_file_that_breaks_off_keeps_what_stands_before(tmp_path: Path, rest: str) -> None:
+    (tmp_path / "a.csv").write_bytes(f"url\nhttp://h/1.mp4\n{rest}".encode())
+    *read, last = entries(Workspace(tmp_path), AcquireConfig(inputs=(str(tmp_path / "a.csv"),)))
+    assert read[0].inputs["url"] == "http://h/1.mp4"
+    assert last.kind == "failed"
+    assert f"is not CSV after {len(read)} URLs" in last.inputs["failure"]["message"]
+
+
 def test_a_list_that_is_missing_fails_by_itself(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("http://h/1.mp4\n")
     asked = (str(tmp_path / "gone.txt"), str(tmp_path / "a.txt"))

@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from flythrough.acquire.config import AcquireConfig
+from flythrough.acquire.report import report
+from flythrough.acquire.stage import STAGE
+from flythrough.errors import InputError
+from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.executor import LocalExecutor
 from flythrough.workspace.files import read_json, sha256_of
 from tests.acquire.acquire_world import acquire, ffmpeg, kinds, make_video, tables
@@ -145,6 +150,35 @@ def test_a_video_that_turned_out_broken_is_fetched_anew(films: Path, tmp_path: P
     server.pages["/a.mp4"] = Page((films / "good.mp4").read_bytes())
     acquire(tmp_path, inputs=[server.url("/a.mp4")], retry_errors=True)
     assert len(tables(tmp_path)["videos"]) == 1
+
+
+def test_a_download_whose_pictures_do_not_decode_is_fetched_anew(
+    films: Path, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long video is decoded only in part until its pictures are hashed."""
+
+    def broken(path: Path, start_us: int, duration_us: int) -> str:
+        raise InputError(f"{path} has no frame here", remedy="Download it again")
+
+    server.pages["/a.mp4"] = Page((films / "good.mp4").read_bytes())
+    with monkeypatch.context() as patched:
+        patched.setattr("flythrough.acquire.verify.examine.perceptual_hash", broken)
+        acquire(tmp_path, inputs=[server.url("/a.mp4")])
+    (error,) = tables(tmp_path)["errors"]
+    assert (error["kind"], error["message"]) == ("format", f"{server.url('/a.mp4')} has no frame here")
+    acquire(tmp_path, inputs=[server.url("/a.mp4")], retry_errors=True)
+    assert len(tables(tmp_path)["videos"]) == 1
+    assert server.hits("/a.mp4") == 2
+
+
+def test_a_stopped_run_with_a_longer_list_has_no_report(films: Path, tmp_path: Path) -> None:
+    acquire(tmp_path, inputs=[str(films / "good.mp4")])
+    workspace = Workspace(tmp_path)
+    assert report(workspace)[1]["entries"] == 1
+    longer = AcquireConfig(inputs=(str(films / "good.mp4"), str(films / "missing.mp4")))
+    list(STAGE.tasks(workspace, longer))  # listed, and stopped before the new one has an outcome
+    with pytest.raises(InputError, match="has no finished acquire"):
+        report(workspace)
 
 
 def test_tables_are_the_same_from_worker_processes(films: Path, tmp_path: Path, server: Server) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from flythrough.curate.boundaries.detect import Strip, Transition
+from flythrough.curate.boundaries import segment
 from flythrough.curate.boundaries.segment import Segmenter
+from flythrough.curate.boundaries.strips import Strip, Transition, tiny_of
 from flythrough.curate.config import CurateConfig, Shots
 from flythrough.curate.scan import find_boundaries
 from flythrough.errors import InputError
@@ -135,3 +137,37 @@ def test_memory_does_not_grow_with_length(monkeypatch) -> None:
         list(segmenter.add(index * 40_000, tiny, gray))
         held.append(len(segmenter._gray))
     assert max(held) <= 600
+
+
+def test_a_long_black_stretch_is_not_searched_again_for_every_frame(monkeypatch) -> None:
+    searched = []
+
+    def black(strip: Strip, arbiter: object = None) -> list[Transition]:
+        searched.append(len(strip))
+        return [Transition(strip.first, strip.first + len(strip), "fade")]
+
+    monkeypatch.setattr("flythrough.curate.boundaries.segment.find_transitions", black)
+    segmenter = Segmenter(Shots())
+    tiny, gray = np.zeros((27, 48, 3), np.uint8), np.zeros((8, 8), np.uint8)
+    spans = [span for index in range(3000) for span in segmenter.add(index * 40_000, tiny, gray)]
+    assert [*spans, *segmenter.close()] == []
+    assert sum(searched) < 8 * 3000
+
+
+@pytest.mark.parametrize("start", [0, 80])
+def test_a_long_black_stretch_is_not_held_in_memory(monkeypatch, start: int) -> None:
+    lit = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in take(3, 160)]
+    black = np.random.default_rng(0).integers(16, 19, (600, *lit[0].shape), dtype=np.uint8)
+    film = [*lit[:start], *black, *lit[start:]]
+    seen = []
+    for blank_s in (segment.BLANK_S, np.inf):
+        monkeypatch.setattr(segment, "BLANK_S", blank_s)
+        segmenter, held, spans = Segmenter(Shots(detector="cheap")), [], []
+        for index, gray in enumerate(film):
+            spans += list(segmenter.add(index * 100_000, tiny_of(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)), gray))
+            held.append(len(segmenter._gray))
+        spans += list(segmenter.close())
+        seen.append((spans, segmenter.transitions, max(held)))
+    assert seen[0][:2] == seen[1][:2]
+    assert [(t.start, t.end) for t in seen[0][1]] == [(start, start + len(black))]
+    assert seen[0][2] <= 300 < len(black) <= seen[1][2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from starlette.testclient import TestClient
 from flythrough.curate.config import CurateConfig
 from flythrough.curate.review.listing import Query, Review
 from flythrough.curate.review.server import make_app
-from flythrough.curate.review.verdicts import read_verdicts
+from flythrough.curate.review.verdicts import Verdict, append_verdicts, read_verdicts
 from flythrough.curate.score.labels import parse_labels
 from flythrough.errors import InputError
 from flythrough.workspace.catalog import Workspace, to_json
@@ -155,6 +156,16 @@ def test_a_verdict_is_on_disk_when_it_is_acknowledged(client, workspace) -> None
     for body in ({"id": "nobody", "verdict": "accept"}, {"id": "v-0-2000000", "verdict": "perhaps"}, {}, [1]):
         assert client.post("/verdict", json=body, headers=POST).status_code == 400
     assert len(read_verdicts(workspace.root)) == 1
+
+
+def test_the_file_of_verdicts_is_on_disk_with_its_folder(tmp_path, monkeypatch) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: [synced.append(os.fstat(handle).st_ino), fsync(handle)])
+    append_verdicts(tmp_path, [Verdict("a", "accept")])
+    assert synced == [(tmp_path / name).stat().st_ino for name in ("curate/verdicts.jsonl", "curate", "")]
+    append_verdicts(tmp_path, [Verdict("b", "accept")])
+    assert len(synced) == 4  # later only the file
 
 
 def test_answers_may_not_be_framed_cached_or_run_foreign_code(client) -> None:

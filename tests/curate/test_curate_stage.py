@@ -17,6 +17,7 @@ import pytest
 from flythrough.curate import shots
 from flythrough.curate.config import CurateConfig
 from flythrough.curate.decode import glimpses
+from flythrough.curate.measures.collect import Collector
 from flythrough.curate.measures.semantics import Semantics
 from flythrough.curate.review.listing import load_items
 from flythrough.curate.review.verdicts import Verdict, append_verdicts
@@ -213,6 +214,25 @@ def test_given_cameras_make_one_shot_each(tmp_path) -> None:
     assert workspace.rows("drops") == []
 
 
+def test_given_cameras_are_forgotten_by_time_and_listed_by_name(tmp_path, monkeypatch) -> None:
+    film = Edit(fps=5).cut(flight(30.0, 5)).write(tmp_path / "film.mp4")
+    shown_us = np.array([frame.time_us for frame in frames(film)])
+    for place, name in enumerate("fedcba"):
+        times = shown_us[25 * place : 25 * place + 20]
+        pose = np.tile(np.eye(3, 4), (len(times), 1, 1))
+        cameras = Cameras("u", times, np.full((len(times), 4), 0.5), pose)
+        write_cameras(tmp_path / f"workspace/acquire/given/{name}.txt", cameras)
+    held: list[int] = []
+    forget = Collector.forget
+    monkeypatch.setattr(Collector, "forget", lambda self, time: [held.append(len(self.changes)), forget(self, time)])
+    workspace = workspace_of(tmp_path / "workspace", [film], "acquire/given")
+    curate(workspace)
+    assert [(s["start_frame"], Path(s["camera_file"]).stem) for s in workspace.rows("shots")] == [
+        (25 * place, name) for place, name in reversed([*enumerate("fedcba")])
+    ]
+    assert max(held) < 60
+
+
 # --- odd files ------------------------------------------------------------------------------------------------------
 
 
@@ -314,7 +334,7 @@ def test_broken_videos_are_errors_of_their_own(tmp_path) -> None:
     assert (report.done, report.failed) == (1, 7)
     assert all(e["kind"] == "input" and e["remedy"] for e in errors.values())
     assert "changes its size" in errors["two-sizes"]["message"]
-    assert [s["video_id"] for s in workspace.rows("shots") if s["video_id"] == "good"] == ["good"]
+    assert [s["video_id"] for s in workspace.rows("shots")] == ["good"]
 
 
 # --- real footage ---------------------------------------------------------------------------------------------------
@@ -353,6 +373,14 @@ def test_pictures_leave_with_their_shot(edited: Workspace) -> None:
     assert len(seen) == len(found.shots) > 1
     assert min(seen) > 0
     assert not any(shot.pictures or shot.views for shot in found.shots)
+
+
+def test_a_cut_just_before_the_end_leaves_a_shot_with_pictures(tmp_path: Path) -> None:
+    seen: list[int] = []
+    edit = Edit().cut(pan(scenery(1), 50, 1.4, (192, 108))).cut(pan(scenery(2), 3, 1.4, (192, 108)))
+    found = scan(edit.write(tmp_path / "a.mp4"), NO_NATURE, hand_over=lambda shot: seen.append(len(shot.pictures)))
+    assert len(found.shots) == 2
+    assert min(seen) > 0
 
 
 def test_a_scan_leaves_opencvs_threads_as_they_were(edited: Workspace) -> None:

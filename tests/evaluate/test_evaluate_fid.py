@@ -42,19 +42,16 @@ def test_a_set_is_at_distance_zero_from_itself_even_with_fewer_images_than_dimen
     assert abs(frechet_distance(moments.mean, moments.cov, moments.mean, moments.cov)) < 1e-6
 
 
-def test_moments_are_additive_and_agree_with_numpy() -> None:
+def test_moments_of_batches_agree_with_numpy() -> None:
     rows = features(501, 24, seed=2, shift=1000.0)
     batched = Moments(24)
-    for part in np.array_split(rows[:300], [7, 8, 150]):
+    for part in np.array_split(rows, [7, 8, 150]):
         batched.add(part)
     batched.add(rows[:0])
-    total = batched + Moments.of(rows[300:])
     exact = rows.astype(np.float64)
-    for found in (total, Moments.total([batched, Moments.of(rows[300:400]), Moments.of(rows[400:])])):
-        assert found.n == 501
-        np.testing.assert_allclose(found.mean, exact.mean(0), rtol=1e-12)
-        np.testing.assert_allclose(found.cov, np.cov(exact, rowvar=False), rtol=1e-9, atol=1e-12)
-    assert batched.n == 300  # adding did not change the parts
+    assert batched.n == 501
+    np.testing.assert_allclose(batched.mean, exact.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(batched.cov, np.cov(exact, rowvar=False), rtol=1e-9, atol=1e-12)
 
 
 def test_moments_refuse_what_would_spoil_them() -> None:

@@ -13,20 +13,24 @@ import numpy as np
 import pytest
 
 from flythrough.errors import InputError
+from flythrough.evaluate import cli
 from flythrough.evaluate.generation import generate as generation
 from flythrough.evaluate.generation.generate import generate
-from flythrough.evaluate.methods.registry import MethodFailure, Spec, find_specs, read_spec
+from flythrough.evaluate.methods.registry import MethodFailure, Spec, find_specs, held, read_spec
 from flythrough.evaluate.metrics import cache
 from flythrough.evaluate.metrics.bootstrap import mean_replicates
 from flythrough.evaluate.protocols.build import Choices, build_from_acid_index, build_from_workspace
 from flythrough.evaluate.protocols.protocol import load_protocol, save_protocol
+from flythrough.evaluate.protocols.smaller import smaller
 from flythrough.evaluate.protocols.source import Source
+from flythrough.evaluate.report.page import build_report
 from flythrough.evaluate.scoring import score as scoring
+from flythrough.evaluate.scoring.handed_in import handed_in_rows, keep, refuse_measured
 from flythrough.evaluate.scoring.score import score
 from flythrough.evaluate.scoring.tally import Settings
 from flythrough.evaluate.stage import STAGE, EvaluateConfig
 from flythrough.results.methods import Setting
-from flythrough.results.schema import read_result
+from flythrough.results.schema import read_result, rows_of
 from flythrough.workspace.catalog import Row, Workspace
 from flythrough.workspace.executor import InlineExecutor
 from flythrough.workspace.files import sha256_of_folder
@@ -213,6 +217,48 @@ def test_specs_are_checked(tmp_path: Path) -> None:
         find_specs(["rendr-only"])
 
 
+def test_a_broken_plugin_does_not_hide_the_other_methods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = tmp_path / "plugins-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugins\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(
+        "[flythrough.methods]\na-torn = torn_plugin.method:Torn\nb-odd = odd_plugin:Odd\nc-good = good_plugin:Good\n"
+    )
+    (tmp_path / "torn_plugin").mkdir()
+    (tmp_path / "torn_plugin" / "__init__.py").write_text("def :\n")
+    (tmp_path / "odd_plugin.py").touch()
+    (tmp_path / "b-odd.toml").write_text("comand = 1\n")
+    (tmp_path / "good_plugin.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    cli.methods()
+    said = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "torn_plugin.method:Torn" in said["a-torn"]
+    assert "cannot be used" in said["b-odd"]
+    assert "comand" in said["b-odd"]
+    assert "good_plugin:Good" in said["c-good"]
+
+
+def test_a_generate_that_does_not_iterate_fails_by_name(source: Source, tmp_path: Path) -> None:
+    class Nothing:
+        def setup(self, setting: Setting) -> None:
+            pass
+
+        def generate(self, *_: object) -> None:
+            pass
+
+    with held({"nothing": Nothing()}), pytest.raises(MethodFailure, match="step 1: TypeError: 'NoneType'"):
+        generate(find_specs(["nothing"])[0], source, tmp_path, setting(), 60)
+
+
+def test_instances_of_which_one_has_a_baselines_name_are_not_registered() -> None:
+    with pytest.raises(InputError, match="static is the name of a baseline"), held({"mine": 1, "static": 2}):
+        pass
+    with pytest.raises(InputError, match="no method 'mine'"):
+        find_specs(["mine"])
+
+
 def test_a_class_flies_with_the_checkpoint_that_its_spec_names(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "grey.py").write_text(
         "import numpy as np\n"
@@ -347,6 +393,75 @@ def test_scores_are_found_by_content_not_by_name(source: Source, layered: Path, 
     assert second.frames_sha256 != first.frames_sha256
     distances = [next(v.value for v in r.values if v.metric == "fd_lite0") for r in (first, second)]
     assert distances[0] != distances[1]
+
+
+@pytest.mark.parametrize("starts", [1, 2])
+def test_a_frame_has_no_distance_and_two_have_one_whose_kernel_has_no_interval(
+    workspace: Workspace, tmp_path: Path, starts: int
+) -> None:
+    made = build_from_workspace(workspace, CHOICES.model_copy(update={"steps": 1, "starts_per_clip": 1}))
+    own, spec = Source(smaller(made, workspace, starts=starts), workspace), find_specs(["static"])[0]
+    frames = generate(spec, own, tmp_path, setting(), 60)
+    values = {v.metric: v for v in score(spec, own, frames, Settings(replicates=20, set_replicates=20), {}).values}
+    assert values["psnr"].value is not None
+    distances = [values["fd_lite0"], values["kd_lite0"]]
+    if starts == 1:
+        assert [(v.value, v.note) for v in distances] == [(None, "a distance needs two frames")] * 2
+    else:
+        assert all(v.value is not None for v in distances)
+        assert [v.low is None for v in distances] == [False, True]
+
+
+# --- the report, and frames handed in ---
+
+
+def test_the_report_keeps_protocols_apart_and_leaves_out_frames_that_are_gone(
+    source: Source, layered: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    settings, spec = Settings(replicates=20, set_replicates=10), Spec(name="theirs", handed_in=True)
+    result = score(spec, source, layered, settings, {})
+    elsewhere = result.protocol.model_copy(update={"name": "other-v1", "hash": "other"})
+    other = result.model_copy(update={"protocol": elsewhere})
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        shutil.copytree(layered, folder / "frames")
+    save_protocol(source.protocol.model_copy(update={"header": source.protocol.header.model_copy(
+        update={"name": "third-v1"})}), folders[0])  # fmt: skip
+    save_protocol(source.protocol, folders[1])
+    both = build_report([(result, folders[0]), (other, folders[1])])
+    assert both.index("<h1>Scores on workspace-v1</h1>") < both.index("<h1>Scores on other-v1</h1>")
+    alone = build_report([(result, folders[0])])
+    assert both.count("<td>theirs") == 2 * alone.count("<td>theirs")
+    # Another protocol's file in the first folder does not end the search.
+    second = result.model_copy(update={"method": result.method.model_copy(update={"name": "second"})})
+    whole = build_report([(result, folders[0]), (second, folders[1])], workspace)
+    assert whole.count(', recorded"') == 4
+    for file in folders[0].rglob("*.png"):
+        file.unlink()
+    bare = build_report([(result, folders[0])], workspace)
+    assert "<video" not in bare
+    assert "gone" in bare
+
+
+def test_frames_are_not_handed_in_under_the_name_of_a_method_that_was_flown_here(
+    source: Source, layered: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = Workspace(tmp_path)
+    settings, spec = Settings(replicates=20, set_replicates=10), Spec(name="mine", handed_in=True)
+    result = score(spec, source, layered, settings, {})
+    flown = rows_of(result, "evaluate/mine.0123/results.json")
+    own.write("results", flown)
+    with pytest.raises(InputError, match="results of a method mine") as caught:
+        cli.score(layered, name="mine", workspace=own.root)
+    assert "another --name" in caught.value.remedy
+    assert own.rows("results") == flown
+    own.write("results", [])
+    keep(own, result)
+    refuse_measured(own, "mine")  # handed in: it may be handed in again
+    others = [{**row, "method": "ours"} for row in flown]
+    assert {row["method"] for row in handed_in_rows(own, others)} == {"mine"}
+    assert handed_in_rows(own, flown) == []
+    assert "mine, handed in, is left out" in caplog.text
 
 
 # --- the stage ---

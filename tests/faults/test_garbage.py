@@ -62,7 +62,7 @@ def test_outputs_of_earlier_settings_go_and_current_ones_stay(root: Path) -> Non
     assert garbage(Workspace(root)) == ([], [])
 
 
-def test_finished_tasks_of_a_run_that_was_stopped_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_tasks_of_a_run_that_was_stopped_stay(root: Path) -> None:
     class Stopped(InlineExecutor):
         def run(self, work, calls, resources):  # type: ignore[no-untyped-def]
             for ended in super().run(work, calls, resources):

@@ -50,7 +50,7 @@ def undisturbed(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     found = tables(workspace)
     assert {"videos", "shots", "drops", "errors"} <= set(found)
     assert len(Workspace(workspace).rows("videos")) == 3
-    assert [row["kind"] for row in Workspace(workspace).rows("errors")] != []
+    assert len(Workspace(workspace).rows("errors")) == 1
     return found
 
 
@@ -80,16 +80,17 @@ def test_workers_end_with_a_driver_that_is_killed_alone(
     videos: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Orphans that work on would share their scratch folders with the next run's workers."""
-    delays = random.Random(6)
+    delays, killed = random.Random(6), 0
     for _ in range(4):
         process = start(videos, tmp_path)
         if not (workers := wait_for_workers(process)):
             break  # all is done
         time.sleep(delays.uniform(0.0, 1.0))
         process.kill()
-        process.wait()
+        killed += process.wait() == -signal.SIGKILL
         _, alive = psutil.wait_procs(workers, timeout=10)
         assert alive == []
+    assert killed
     assert start(videos, tmp_path).wait(200) == 1
     assert tables(tmp_path) == undisturbed
 

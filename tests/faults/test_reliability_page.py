@@ -53,4 +53,4 @@ def test_the_page_shows_each_faults_tries_and_no_loss() -> None:
 def test_the_tests_of_each_fault_are_here() -> None:
     for _, _, *tests in script("fault_table").FAULTS:
         for file, _, name in (test.partition("::") for test in tests):
-            assert f"def {name or 'test_'}" in (ROOT / file).read_text(encoding="utf-8")
+            assert (f"def {name}(" if name else "def test_") in (ROOT / file).read_text(encoding="utf-8")

@@ -6,8 +6,10 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from flythrough.acquire.fetch.download import Fetcher
 from flythrough.acquire.fetch.guard import is_public
 from flythrough.acquire.fetch.hosts import Host
 from flythrough.acquire.fetch.web import retry_after_s
+from flythrough.errors import InputError
 from flythrough.workspace.addresses import AddressKeys, public_url, redact, stored_mark
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.inputs import remember_inputs
@@ -195,6 +198,35 @@ def test_stored_addresses_are_recognised_and_the_digest_is_keyed(tmp_path: Path)
     assert AddressKeys(tmp_path / "other").mark(url) != first.mark(url)
     assert first.storable("https://h.example/a.mp4") == "https://h.example/a.mp4"
     assert (tmp_path / ".address-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_processes_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
+    url, barrier = f"https://h.example/a.mp4?sig={TOKEN}", threading.Barrier(8)
+
+    def mark(_: int) -> str | None:
+        barrier.wait()
+        return AddressKeys(tmp_path).mark(url)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(mark, range(8)))) == 1
+
+
+def test_a_kill_leaves_no_key_rather_than_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"https://h.example/a.mp4?sig={TOKEN}"
+
+    def killed(size: int) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("secrets.token_bytes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            AddressKeys(tmp_path).mark(url)
+    assert not (tmp_path / ".address-key").exists()
+    AddressKeys(tmp_path).mark(url)
+    (tmp_path / ".address-key").write_bytes(b"")  # as an earlier version may have left it
+    with pytest.raises(InputError, match="0 bytes") as error:
+        AddressKeys(tmp_path).mark(url)
+    assert "delete it" in error.value.remedy
 
 
 def test_names_with_line_breaks_are_remembered(tmp_path: Path) -> None:

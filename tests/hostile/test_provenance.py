@@ -40,14 +40,21 @@ def test_the_commit_is_never_that_of_a_repository_around(tmp_path: Path, own: bo
 
 
 @pytest.mark.parametrize(
-    ("change", "figure"), [((0, 0.06, 0, 0), "aspect"), ((0, 0, 0.03, 0), "center_x"), ((0, 0, 0, -0.03), "center_y")]
+    ("change", "figure", "value"),
+    [
+        ((0, 0.08 * 16 / 9, 0, 0), "aspect", 1.1),
+        ((0, 0, 0.03, 0), "center_x", 0.53),
+        ((0, 0, 0, -0.03), "center_y", 0.47),
+    ],
 )
-def test_given_cameras_that_a_clip_cannot_hold_are_told_apart(change: tuple[float, ...], figure: str) -> None:
+def test_given_cameras_that_a_clip_cannot_hold_are_told_apart(
+    change: tuple[float, ...], figure: str, value: float
+) -> None:
     plain = np.tile([0.8, 0.8 * 16 / 9, 0.5, 0.5], (10, 1))
     assert other_lens(plain, 1920, 1080) is None
     found = other_lens(plain + np.array(change), 1920, 1080)
     assert found is not None
-    assert abs(found[figure] - (other_lens(plain * [2, 1, 1, 1], 1920, 1080) or {})[figure]) > 0
+    assert found == pytest.approx({"aspect": 1, "center_x": 0.5, "center_y": 0.5, "zoom": 1} | {figure: value})
     zoom = plain * np.linspace(1, 1.1, 10)[:, None] ** [1, 1, 0, 0]
     assert (other_lens(zoom, 1920, 1080) or {})["zoom"] == pytest.approx(1.1)
 

@@ -118,6 +118,11 @@ def test_a_videos_frames_can_claim_nothing_else(workspace: Workspace, what: str)
     assert not (workspace / FOLDER).exists()
 
 
+def test_a_listed_video_asks_nothing_of_other_submissions(workspace: Workspace) -> None:
+    hand_in(workspace, loose("film"))
+    assert hand_in(workspace, record("theirs")).parent == workspace / FOLDER
+
+
 def test_a_video_that_another_handed_in_is_refused(workspace: Workspace) -> None:
     hand_in(workspace, loose("film"))
     with pytest.raises(InputError, match="are those of film"):

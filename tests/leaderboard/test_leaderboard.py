@@ -14,7 +14,7 @@ from flythrough.errors import InputError
 from flythrough.leaderboard.stage import STAGE, LeaderboardConfig
 from flythrough.leaderboard.submissions import add_submission
 from flythrough.results.ranking import build_boards
-from flythrough.results.schema import read_result
+from flythrough.results.schema import Result, read_result, write_result
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.executor import InlineExecutor
 from flythrough.workspace.files import read_json, write_json
@@ -307,8 +307,7 @@ def test_no_results_no_page(tmp_path: Path) -> None:
 
 
 def test_reads_what_evaluate_writes(tmp_path: Path) -> None:
-    results = pytest.importorskip("flythrough.results.schema")
     record = result("ours", psnr=(18.0, 20.0), fd=100.0)
-    written = results.Result.model_validate(record)
-    results.write_result(written, tmp_path / "r.json")
+    written = Result.model_validate(record)
+    write_result(written, tmp_path / "r.json")
     assert read_result(tmp_path / "r.json").values[1].floor == 12.5

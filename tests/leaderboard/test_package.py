@@ -147,6 +147,16 @@ def test_remove_names_what_is_not_there_or_not_one(workspace: Workspace) -> None
     assert [each.result.protocol.name for each in holdings(workspace) if each.method == "earlier"] == ["p-v1"]
 
 
+def test_a_damaged_file_keeps_no_other_from_being_withdrawn(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    (workspace / store.FOLDER / "damaged.abababab.json").write_text("{")
+    store.withdraw(workspace, "earlier")
+    assert [each.method for each in holdings(workspace)] == ["ours"]
+    assert "Left out: " in caplog.text
+    assert "damaged.abababab.json" in caplog.text
+
+
 WRITER = """
 import json, sys
 from pathlib import Path

@@ -108,7 +108,7 @@ def test_a_branch_of_a_repository(source: Path, remote: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_push_that_comes_too_late_is_refused(source: Path, remote: Path, tmp_path: Path) -> None:
+def test_a_push_that_comes_too_late_is_refused(source: Path, remote: Path) -> None:
     with branch_of(str(remote), "pages") as slow:
         plan = make_plan(source, slow)
         write_site(source, SECOND.items())
@@ -121,14 +121,14 @@ def test_a_push_that_comes_too_late_is_refused(source: Path, remote: Path, tmp_p
 
 @pytest.mark.parametrize(
     ("remote", "branch", "says"),
-    [("--upload-pack=touch x", "pages", "not a repository"), ("nowhere.git", "pages", "git ls-remote failed"),
+    [("--upload-pack=touch {x}", "pages", "not a repository"), ("nowhere.git", "pages", "git ls-remote failed"),
      ("x", "--force", "name of a branch"), ("x", "a..b", "name of a branch"),
-     ("ext::sh -c touch% x", "pages", "git ls-remote failed")],
+     ("ext::sh -c touch% {x}", "pages", "git ls-remote failed")],
 )  # fmt: skip
 def test_what_is_no_branch(tmp_path: Path, remote: str, branch: str, says: str) -> None:
-    with pytest.raises(FlythroughError, match=says), branch_of(remote, branch):
+    with pytest.raises(FlythroughError, match=says), branch_of(remote.format(x=tmp_path / "x"), branch):
         pass
-    assert not Path("x").exists()
+    assert not (tmp_path / "x").exists()
 
 
 class Hub:

@@ -151,6 +151,15 @@ def test_a_repository_needs_an_empty_folder_and_results(workspace: Workspace, tm
         make_repository(Workspace(tmp_path / "none"), tmp_path / "r")
 
 
+def test_a_repository_without_dates(workspace: Workspace, tmp_path: Path) -> None:
+    """Results of which only the table is left have none."""
+    bare = Workspace(tmp_path / "bare")
+    bare.write("results", [{**row, "results_file": None} for row in workspace.rows("results")])
+    made = {file.relative_to(tmp_path / "r").as_posix() for file in make_repository(bare, tmp_path / "r")}
+    assert "board/results.parquet" in made
+    assert "board/leaderboard/dates.json" not in made
+
+
 def test_a_version_that_no_index_has_is_said() -> None:
     assert not_released("1.2.0") is None
     assert "pip install" in (not_released("0.1.0.dev3+gabc") or "")

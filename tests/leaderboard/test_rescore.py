@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flythrough.errors import InputError
+from flythrough.leaderboard import cli
 from flythrough.leaderboard.package import pack
 from flythrough.leaderboard.rescore import differences, rescore
 from flythrough.results.schema import Result
@@ -78,7 +79,7 @@ def test_what_does_not_agree_is_refused_and_not_kept(tmp_path: Path) -> None:
     other_protocol = {"name": "p-v1", "hash": "cd" * 32}
     for more, says in (
         ({"values": other}, "psnr@5 is 21, but its frames give 20.5"),
-        ({"protocol": other_protocol}, "not"),
+        ({"protocol": other_protocol}, "scores protocol cdcdcdcdcdcd, not abababababab"),
     ):
         said: list[list[str]] = []
         with pytest.raises(InputError, match=says):
@@ -88,3 +89,9 @@ def test_what_does_not_agree_is_refused_and_not_kept(tmp_path: Path) -> None:
         rescore(workspace, tmp_path / "theirs.zip", run=lambda words: 1)
     with pytest.raises(InputError, match="no frames to score"):
         rescore(workspace, tmp_path / "theirs" / "results.json", run=lambda words: 0)
+
+
+def test_replace_is_refused_where_it_would_be_ignored(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w")
+    with pytest.raises(InputError, match="--replace is about submitted numbers"):
+        cli.add(tmp_path / "theirs.zip", workspace.root, replace=True, rescore=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from flythrough.errors import InputError
+from flythrough.errors import DiskError, InputError
 from flythrough.media.frame_hashes import hashes_file, read_frame_hashes
 from flythrough.media.perceptual_hash import picture_hash
 from flythrough.scene.cameras import read_cameras
@@ -200,7 +202,8 @@ def test_webdataset(workspace: Workspace, clip: Clip, tmp_path: Path) -> None:
 
 
 def test_training_reads_the_shards(workspace: Workspace, clip: Clip, tmp_path: Path) -> None:
-    shards = pytest.importorskip("flythrough.train.data.shards")
+    from flythrough.train.data import shards
+
     export(workspace, "webdataset", tmp_path / "out", frames=True)
     found = shards.load_shards(tmp_path / "out", "*.tar", "train")
     assert [c.id for c in found] == ["clip0", "clip1"]
@@ -276,6 +279,30 @@ def test_splits_and_refusals(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not an export"):
         export(workspace, "colmap", tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.tex").is_file()
+    with pytest.raises(DiskError, match="another name"):
+        export(workspace, "colmap", tmp_path / "mine" / "thesis.tex")
+
+
+@pytest.mark.parametrize("inside", ["", "train"])
+def test_the_current_folder_is_not_replaced(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    export(workspace, "realestate10k", tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "out" / inside)
+    with pytest.raises(InputError, match="--out"):
+        export(Workspace(workspace.root.absolute()), "realestate10k", Path(".." if inside else "."))
+    assert list(Path().iterdir())
+
+
+@pytest.mark.parametrize("format", ["webdataset", "huggingface"])
+def test_files_are_closed_if_a_clip_fails(workspace: Workspace, tmp_path: Path, format: str) -> None:
+    (tmp_path / "copy").mkdir()
+    broken = Workspace(shutil.copytree(workspace.root, tmp_path / "copy" / "w"))
+    load_clips(broken)[1].folder.joinpath("frames", "000000.png").unlink()
+    with pytest.raises(FileNotFoundError) as error:
+        export(broken, format, tmp_path / "out", frames=True)
+    assert error.tb  # whose frames hold the writers
+    assert [file.path for file in psutil.Process().open_files() if file.path.startswith(str(tmp_path))] == []
 
 
 def test_points_are_seen_where_they_are(clip: Clip) -> None:

@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flythrough.errors import InputError
+from flythrough.errors import FlythroughError, InputError
 from flythrough.scene.geometry import camera_center, make_pose, project, transform
-from flythrough.sfm.config import DisparityConfig, KeyframesConfig, ScaleConfig, SplitsConfig
+from flythrough.sfm.config import DisparityConfig, FramesConfig, KeyframesConfig, ScaleConfig, SfmConfig, SplitsConfig
 from flythrough.sfm.disparity.densify import densify
-from flythrough.sfm.disparity.fit import Fit, fit_scale_and_shift, reject_fit
-from flythrough.sfm.disparity.posed import training_steps, undistort
-from flythrough.sfm.disparity.provider import plane_disparity
+from flythrough.sfm.disparity.fit import MIN_POINTS, Fit, fit_scale_and_shift, reject_fit
+from flythrough.sfm.disparity.posed import PosedClip, training_steps, undistort
+from flythrough.sfm.disparity.provider import disparities, plane_disparity
+from flythrough.sfm.poses.footage import Footage
 from flythrough.sfm.poses.keyframes import choose_keyframes
 from flythrough.sfm.poses.parallax import measure_motion
 from flythrough.sfm.poses.scene import Lens, Scene, adjust, refine
 from flythrough.sfm.poses.trajectory import Quality, gravity, level, measure_quality, runs, smooth
 from flythrough.sfm.poses.verify import Verdict, cut, epipolar_px
+from flythrough.sfm.reconstruct import pose_all
 from flythrough.sfm.rules import Rules
 from flythrough.sfm.splits import assign_splits, near_duplicates
 from flythrough.sfm.stage import STAGE
@@ -188,6 +190,20 @@ def test_a_missing_frame_makes_two_pieces():
     assert [len(piece.frames) for piece in runs(scene, 4)] == [5]
 
 
+def test_a_piece_of_photos_with_few_frames_left_is_no_clip(monkeypatch: pytest.MonkeyPatch):
+    """Frames of a model may lose their points when it is refined."""
+    scene = made_scene(9)
+    config = SfmConfig(frames=FramesConfig(min_frames=5))
+    blank = np.zeros((9, 9, 16), np.uint8)
+    footage = Footage(np.arange(9) * SECOND, blank, blank[..., None].repeat(3, -1), film=False)
+    monkeypatch.setattr("flythrough.sfm.poses.scene.scene_of", lambda model, keyframes: scene)
+    monkeypatch.setattr("flythrough.sfm.poses.register.register_frames", lambda footage, scene, points, seed: scene)
+    for left, lengths in ((9, [9]), (6, [6]), (4, []), (0, [])):
+        refined = scene.keep_observations(scene.seen_frame < left)
+        monkeypatch.setattr("flythrough.sfm.poses.scene.refine", lambda scene, refined=refined: refined)
+        assert [len(piece.frames) for piece in pose_all(footage, [None], np.arange(9), config)] == lengths
+
+
 def test_keyframes_follow_motion_and_not_time():
     motion = np.concatenate([np.full(60, 0.002), np.full(60, 0.02)])
     chosen = choose_keyframes(motion, np.arange(121) * 33_333, KeyframesConfig())
@@ -292,6 +308,20 @@ def test_disparity_of_a_plane_is_affine_over_the_picture():
     xy, depth = project(intrinsics, transform(pose, point))
     constant, along_x, along_y = plane_disparity(intrinsics, pose, normal, offset)
     assert constant + along_x * xy[0, 0] + along_y * xy[0, 1] == pytest.approx(1 / depth[0])
+
+
+def test_a_frame_without_points_is_an_error_with_a_remedy():
+    """With given cameras, a clip's last frames may show nothing but sky."""
+    count = 2 * MIN_POINTS
+    points = np.random.default_rng(1).uniform([-1, -1, 4], [1, 1, 6], (count, 3))
+    first, last = np.zeros(count, np.int64), np.full(count, 1)
+    images, intrinsics = np.full((3, 96, 160, 3), 90, np.uint8), np.array([0.8, 1.3, 0.5, 0.5])
+    clip = PosedClip(np.arange(3) * SECOND, images, intrinsics, flight(3), points, count, first, last, 1.0)
+    found = disparities(clip, DisparityConfig())
+    assert [next(found).shape for _ in range(2)] == [(96, 160)] * 2
+    with pytest.raises(FlythroughError, match=r"frame at 2\.000 s.*provider=") as error:
+        next(found)
+    assert error.value.kind == "disparity_fit"
 
 
 def test_fits_are_robust_and_refuse_what_makes_no_sense():

@@ -132,7 +132,7 @@ def test_a_flight_is_found_again(done: Workspace, take: Film):
     assert np.median(relative) < 0.1
 
 
-def test_a_broken_path_is_cut_where_the_pictures_contradict_it(done: Workspace, take: Film):
+def test_a_broken_path_is_cut_where_the_pictures_contradict_it(take: Film):
     """The second half of a true path, turned by 4 degrees as a whole, agrees with itself and not with the first."""
     config = SfmConfig()
     footage = Footage(

@@ -178,5 +178,26 @@ def test_shards_that_are_not_there_or_broken_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No shard"):
         load_shards(tmp_path, "*.tar")
     (tmp_path / "a.tar").write_bytes(b"no tar" * 200)
-    with pytest.raises(InputError, match="plain tar"):
-        load_shards(tmp_path, "*.tar")
+    for pattern in ("*.tar", str(tmp_path / "*.tar")):
+        with pytest.raises(InputError, match="plain tar"):
+            load_shards(tmp_path, pattern)
+    for text in (b"{", b"[]", b"{}", b"\xff"):
+        with tarfile.open(tmp_path / "a.tar", "w") as tar:
+            member = tarfile.TarInfo("x.json")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text))
+        with pytest.raises(InputError, match=r"x\.json is not a clip's row"):
+            load_shards(tmp_path, "*.tar")
+
+
+def test_a_shards_damaged_disparity_is_an_error(tmp_path: Path, workspace: Workspace) -> None:
+    write_shard(tmp_path / "a.tar", workspace)
+    whole = (tmp_path / "a.tar").read_bytes()
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        member = next(member for member in tar if member.name.endswith(".disparity.npz"))
+    for compression in (b"\x0c\x00", b"\xff\xff"):  # neither is one that the archive has
+        damaged, at = bytearray(whole), whole.index(b"PK\x01\x02", member.offset_data)
+        damaged[at + 10 : at + 12] = compression
+        (tmp_path / "a.tar").write_bytes(damaged)
+        with pytest.raises(InputError, match="Export the shards again"):
+            load_shards(tmp_path, "a.tar")[0].disparity(0)

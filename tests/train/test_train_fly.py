@@ -246,7 +246,7 @@ def test_a_checkpoint_comes_back_whole_and_one_that_does_not_fit_is_refused(
         load_checkpoint(tmp_path)
 
 
-def test_the_method_yields_a_frame_a_step(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_method_yields_a_frame_a_step(checkpoint: Path) -> None:
     method = InfiniteNatureMethod()
     with pytest.raises(InputError, match="checkpoint"):
         method.setup(Setting("p", 48, 80, 3))

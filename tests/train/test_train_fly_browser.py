@@ -61,7 +61,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait()
 
 
-def test_flying_with_the_keyboard_only(address: str, browser: Any, tmp_path: Path) -> None:
+def test_flying_with_the_keyboard_only(address: str, browser: Any) -> None:
     visit = Visit(browser, accept_downloads=True)
     page = visit.open(address)
     view = page.locator("#view")

@@ -173,7 +173,7 @@ def test_steering_speed_and_reverse(client: TestClient) -> None:
     assert ends["fast"]["position"][2] > 2 * ends["left"]["position"][2] > 0
 
 
-def test_no_more_than_two_frames_ahead_of_the_viewer(client: TestClient, service: Service) -> None:
+def test_no_more_than_two_frames_ahead_of_the_viewer(client: TestClient) -> None:
     with connect(client) as socket:
         say(socket, "start", start=ISLAND)
         say(socket, "play")
@@ -188,7 +188,7 @@ def test_no_more_than_two_frames_ahead_of_the_viewer(client: TestClient, service
             pass
 
 
-def test_sessions_fly_side_by_side_up_to_the_limit(client: TestClient, service: Service) -> None:
+def test_sessions_fly_side_by_side_up_to_the_limit(client: TestClient) -> None:
     with connect(client) as one, connect(client) as two:
         for socket in (one, two):
             say(socket, "start", start=ISLAND)
@@ -315,6 +315,26 @@ def test_a_recording_is_an_mp4_of_the_steps_flown(client: TestClient, tmp_path: 
         say(socket, "record", on=False)
         assert frame(socket)[0]["film"] == ""  # nothing was flown meanwhile
     assert client.get("/film/0123456789abcdef.mp4", headers=SAFE).status_code == 404
+
+
+def test_a_recording_that_fails_is_said_once_and_dropped(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTHROUGH_FFMPEG", "missing-program")
+    with connect(client) as socket:
+        say(socket, "start", start=ISLAND)
+        frame(socket)
+        say(socket, "record", on=True)
+        frame(socket)
+        say(socket, "step")
+        assert "missing-program" in json.loads(socket.receive_text())["message"]
+        say(socket, "step")
+        header, _ = frame(socket)
+        assert (header["step"], header["recording"], header["film"]) == (2, None, None)
+
+
+def test_an_upload_forgotten_before_takeoff_is_an_error(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "check_start", lambda name: name)  # it was here when it was checked
+    with pytest.raises(InputError, match="not here"):
+        service.take_off("photo-0a1b2c3d")
 
 
 def test_overlays_show_disparity_and_what_was_painted(model: InfiniteNature) -> None:

@@ -14,6 +14,7 @@ class Network(nn.Module):
 
 
 def test_halves_of_a_batch_add_up_to_the_floats_of_the_whole() -> None:
+    torch.manual_seed(0)
     parts = [[torch.randn(1000), torch.randn(())] for _ in range(8)]
 
     def total(chosen: list[list[torch.Tensor]]) -> list[torch.Tensor]:
@@ -29,7 +30,7 @@ def test_halves_of_a_batch_add_up_to_the_floats_of_the_whole() -> None:
     torch.testing.assert_close(total(parts[:7])[0], torch.stack([part[0] for part in parts[:7]]).sum(0))
 
 
-def test_gradients_through_the_leaves_are_the_weights_own() -> None:
+def test_gradients_through_shared_kernels_are_the_weights_own() -> None:
     torch.manual_seed(0)
     network, x = Network().double(), torch.randn(2, 3, 8, 8).double()
 
@@ -39,7 +40,7 @@ def test_gradients_through_the_leaves_are_the_weights_own() -> None:
     loss(dict(normalise(network, keep=False))).backward()
     expected = [weight.grad.clone() for weight in network.parameters()]
     network.zero_grad()
-    leaves = Parameters(network)
-    leaves.deliver(torch.autograd.grad(loss(leaves.kernels), leaves.tensors))
+    parameters = Parameters(network)
+    parameters.deliver(torch.autograd.grad(loss(parameters.kernels), parameters.tensors))
     for weight, wanted in zip(network.parameters(), expected, strict=True):
         torch.testing.assert_close(weight.grad, wanted)

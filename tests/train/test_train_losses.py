@@ -71,7 +71,7 @@ def test_spectral_norm_bounds_the_discriminators_kernels() -> None:
     assert torch.linalg.matrix_norm(kernel.flatten(1), 2).item() == pytest.approx(1.0, abs=0.02)
 
 
-def test_the_offline_perceptual_distance_sees_structure_and_passes_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_offline_perceptual_distance_sees_structure_and_passes_gradients() -> None:
     torch.manual_seed(0)
     network = perceptual_distance("lite0", torch.device("cpu"))
 

@@ -14,7 +14,7 @@ import torch
 
 from flythrough.scene.autopilot import Autopilot
 from flythrough.train.cli import onnx as write_onnx
-from flythrough.train.fly.onnx_model import ENCODER, GENERATOR, export_onnx, read_metadata
+from flythrough.train.fly.onnx_model import ENCODER, GENERATOR, export_onnx
 from flythrough.train.fly.page.gallery import read_still
 from flythrough.train.fly.rollout import fly
 from flythrough.train.fly.runtime import fast
@@ -61,7 +61,8 @@ def test_the_shipped_model_by_the_command(tmp_path: Path, capsys: Any) -> None:
     for name, half, tolerance in (("float32", False, 1e-5), ("float16", True, 2e-3)):
         write_onnx(tmp_path / name, None, "", half)
         assert max(furthest(model, tmp_path / name, rgbd, capsys)) < tolerance
-        about = read_metadata(tmp_path / name / GENERATOR)
+        session = onnxruntime.InferenceSession(tmp_path / name / GENERATOR, providers=["CPUExecutionProvider"])
+        about = session.get_modelmeta().custom_metadata_map
         assert about["name"] == NAME
         assert about["weights"] == name
         assert (int(about["width"]), int(about["height"])) == (width, height)

@@ -57,6 +57,20 @@ def test_flights_go_on_at_their_places_only_and_never_longer_than_their_age() ->
         assert ((grows == 2) | (ages[4:, place] == 0)).all()
 
 
+def test_a_flight_during_which_t_grows_is_no_longer_than_its_age(clips: list[Clip]) -> None:
+    drawn = Sequences(
+        clips, unroll=4, seed=0, **SIZE,
+        replay=schedule(start=0, max_age=50, roam_age=50, unroll_at=lambda step: min(4, 1 + step // 3)),
+    )  # fmt: skip
+    for step in range(60):
+        for place in range(4):
+            pick = drawn.pick(step, place)
+            assert drawn.replay
+            assert drawn.replay.flight(step, place).length <= (50 if pick.roams else 8)  # the clips have 9 frames
+            assert pick.start >= 0
+            assert pick.start + min(4, 1 + step // 3) * pick.stride <= 8
+
+
 def test_a_resumed_run_has_the_same_flights() -> None:
     straight, resumed = schedule(), schedule()
     flights = [straight.flight(step, place) for step in range(40) for place in range(4)]

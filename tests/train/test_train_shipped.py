@@ -12,13 +12,13 @@ import torch
 from flythrough.errors import ConfigError, InputError
 from flythrough.scene.geometry import default_intrinsics
 from flythrough.scene.plans import straight
-from flythrough.train.config import Settings, TrainConfig, resolve
+from flythrough.train.config import STATE_FILE, Settings, TrainConfig, resolve
 from flythrough.train.fly import shipped
 from flythrough.train.fly.from_photo import at_size, default_checkpoint
 from flythrough.train.fly.rollout import fly
 from flythrough.train.loop.export import export_state
 from flythrough.train.loop.process_group import ProcessGroup
-from flythrough.train.loop.state import STATE_FILE, save_state
+from flythrough.train.loop.state import save_state
 from flythrough.train.loop.trainer import Trainer
 from flythrough.train.model.native import WEIGHTS, load_checkpoint, save_checkpoint
 from flythrough.train.model.network import InfiniteNature

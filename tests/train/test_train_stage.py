@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tarfile
 from pathlib import Path
@@ -13,12 +14,13 @@ import pytest
 from flythrough.errors import ConfigError, InputError
 from flythrough.scene.clips import load_clips
 from flythrough.scene.trained_on import TrainedOn, read_trained_on
-from flythrough.train.config import Settings, TrainConfig, resolve
+from flythrough.train.config import STATE_FILE, Settings, TrainConfig, resolve
 from flythrough.train.data.islands import takes
 from flythrough.train.fly.shipped import shipped_checkpoint
+from flythrough.train.loop.watch import SCALARS
 from flythrough.train.loop.worker import trained_on, training_clips
 from flythrough.train.model.native import load_checkpoint
-from flythrough.train.report import write_report
+from flythrough.train.report import find_run, write_report
 from flythrough.train.stage import STAGE
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.executor import InlineExecutor
@@ -111,6 +113,37 @@ def test_new_clips_or_settings_make_a_new_run(workspace: Workspace, tmp_path: Pa
     keys = {STAGE.key(each, config) for each in (task, other)}
     (faster,) = STAGE.tasks(workspace, TrainConfig(**(TINY | {"generator_rate": 0.5})))
     assert len(keys | {STAGE.key(faster, TrainConfig(**(TINY | {"generator_rate": 0.5})))}) == 3
+
+
+def test_the_key_of_a_run_holds_the_state_it_starts_from(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "model.json").write_text("{}")
+    inits = []
+    for state in (None, b"one", b"two"):
+        if state is not None:
+            (tmp_path / STATE_FILE).write_bytes(state)
+        (task,) = STAGE.tasks(workspace, TrainConfig(**(TINY | {"init": str(tmp_path)})))
+        inits.append(task.inputs["settings"]["init"])
+    assert len(set(inits)) == 3
+    assert inits[0] == sha256_of_folder(tmp_path / "checkpoint")
+
+
+def test_the_report_is_about_the_run_that_recorded_last(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    finished, stopped, begun = (workspace / "train" / name for name in ("done.0a1b2c3d", ".partial/a", ".partial/b"))
+    row = {"id": "x", "path": "train/done.0a1b2c3d/checkpoint", "step": 1, "preset": "tiny", "sha256": "0"}
+    workspace.write("checkpoints", [row | {"measures": "{}"}])
+    for when, (folder, text) in enumerate(((stopped, '{"step": 1}\n'), (finished, '{"step": 1}\n'), (begun, ""))):
+        folder.mkdir(parents=True)
+        (folder / SCALARS).write_text(text)
+        os.utime(folder / SCALARS, (when, when))
+    assert find_run(workspace) == finished
+    os.utime(stopped / SCALARS, (9, 9))
+    assert find_run(workspace) == stopped
+    for folder in (finished, stopped):
+        (folder / SCALARS).write_text("")
+    with pytest.raises(InputError, match="Nothing was trained"):
+        write_report(workspace)
 
 
 def test_training_from_shards_equals_training_from_the_workspace(workspace: Workspace, tmp_path: Path) -> None:

@@ -88,9 +88,11 @@ class ReplaySchedule:
     def _take_off(self, place: int, step: int) -> range:
         # Uniform, so that short and long flights are equally common.
         random = np.random.default_rng([self.seed, step, place, 2])
-        age = self.roam_age if place >= self.first_roaming else self.max_age
-        longest = max(1, age // self.unroll_at(step))
-        return range(step, step + int(random.integers(1, longest + 1)))
+        left = self.roam_age if place >= self.first_roaming else self.max_age
+        longest = 0  # in sequences; T may grow on the way
+        while (left := left - self.unroll_at(step + longest)) >= 0:
+            longest += 1
+        return range(step, step + int(random.integers(1, max(1, longest) + 1)))
 
 
 class ReplayMemory:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from jaxtyping import Float, UInt8
 
 from flythrough.errors import InputError
 from flythrough.scene.cameras import Cameras, parse_cameras
-from flythrough.scene.clips import Clip, frame_name
+from flythrough.scene.clips import BROKEN_ARCHIVE, Clip, frame_name
 from flythrough.workspace.catalog import Row
 
 Members = dict[str, tarfile.TarInfo]  # a clip's files, named without its id
@@ -59,7 +58,7 @@ class ShardClip(Clip):
         try:
             with self._open("disparity.npz") as file, np.load(file) as archive:
                 return archive[f"{index:06d}"].astype(np.float32)
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        except BROKEN_ARCHIVE as error:
             raise InputError(
                 f"{self.folder}: disparity of {self.id}: {error}", remedy="Export the shards again"
             ) from error
@@ -75,18 +74,29 @@ class ShardClip(Clip):
 
 
 def load_shards(root: Path, pattern: str, split: str | None = None) -> list[ShardClip]:
-    """The clips of all shards that match a glob below ``root``, in the order of shards and of clips within.
+    """The clips of all shards that :func:`find_shards` finds, in the order of shards and of clips within.
 
     Raises:
         InputError: nothing matches, a file is not a plain tar file, or a sample has no row.
     """
-    shards = [Path(pattern)] if Path(pattern).is_file() else sorted(Path(root).glob(pattern))
+    return [clip for shard in find_shards(root, pattern) for clip in _clips_of(shard) if split in (None, clip.split)]
+
+
+def find_shards(root: Path, pattern: str) -> list[Path]:
+    """The file called ``pattern``, or the files that match it as a glob, below ``root`` if it is relative; sorted.
+
+    Raises:
+        InputError: nothing matches.
+    """
+    given = Path(pattern)
+    base = Path(given.anchor or root)  # Path.glob takes relative patterns only
+    shards = [given] if given.is_file() else sorted(base.glob(str(given.relative_to(given.anchor))))
     if not shards:
         raise InputError(
-            f"No shard matches {pattern} below {root}",
+            f"No shard matches {pattern}" + ("" if given.anchor else f" below {root}"),
             remedy="Write them with: flythrough export --format webdataset, or correct train.shards",
         )
-    return [clip for shard in shards for clip in _clips_of(shard) if split in (None, clip.split)]
+    return shards
 
 
 def _clips_of(shard: Path) -> Iterator[ShardClip]:
@@ -106,4 +116,10 @@ def _clips_of(shard: Path) -> Iterator[ShardClip]:
         with tarfile.open(shard, "r:") as tar:
             content = tar.extractfile(members["json"])
             assert content is not None
-            yield ShardClip(shard, members, json.load(content))
+            try:
+                clip = ShardClip(shard, members, json.load(content))
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                raise InputError(
+                    f"{shard}: {key}.json is not a clip's row: {error!r}", remedy="Export the shards again"
+                ) from error
+        yield clip

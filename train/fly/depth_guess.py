@@ -20,11 +20,10 @@ SKY, SKYLINE, NEAR = 0.005, 0.1, 0.95  # disparity of the sky, of what stands on
 
 @dataclass(frozen=True)
 class Guess:
-    """A guessed disparity ``[h, w]``, and the horizon and sky that it was made from."""
+    """A guessed disparity ``[h, w]``, and the horizon that it was made from."""
 
     disparity: Float[np.ndarray, "h w"]
     horizon: float  # row of the horizon, in heights from the top; 0 if no sky was found
-    sky: float  # share of the picture detected as sky
 
 
 def guess_disparity(image: UInt8[np.ndarray, "h w 3"]) -> Guess:
@@ -43,7 +42,7 @@ def guess_disparity(image: UInt8[np.ndarray, "h w 3"]) -> Guess:
     lightness = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32) / 255
     disparity = np.where(sky, SKY, guided_filter(lightness, disparity, radius=6, epsilon=2e-3))
     full = cv2.resize(disparity.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    return Guess(np.clip(full, SKY, 1.0), horizon / rows, float(sky.mean()))
+    return Guess(np.clip(full, SKY, 1.0), horizon / rows)
 
 
 def guided_filter(

@@ -130,21 +130,6 @@ def _sway(speed: float | None) -> Flight:
     return orbit(sway=SWAY, degrees_per_step=step)
 
 
-def newest_checkpoint(workspace: Workspace) -> Path:
-    """The folder of the workspace's last checkpoint.
-
-    Raises:
-        InputError: it has none.
-    """
-    rows = workspace.rows("checkpoints")
-    if not rows:
-        raise InputError(
-            f"{workspace.root} has no checkpoint",
-            remedy="Train one (flythrough train), or name one with --checkpoint",
-        )
-    return workspace / rows[-1]["path"]
-
-
 def default_checkpoint(workspace: Workspace) -> Path:
     """The workspace's newest checkpoint, or the model in the package if there is none.
 
@@ -153,7 +138,8 @@ def default_checkpoint(workspace: Workspace) -> Path:
     """
     from .shipped import shipped_checkpoint
 
-    return newest_checkpoint(workspace) if workspace.rows("checkpoints") else shipped_checkpoint()
+    rows = workspace.rows("checkpoints")
+    return workspace / rows[-1]["path"] if rows else shipped_checkpoint()
 
 
 def name_checkpoints(folders: Sequence[Path]) -> dict[str, Path]:
@@ -213,8 +199,8 @@ def film(
     advance: Callable[..., None] = lambda n=1, note="": None,
     bf16: bool = False,
     sky: bool | None = None,
-) -> int:
-    """Fly and film; returns the steps flown. If it is interrupted, all files are complete up to the last step.
+) -> None:
+    """Fly and film. If it is interrupted, all files are complete up to the last step.
 
     Args:
         model: in evaluation mode, on its device.
@@ -236,14 +222,11 @@ def film(
     from .rollout import fly
 
     first = torch.from_numpy(start.rgbd)
-    flown = 0
     with record(outputs, start.intrinsics, fps, flight.pose) as recorder:
         recorder.add(first, flight.pose)
         for rgbd in fly(model, first, start.intrinsics, flight, steps, bf16=bf16, sky=sky):
             recorder.add(rgbd, flight.pose)
-            flown += 1
             advance(1)
-    return flown
 
 
 def _read_npz(path: Path, height: int, width: int) -> Start:

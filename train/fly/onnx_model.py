@@ -88,13 +88,6 @@ def _about(model: InfiniteNature, name: str, *, half: bool) -> dict[str, str]:
     }
 
 
-def read_metadata(file: Path) -> dict[str, str]:
-    """An exported file's metadata."""
-    import onnx
-
-    return {entry.key: entry.value for entry in onnx.load(str(file)).metadata_props}
-
-
 class _Net(Graph):
     """The layers of :mod:`..model`, node by node."""
 

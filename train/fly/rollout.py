@@ -37,9 +37,12 @@ def fly(
         start: RGB and disparity in [0, 1].
         intrinsics: fx fy cx cy, normalised.
         flight: where the camera goes; gives the next pose from the disparity of the picture at its pose.
-        steps: number of steps; ``None`` flies until the plan ends.
+        steps: number of steps; ``None`` flies forever.
         bf16: refine in bfloat16.
         sky: keep the start picture's sky; see :mod:`..model.sky`. None: as the model was trained.
+
+    Raises:
+        InputError: ``flight`` is a plan that has no more poses.
     """
     stepper = Stepper(model, start, intrinsics, bf16=bf16, sky=sky, takeoff=flight.pose)
     view = stepper.first

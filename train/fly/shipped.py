@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from flythrough.errors import InputError
 
+from ..config import STATE_FILE
+
 if TYPE_CHECKING:
     from ..model.network import InfiniteNature
 
@@ -40,6 +42,12 @@ def init_folder(init: str) -> Path:
         return shipped_checkpoint()
     inner = Path(init) / "checkpoint"
     return inner if inner.is_dir() else Path(init)
+
+
+def init_state(init: str) -> Path | None:
+    """The saved state of the run that ``train.init`` names, for its discriminators; None if there is none."""
+    state = Path(init) / STATE_FILE
+    return state if state.is_file() else None
 
 
 def start_from(model: InfiniteNature, init: str) -> None:

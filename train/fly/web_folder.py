@@ -98,5 +98,7 @@ def _check_runtime(runtime: Path) -> str:
 
 
 def _is_export(folder: Path) -> bool:
-    file = folder / "gallery.json"
-    return file.is_file() and file.stat().st_size < 1 << 20 and read_json(file).get("format") == FORMAT
+    try:
+        return bool(read_json(folder / "gallery.json")["format"] == FORMAT)
+    except (OSError, ValueError, LookupError, TypeError):  # none, or somebody else's
+        return False

@@ -16,13 +16,13 @@ from flythrough.workspace.files import JsonObject
 
 from ..model.native import save_checkpoint
 from ..model.network import SHAPE, InfiniteNature
-from .state import FORMAT
+from .state import read_state
 
 MEAN = "mean/"  # prefix of the running mean's tensors in a training state
 
 
 def export_state(states: Sequence[Path], folder: Path) -> InfiniteNature:
-    """Write the running mean of a saved training state as a float16 checkpoint; returns the model, as written.
+    """Write the running mean of saved training states as a float16 checkpoint; returns the model, as written.
 
     The run may still be in progress: a state is replaced atomically, so a read always gets one complete save.
 
@@ -65,16 +65,6 @@ class _Saved:
 
 
 def _read(state: Path) -> _Saved:
-    from safetensors import SafetensorError, safe_open
-
-    remedy = "Give the state.safetensors in a run's folder"
-    try:
-        with safe_open(state, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise InputError(f"{state} is not a training state of this version", remedy=remedy)
-            names = [name for name in file.keys() if name.startswith(MEAN)]  # noqa: SIM118  # no mapping
-            mean = {name.removeprefix(MEAN): file.get_tensor(name).float() for name in names}
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{state} cannot be read: {error}", remedy=remedy) from error
+    metadata, tensors = read_state(state, "Give the state.safetensors in a run's folder", MEAN)
+    mean = {name.removeprefix(MEAN): value.float() for name, value in tensors.items()}
     return _Saved(int(metadata["step"]), json.loads(metadata["settings"]), mean)

@@ -1,4 +1,4 @@
-"""The losses of a training step, each a mean over the batch, so that several processes' means are the whole's."""
+"""The losses of a training step, per picture or as batch means, so that several processes' means are the whole's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..model.discriminator import Features
 def hinge_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
     """Hinge loss of the discriminators: real logits over 1, fake ones under -1; mean over scales.
 
-    Both are one ``[b, 1, h, w]`` per scale; the loss is a scalar ``[]``, as are the others here.
+    Both are one ``[b, 1, h, w]`` per scale; the loss is a scalar ``[]``.
     """
     return torch.stack([relu(1 - r).mean() + relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]).mean()
 

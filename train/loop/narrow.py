@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ ISLANDS, STEPS = 12, 25  # flights to measure a model's layers on, and the lengt
 def narrow_checkpoint(checkpoint: Path, folder: Path) -> InfiniteNature:
     """Write a checkpoint's model, made narrow, as a float16 checkpoint; returns the model, as written.
 
-    It flies :data:`STEPS` steps on each of the first :data:`ISLANDS` training islands for that.
+    To measure its layers, the model flies :data:`STEPS` steps on each of the first :data:`ISLANDS` training islands.
 
     Args:
         checkpoint: folder of a checkpoint that is not narrow.
@@ -106,7 +105,7 @@ class _Moments:
         return mean, torch.linalg.eigh(variance).eigenvectors.flip(1)
 
 
-def _note(moments: _Moments, layer: nn.Module, inputs: Any, output: Tensor) -> None:
+def _note(moments: _Moments, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
     pixels = output.detach().double().movedim(1, -1).flatten(0, -2)
     moments.pixels += len(pixels)
     moments.total = moments.total + pixels.sum(0)

@@ -59,7 +59,7 @@ class ProcessGroup:
         """Check that all processes have the same numbers.
 
         Raises:
-            InputError: they have not.
+            FlythroughError: they have not.
         """
         total = torch.stack([x.detach().double().sum() for x in tensors]).sum().reshape(1)
         if total.device.type == "mps":

@@ -16,10 +16,10 @@ from flythrough.errors import FlythroughError
 from flythrough.workspace.files import JsonObject, content_key, write_json
 from flythrough.workspace.progress import bar
 
-from ..config import Settings
+from ..config import STATE_FILE, Settings
 from ..data.sequences import Batch, Loader, Sequences
 from .process_group import ProcessGroup
-from .state import STATE_FILE, load_state, save_state
+from .state import load_state, save_state
 from .trainer import NotFiniteError, StepResult, Trainer
 from .watch import Watcher
 
@@ -60,6 +60,13 @@ class Session:
             DiskError: a save failed; the last saved state remains.
             SystemExit: stopped by SIGTERM or Ctrl-C, after saving.
         """
+        try:
+            self._train()
+        finally:
+            if self.watcher is not None:
+                self.watcher.close()
+
+    def _train(self) -> None:
         settings, loader = self.settings, self._loader()
         images = 0
         with stop_signals() as stopped, bar("train", settings.steps, "step") as advance:
@@ -73,10 +80,9 @@ class Session:
                 self._watch(batch, stepped, rate)
                 if self.group.any(stopped.is_set()):
                     self._stop()
+        self._save()
         if self.watcher is not None:
             self.watcher.flight(self.state.step, self.trainer.mean, self._sample(), settings.video_steps)
-            self.watcher.close()
-        self._save()
 
     def _step(self, batch: Batch) -> StepResult:
         try:
@@ -119,8 +125,6 @@ class Session:
 
     def _stop(self) -> None:
         self._save()
-        if self.watcher is not None:
-            self.watcher.close()
         step = self.state.step
         if self.group.leads:
             print(f"Stopped at step {step} of {self.settings.steps}; saved. The same command resumes.", file=sys.stderr)

@@ -21,7 +21,6 @@ from flythrough.workspace.files import JsonObject, publish
 from ..data.replay import ReplayMemory
 
 FORMAT = "flythrough training state 1"
-STATE_FILE = "state.safetensors"
 
 
 @dataclass
@@ -75,7 +74,7 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
     Raises:
         InputError: not such a file, or of a run with other settings (the message names them).
     """
-    metadata, tensors = _read(path, "Delete it to train from the start")
+    metadata, tensors = read_state(path, "Delete it to train from the start")
     _check_settings(path, json.loads(metadata["settings"]), dict(settings))
     for name, module in state.modules().items():
         module.load_state_dict(_below(tensors, name))
@@ -93,7 +92,7 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
     state.step = int(metadata["step"])
 
 
-def judges_from(discriminators: nn.Module, path: Path) -> None:
+def load_discriminators(discriminators: nn.Module, path: Path) -> None:
     """Load another run's discriminators, so that they need not be trained from the start.
 
     Args:
@@ -103,8 +102,8 @@ def judges_from(discriminators: nn.Module, path: Path) -> None:
     Raises:
         InputError: it cannot be read, or its discriminators are of another shape.
     """
-    _, tensors = _read(path, "Name its checkpoint folder, to start with untrained discriminators")
-    weights = _below(tensors, "discriminators")
+    remedy = "Name its checkpoint folder, to start with untrained discriminators"
+    weights = _below(read_state(path, remedy, "discriminators/")[1], "discriminators")
     wanted = {key: value.shape for key, value in discriminators.state_dict().items()}
     if {key: value.shape for key, value in weights.items()} != wanted:
         raise InputError(
@@ -114,13 +113,19 @@ def judges_from(discriminators: nn.Module, path: Path) -> None:
     discriminators.load_state_dict(weights)
 
 
-def _read(path: Path, remedy: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_state(path: Path, remedy: str, prefix: str = "") -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata of a state file, and those of its tensors whose names begin with ``prefix``.
+
+    Raises:
+        InputError: it cannot be read, or is not a training state of this version; ``remedy`` is the advice.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no mapping
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118  # no mapping
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} cannot be read: {error}", remedy=remedy) from error
     if metadata.get("format") != FORMAT:

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,14 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ..config import Settings
 from ..data.replay import ReplayMemory
 from ..data.sequences import Batch
-from ..fly.shipped import start_from
+from ..fly.shipped import init_state, start_from
 from ..model.discriminator import Discriminators, split
 from ..model.network import SHAPE, InfiniteNature
 from .gradients import PairwiseSum, Parameters
 from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
 from .perceptual import PerceptualDistance, content_distance, perceptual_distance, texture_distance
 from .process_group import ProcessGroup
-from .state import STATE_FILE, TrainState, judges_from
+from .state import TrainState, load_discriminators
 from .unroll import Rollout, roll_out
 
 # Above the rounding of float32 gradients: where the true gradient is zero (a bias before instance norm), Adam would
@@ -55,8 +54,8 @@ class Trainer:
         discriminators = Discriminators(settings.discriminator_width).to(device, self.dtype).train()
         if settings.init != "none":
             start_from(generator, settings.init)
-            if (run := Path(settings.init) / STATE_FILE).is_file():
-                judges_from(discriminators, run)
+            if (state := init_state(settings.init)) is not None:
+                load_discriminators(discriminators, state)
         mean = copy.deepcopy(generator).eval().requires_grad_(False)
         self.state = TrainState(
             generator,
@@ -239,7 +238,7 @@ class Trainer:
         )
 
     def _noise(self, count: int) -> Tensor:
-        """Standard normal numbers for the styles, by place in the whole batch (see :mod:`.data`)."""
+        """Standard normal numbers for the styles, by place in the whole batch (see :mod:`..data.sequences`)."""
         step, first = self.state.step, self.group.rank * count
         rows = [
             np.random.default_rng([self.settings.seed, step, first + i, 1]).standard_normal(self.settings.style_size)

@@ -53,17 +53,17 @@ def roll_out(
     """
     rgbd, steps, pilots = batch.rgbd[:, 0], [], Pilots(batch)
     poses, intrinsics = batch.poses.unbind(1), batch.intrinsics.unbind(1)
-    keyframe, pose, lens, turned = rgbd, pilots.poses(poses[0]), intrinsics[0], model.mirrors(batch.age)
+    keyframe, pose, lens, mirrored = rgbd, pilots.poses(poses[0]), intrinsics[0], model.mirrors(batch.age)
     for k in range(1, len(poses)):
         there = pilots.steer(rgbd, poses[k])
         rendered, seen = model.render(keyframe, pose, lens, there, intrinsics[k])
         with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
-            refined = model.refine(mirror(rendered, turned), mirror(seen, turned), style, kernels)
-        rgbd = ground(mirror(refined.to(rgbd.dtype), turned), rendered, seen)
+            refined = model.refine(mirror(rendered, mirrored), mirror(seen, mirrored), style, kernels)
+        rgbd = ground(mirror(refined.to(rgbd.dtype), mirrored), rendered, seen)
         if model.config.sky:
             rgbd = pilots.keep_sky(rgbd, batch.takeoff, intrinsics[k])
         if k % model.config.keyframe_every == 0:
-            keyframe, pose, lens, turned = rgbd, there, intrinsics[k], model.mirrors(batch.age + k)
+            keyframe, pose, lens, mirrored = rgbd, there, intrinsics[k], model.mirrors(batch.age + k)
         steps.append((rendered.detach(), seen.detach(), rgbd))
     rendered, seen, refined = (torch.stack(column, 1) for column in zip(*steps, strict=True))
     return Rollout(rendered, seen, refined, pilots.courses())

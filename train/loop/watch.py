@@ -71,14 +71,14 @@ class Watcher:
         self._board.close()
 
 
-def strip(recorded: Tensor, rollout: Rollout, sequence: int = 0) -> UInt8[np.ndarray, "h w 3"]:
-    """One sequence's pictures, one column per step: input, render, mask, refined, truth, and both disparities."""
-    inputs = torch.cat([recorded[:1], rollout.refined[sequence, :-1].detach()])
-    refined, truth = rollout.refined[sequence].detach(), recorded[1:]
+def strip(recorded: Tensor, rollout: Rollout) -> UInt8[np.ndarray, "h w 3"]:
+    """The first sequence's pictures, one column per step: input, render, mask, refined, truth, and both disparities."""
+    inputs = torch.cat([recorded[:1], rollout.refined[0, :-1].detach()])
+    refined, truth = rollout.refined[0].detach(), recorded[1:]
     rows = [
         inputs[:, :3],
-        rollout.rendered[sequence, :, :3],
-        rollout.seen[sequence].expand(-1, 3, -1, -1),
+        rollout.rendered[0, :, :3],
+        rollout.seen[0].expand(-1, 3, -1, -1),
         refined[:, :3],
         truth[:, :3],
         refined[:, 3:].expand(-1, 3, -1, -1),

@@ -1,6 +1,6 @@
 """The authors' TensorFlow checkpoint, read by variable name into our model.
 
-Our own checkpoints, safetensors and JSON, are in :mod:`.native`; both ways in are exported here.
+Our own checkpoints, safetensors and JSON, are in :mod:`.native`; both readers are exported here.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch import Tensor
 
 from flythrough.errors import InputError, MissingDependency
 
-from .native import load_checkpoint, save_checkpoint
+from .native import load_checkpoint
 from .network import InfiniteNature
 
-__all__ = ["Report", "assemble", "import_tensorflow", "load_checkpoint", "read_tensorflow", "save_checkpoint"]
+__all__ = ["Report", "assemble", "import_tensorflow", "load_checkpoint", "read_tensorflow"]
 
 ENCODER = "generator/spade_encoder"
 GENERATOR = "generator/spade_network_noenc/spade_generator"

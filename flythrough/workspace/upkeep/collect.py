@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def remove(workspace: Workspace, found: list[Garbage]) -> None:
     """Remove garbage. A published folder is renamed first, so that a kill cannot leave part of it in place."""
     for each in found:
         place = workspace / each.path
-        aside = workspace / Path(each.path).parts[0] / PARTIAL / f"{place.name}.garbage"
+        aside = workspace / Path(each.path).parts[0] / PARTIAL / f"{place.name}.{uuid.uuid4().hex[:8]}"
         if place.parent != aside.parent:
             aside.parent.mkdir(exist_ok=True)
             place = place.rename(aside)

@@ -1,4 +1,4 @@
-"""A workspace's files in object storage (S3, Google Cloud Storage, HDFS, a folder), to go on with on another machine.
+"""A workspace's files in object storage (S3, Google Cloud Storage, HDFS, a folder), to continue on another machine.
 
 There, a snapshot is ``workspace.json``, the hash and size of every file, and the bytes as ``objects/HASH``. The list is
 written last, so readers see the old snapshot or the complete new one. Objects that are there are not sent again, so a
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ...errors import FlythroughError, InputError
+from ...errors import DiskError, FlythroughError, InputError
 from ..catalog import Workspace
-from ..files import TASK_FILE, publish, sha256_of
+from ..files import TASK_FILE, disk_errors, publish, sha256_of
 from ..names import problem_with
 from ..progress import track
 
@@ -133,7 +133,8 @@ def _files(root: Path) -> Iterator[str]:
 def _entry(workspace: Workspace, path: str) -> Entry:
     if reason := _problem(path):
         raise InputError(f"{workspace / path} cannot be sent: {reason}", remedy="Rename it, or move it elsewhere")
-    return Entry(path, sha256_of(workspace / path), (workspace / path).stat().st_size)
+    with disk_errors(workspace / path):
+        return Entry(path, sha256_of(workspace / path), (workspace / path).stat().st_size)
 
 
 def _problem(path: str) -> str | None:
@@ -181,13 +182,21 @@ def _each(work: Callable[[Entry], None], entries: Iterable[Entry], what: str) ->
 
 @contextmanager
 def _storage(address: str) -> Iterator[tuple[FileSystem, str]]:
-    """The file system behind an address, and the folder on it."""
+    """The file system behind an address, and the folder on it.
+
+    Raises:
+        DiskError: in place of an error about a file of this machine.
+        FlythroughError: in place of an error of the storage (kind "network").
+    """
     import pyarrow as pa
 
     try:
         there, root = _opened(address)
         yield there, root.rstrip("/")
     except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.filename is not None:  # Python's own; pyarrow's have no file's name
+            remedy = "Check that it exists and that you have permission, then run it again: it resumes"
+            raise DiskError(f"{error.filename}: {error.strerror}", remedy=remedy) from error
         remedy = "Check address, credentials and connection, then run it again: it resumes"
         raise FlythroughError(f"{shown(address)}: {error}", remedy=remedy, kind="network") from error
 

@@ -21,7 +21,7 @@ function load(place) {
       told.set(name, resolve);
       const script = document.createElement("script");
       script.src = file;
-      script.onerror = () => reject(new Error(`${file} is not beside this page`));
+      script.onerror = () => { loaded.delete(name); reject(new Error(`${file} is not beside this page`)); };
       document.head.append(script);
     }));
   }
@@ -56,7 +56,7 @@ function fill(select, pairs, wanted) {
 
 const names = () => [site.methods[at("a").value][0], site.methods[at("b").value][0]];
 let shown = null; // { a, b } on the chosen protocol
-let wish = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+let wish = {}; // what the address or the last choice asks for
 
 function chooseProtocol() {
   const protocol = site.protocols.find((each) => each.key === at("protocol").value);
@@ -104,7 +104,7 @@ function showBoards() {
     const other = shown.b.boards.find((each) => each.title === board.title);
     if (!other) continue;
     parts.push(element("h3", board.title));
-    parts.push(element("p", `${verdict(board, other, nameA, nameB)}`));
+    parts.push(element("p", verdict(board, other, nameA, nameB)));
     const rows = Object.keys(board.values).filter((metric) => metric in other.values).map((metric) => {
       const [a, b] = [board.values[metric], other.values[metric]];
       return [metric, spread(a), spread(b), signed(a[0] - b[0]), site.metrics[metric]?.[1] ?? ""];

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flythrough.cli.app import STAGE_HELP
+from flythrough.cli.line_plot import Line, line_plot
 from flythrough.sample.videos import make_sample
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.inputs import remember_inputs
@@ -65,7 +66,7 @@ def test_every_stage_has_a_help_line() -> None:
         (["run", "--set", "train.steps=soon"], "train.steps = 'soon' is refused"),
         (["run", "--config", "missing.toml"], "missing.toml is not a file"),
         (["weights", "fetch", "incepton"], "no weights called 'incepton'"),
-        (["run"], "acquire"),
+        (["run"], "There is nothing to acquire"),
     ],
 )
 def test_mistakes_end_in_one_line_and_exit_code_1(words: list[str], message: str, tmp_path: Path) -> None:
@@ -111,6 +112,28 @@ def test_bad_files_are_named_one_by_one_and_the_run_exits_with_1(tmp_path: Path)
     assert {Path(name).stem for name in inputs} == {row["id"].split("-")[0] for row in rows}
 
 
+def test_hostile_names_reach_the_terminal_escaped(tmp_path: Path) -> None:
+    name, place = "x\x1b[2J\u202e.mp4", ("--workspace", str(tmp_path / "w"))
+    (tmp_path / name).write_text("no video")
+    done = flythrough("acquire", f"--input={tmp_path / name}", *place)
+    (id,) = (row["id"] for row in Workspace(tmp_path / "w").rows("errors"))
+    shown = flythrough("show", id, *place)
+    (tmp_path / "w" / "acquire" / f"{name}.0a1b2c3d").mkdir()
+    (tmp_path / "w" / "acquire" / f"{name}.0a1b2c3d" / "files.json").write_text("{}")
+    checked = flythrough("verify", *place)
+    refused = flythrough("run", "--until", name, *place)
+    for said in (done.stderr, shown.stdout, checked.stdout, refused.stderr):
+        assert "\\x1b[2J" in said
+        assert not {"\x1b", "\u202e"} & set(said)
+
+
+def test_settings_on_the_command_line_ask_for_the_plan(tmp_path: Path) -> None:
+    assert flythrough("init", str(tmp_path / "w")).returncode == 0
+    (tmp_path / "other.toml").write_text("[curate]\n")
+    for given in (f"--config={tmp_path / 'other.toml'}", "--set=curate.working_px=200"):
+        assert "would run" in flythrough("status", given, "--workspace", str(tmp_path / "w")).stdout
+
+
 def test_the_plan_names_what_a_change_would_run_and_runs_nothing(tmp_path: Path) -> None:
     video, place = tmp_path / "flight.mp4", ("--workspace", str(tmp_path / "w"))
     make_sample(tmp_path / "made", videos=1, seconds=1, width=192, height=128, seed=0)[0].rename(video)
@@ -139,6 +162,12 @@ def test_config_explains_itself(tmp_path: Path) -> None:
     assert "steps = 123" in done.stdout
     for stage in STAGES:
         assert f"[{stage}]" in done.stdout
+
+
+def test_a_plot_of_lines_without_a_point_has_empty_axes() -> None:
+    shown = line_plot([Line("<none>", [])], "step", "fid")
+    assert "&lt;none&gt;" in shown
+    assert "NaN" not in shown
 
 
 def test_doctor_and_weights_list_speak() -> None:

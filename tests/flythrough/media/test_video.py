@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flythrough.errors import MissingDependency
+from flythrough.errors import FlythroughError, MissingDependency
 from flythrough.media.video_reader import frames, microseconds, seek_frame
 from flythrough.media.video_writer import VideoWriter, ffmpeg_path
 
@@ -85,6 +85,20 @@ def test_a_late_piece_is_not_decoded_from_the_beginning(film: Path, monkeypatch:
 @example(5, Fraction(1, 2_000_000))
 def test_microseconds_are_rounded_as_fractions_are(ticks: int, base: Fraction) -> None:
     assert microseconds(ticks, base) == round(ticks * base * 10**6)
+
+
+def test_the_first_error_of_an_ffmpeg_that_died_is_the_one_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = tmp_path / "ffmpeg"
+    dying.write_text("#!/bin/sh\necho the disk is full >&2\nexit 1\n")
+    dying.chmod(0o755)
+    monkeypatch.setenv("FLYTHROUGH_FFMPEG", str(dying))
+    writer = VideoWriter(tmp_path / "film.mp4", width=640, height=480, fps=25)
+    with pytest.raises(FlythroughError, match="the disk is full"), writer:
+        writer.write(np.zeros((480, 640, 3), np.uint8))  # more than a pipe holds
+    assert writer._process.stdin.closed
+    assert writer._process.stderr.closed
 
 
 def test_the_bundled_ffmpeg_is_used_unless_another_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

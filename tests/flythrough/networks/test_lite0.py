@@ -21,14 +21,14 @@ def pictures() -> np.ndarray:
     return (large * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def test_opencv_agrees_with_torch() -> None:
+def test_onnx_runtime_agrees_with_torch() -> None:
     images = pictures()
     with torch.inference_mode():
         expected = lite0.load()(lite0.prepare(torch.from_numpy(images).permute(0, 3, 1, 2).float())).softmax(-1)
     found = lite0_onnx.probabilities(images)
     np.testing.assert_allclose(found, expected.numpy(), atol=0.005)  # weights are stored as float16
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
-    assert found[0].argmax() != found[1].argmax() or abs(found[0] - found[1]).max() > 0.01  # each picture its own
+    assert abs(found[0] - found[1]).max() > 0.01  # each picture its own
 
 
 def test_it_does_not_load_torch() -> None:

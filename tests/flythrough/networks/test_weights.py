@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from flythrough.cli import tools
 from flythrough.errors import FlythroughError, InputError, MissingWeights
 from flythrough.networks import weights
 from flythrough.networks.weights import File, Weight
@@ -76,6 +78,15 @@ def test_fetch_verifies_and_locate_finds(server: str, monkeypatch: pytest.Monkey
     assert len(Handler.asked) == 1
 
 
+def test_several_are_fetched_by_one_command(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        file = File(f"{server}/{name}", "w.pth", len(BODY))
+        monkeypatch.setitem(weights.WEIGHTS, name, Weight(name, "tests", "none", (file,), "w.pth"))
+    done = CliRunner().invoke(tools.app, ["weights", "fetch", "one", "two"])
+    assert done.stdout.splitlines() == [str(tmp_path / name / "w.pth") for name in ("one", "two")]
+    assert Handler.asked == ["/one from 0", "/two from 0"]
+
+
 def test_a_partial_download_is_resumed(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     enter(monkeypatch, File(f"{server}/w", "w.pth"))
     (tmp_path / "toy").mkdir()
@@ -84,7 +95,7 @@ def test_a_partial_download_is_resumed(server: str, monkeypatch: pytest.MonkeyPa
     assert Handler.asked == ["/w from 1000"]
 
 
-def test_a_wrong_file_is_refused_and_not_kept(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_wrong_file_is_refused_and_not_kept(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     enter(monkeypatch, File(f"{server}/w", "w.pth", sha256="00000000"))
     with pytest.raises(FlythroughError, match="not the published file"):
         weights.fetch("toy")

@@ -206,7 +206,7 @@ def test_the_paths_agree_at_random() -> None:
     generator = np.random.default_rng(5)
     for trial in range(20):
         rgbd = hills(20, 28, seed=trial, dtype=torch.float32)
-        rgbd[:, 3] += 0.3 * (torch.rand(20, 28) > 0.8)
+        rgbd[:, 3] += 0.3 * (torch.rand(20, 28, generator=torch.Generator().manual_seed(trial)) > 0.8)
         x, y, z, yaw = generator.normal(size=4) * (0.3, 0.2, 0.8, 0.4)
         one, two = (render(rgbd, HOME, LENS, moved(x, y, z, yaw), LENS, path=path) for path in PATHS)
         torch.testing.assert_close(one, two, atol=1e-6, rtol=0)

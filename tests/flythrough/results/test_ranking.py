@@ -113,6 +113,14 @@ def test_the_same_method_measured_and_submitted_has_two_lines_and_recorded_frame
     assert (cell.value, cell.low, cell.high, cell.n, cell.ranked, cell.note) == (5.0, 4.0, 6.0, 90, True, None)
 
 
+def test_methods_that_are_not_ranked_are_in_order_from_best_to_worst() -> None:
+    values = {"a": 20.0, "b": 30.0, "c": None}
+    (psnr,) = boards(*(row(m, "psnr", v, step=5, ranked=False) for m, v in values.items()))
+    assert [entry.method for entry in psnr.unranked] == ["b", "a", "c"]
+    (fid,) = boards(*(row(m, "fid", v, ranked=False) for m, v in values.items()))
+    assert [entry.method for entry in fid.unranked] == ["a", "b", "c"]
+
+
 def test_a_reason_of_its_own_goes_before_wandering_off() -> None:
     far = {"metric": "follow_sfm_deviation", "value": 0.4, "ranked": False}
     (made,) = boards(

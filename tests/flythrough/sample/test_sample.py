@@ -94,7 +94,6 @@ def test_near_ground_is_about_one_unit_away(forward: Film) -> None:
 
 
 def test_a_feature_tracker_recovers_the_motion(forward: Film) -> None:
-    cv2 = pytest.importorskip("cv2")
     height, width = forward.images.shape[1:3]
     sift, gray = cv2.SIFT_create(), [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in forward.images[:2]]
     (ka, da), (kb, db) = (sift.detectAndCompute(image, None) for image in gray)

@@ -71,9 +71,17 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
         load_config(write(tmp_path, text))
 
 
-@pytest.mark.parametrize("setting", ["train.limit", "limit=3", "train.inner.x.y=1", "nowhere.limit=3"])
-def test_wrong_settings_are_named(setting: str) -> None:
-    with pytest.raises(ConfigError):
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("train.limit", r"--set train\.limit: not section\.key=value"),
+        ("limit=3", r"--set limit=3: not section\.key=value"),
+        ("train.inner.x.y=1", r"train\.inner\.x"),
+        ("nowhere.limit=3", "--set nowhere.limit=3: there is no section 'nowhere'"),
+    ],
+)
+def test_wrong_settings_are_named(setting: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         load_config(None, [setting])
 
 

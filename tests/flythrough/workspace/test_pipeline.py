@@ -51,7 +51,7 @@ def test_a_finished_task_never_runs_again(toy: Toy) -> None:
     assert toy.workspace.table_file("videos").read_bytes() == before
 
 
-def test_a_folder_without_a_file_that_its_row_names_is_not_published(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_a_file_that_its_row_names_is_not_published(toy: Toy) -> None:
     def run(job: Job, config: ToyConfig) -> Outcome:
         outcome = toy.run(job, config)
         (job.folder / "out.txt").unlink(missing_ok=True)
@@ -105,8 +105,7 @@ def test_a_killed_attempt_leaves_nothing_behind_for_the_next(toy: Toy) -> None:
     assert not list(toy.workspace.root.rglob("half"))
 
 
-def test_a_task_that_accounts_for_nothing_is_an_error(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Toy, "run", lambda self, job, config: Outcome())
+def test_a_task_that_accounts_for_nothing_is_an_error(toy: Toy) -> None:
     toy.stage = Stage("acquire", 1, "videos", ToyConfig, toy.tasks, lambda job, config: Outcome())
     report = toy.go()
     assert report.failed == 3
@@ -177,9 +176,7 @@ def test_a_record_with_a_bit_flipped_makes_its_task_run_again(toy: Toy, whole: s
 
 
 @pytest.mark.parametrize("value", ["no number", 2**63, 1e308, None])
-def test_a_row_that_no_table_can_hold_is_its_tasks_error_alone(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch, value: object
-) -> None:
+def test_a_row_that_no_table_can_hold_is_its_tasks_error_alone(toy: Toy, value: object) -> None:
     toy.repaired = True
     plain_run = toy.run
 

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import NativeFile
 from pyarrow.fs import FileSystem, LocalFileSystem
 
-from flythrough.errors import FlythroughError, InputError
+from flythrough.errors import DiskError, FlythroughError, InputError
 from flythrough.workspace.catalog import Workspace
 from flythrough.workspace.files import TASK_FILE
 from flythrough.workspace.upkeep import remote
@@ -170,6 +170,21 @@ def test_addresses_that_lead_nowhere_are_errors_with_a_remedy(here: Workspace, t
         push(here, "s3://key:secret@bucket/W?endpoint_override=127.0.0.1:9&scheme=http&region=us-east-1")
     assert error.value.kind == "network"
     assert "secret" not in str(error.value)
+
+
+def test_a_file_here_that_goes_missing_is_no_error_of_the_network(
+    here: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = remote._entry
+
+    def gone(workspace: Workspace, path: str) -> remote.Entry:
+        found = entry(workspace, path)
+        (workspace / path).unlink()
+        return found
+
+    monkeypatch.setattr(remote, "_entry", gone)
+    with pytest.raises(DiskError, match="No such file"):
+        push(here, str(tmp_path / "bucket"))
 
 
 def test_a_workspace_goes_through_s3(here: Workspace, tmp_path: Path) -> None:

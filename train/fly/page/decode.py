@@ -1,6 +1,6 @@
 """Decode an upload in a process of its own, which may run out of memory or time without harm to the server.
 
-As a program: picture on standard input, ``.npz`` (image, focal) or one line of reason on standard output.
+As a program: picture on standard input, ``.npz`` (image, focal) or lines of reason and remedy on standard output.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def decode_apart(data: bytes) -> Photo:
     except subprocess.TimeoutExpired as error:
         raise InputError("The picture takes too long to decode", remedy="Save it as a plain JPEG") from error
     if done.returncode == _REFUSED:
-        raise InputError(*done.stdout.decode().split("\n", 1)[:1], remedy=done.stdout.decode().partition("\n")[2])
+        reason, _, remedy = done.stdout.decode().partition("\n")
+        raise InputError(reason, remedy=remedy)
     if done.returncode:
         raise InputError("The picture cannot be decoded", remedy="Save it as a plain JPEG")
     with np.load(io.BytesIO(done.stdout)) as found:

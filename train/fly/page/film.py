@@ -6,12 +6,13 @@ import secrets
 import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
+from flythrough.errors import FlythroughError
 from flythrough.media.video_writer import VideoWriter
 
 FPS = 20
@@ -79,7 +80,8 @@ class Films:
 
     def discard(self, film: Film) -> None:
         """Close a recording that nobody waits for, and delete it."""
-        film.finish()
+        with suppress(FlythroughError):  # it may be discarded because it failed
+            film.finish()
         film.path.unlink(missing_ok=True)
 
     def find(self, name: str) -> Path | None:

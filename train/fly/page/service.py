@@ -67,7 +67,7 @@ class Service:
         """
         if isinstance(name, str) and (name in self.photos or name in gallery()):
             return name
-        raise InputError("That picture is not here (any more)", remedy="Choose one of the gallery, or upload it")
+        raise _not_here()
 
     def take_off(self, name: str, seed: int = 0) -> SideBySide:
         """A new flight of each model from a start by its name.
@@ -75,7 +75,7 @@ class Service:
         Raises:
             InputError: no start has that name.
         """
-        starts = self._starts(self.check_start(name))
+        starts = self._starts(name)
         return SideBySide(
             {
                 label: SteeredFlight(model, starts[model.config.height, model.config.width], seed, bf16=self.bf16)
@@ -102,4 +102,10 @@ class Service:
     def _starts(self, name: str) -> Sized:
         if name in gallery():
             return {size: read_still(name, *size) for size in self._sizes()}
-        return self.photos[name]
+        if (starts := self.photos.get(name)) is None:  # another thread may have forgotten it since it was checked
+            raise _not_here()
+        return starts
+
+
+def _not_here() -> InputError:
+    return InputError("That picture is not here (any more)", remedy="Choose one of the gallery, or upload it")

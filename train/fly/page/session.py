@@ -137,9 +137,17 @@ class Session:
         if repeats and not self._replay:
             self._playing = False  # the repeated flight ends where it was shared
         if self._film:
-            self._film.add(self._flight.pictures(self._overlay))
-            if self._film.frames >= MAX_FRAMES:
-                self._end_film()
+            self._record(self._film, self._flight)
+
+    def _record(self, film: Film, flight: SideBySide) -> None:
+        try:
+            film.add(flight.pictures(self._overlay))
+        except FlythroughError:  # said once; the steps after it fly unrecorded
+            self._film = None
+            self._service.films.discard(film)
+            raise
+        if film.frames >= MAX_FRAMES:
+            self._end_film()
 
     def _back(self) -> None:
         if self._flight:

@@ -51,8 +51,9 @@ function draw(flights) {
 }
 
 function bounds(values) {
-  const low = Math.min(0, ...values);
-  const high = Math.max(0, ...values);
+  // Not Math.min(0, ...values): a call takes fewer arguments than a long flight has places.
+  const low = values.reduce((least, value) => Math.min(least, value), 0);
+  const high = values.reduce((most, value) => Math.max(most, value), 0);
   const slack = Math.max(0, 2 - (high - low)) / 2; // a short path is not enlarged
   return [low - slack, high + slack];
 }
