@@ -19,7 +19,7 @@ demo: .venv/ready  ## The whole pipeline on a made-up coast: a results table and
 # A process a room, as in real runs: native libraries that never meet there do not meet here. As many rooms at once as
 # there are cores, up to two, a thread each.
 ROOMS := sfm train evaluate curate acquire leaderboard
-AT_ONCE := $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -gt 2 ] && echo 2 || echo $$n)
+AT_ONCE := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -gt 2 ] && echo 2 || echo $$n)
 test: .venv/ready  ## All tests, a process a room.
 	@mkdir -p build/tests; export OMP_NUM_THREADS=1; printf '%s\n' ground $(ROOMS) | xargs -P $(AT_ONCE) -n 1 sh -c \
 		'case $$1 in ground) what="tests $(ROOMS:%=--ignore=tests/%)";; *) what=tests/$$1;; esac; \
@@ -96,4 +96,4 @@ ship-model: .venv/ready  ## Train the model in the package anew; resumes if inte
 	touch $@
 
 clean:  ## Remove .venv and everything that was built.
-	rm -rf .venv build *.egg-info demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist *.egg-info demo demo-ci .benchmarks .mypy_cache .ruff_cache .pytest_cache

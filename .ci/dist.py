@@ -1,4 +1,4 @@
-"""Build sdist and wheel of what is committed into dist/, twice, and hold the bytes of both builds against each other.
+"""Build sdist and wheel of what is committed into dist/, twice, and compare the bytes of both builds.
 
 Each build starts from a clone of its own. Times are those of the commit (``SOURCE_DATE_EPOCH`` overrules), owners and
 modes are fixed, and the wheel is made from the sdist. Same commit, same setuptools, same Python: same bytes.

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from flythrough.errors import InputError
 from flythrough.media.video_reader import Upright, displayed_size, microseconds, open_video, time_base, timed
 
-DECODE_THREADS = 4  # each holds frames of its own, which is most of the memory at 4K
+DECODE_THREADS = 3  # each holds frames of its own, which is most of the memory at 4K
 AHEAD_BYTES = 32 * 2**20  # of frames that wait to be measured: decoding continues while boundaries are sought
 VIEW = 224  # pixels per side of EfficientNet-Lite0's input
 

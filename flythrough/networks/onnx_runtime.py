@@ -25,6 +25,5 @@ def _session(file: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # a stage runs a worker on each core
-    options.enable_cpu_mem_arena = False  # would keep the largest picture's memory to the end
     options.log_severity_level = 3  # errors
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

@@ -76,10 +76,14 @@ def make_sample(
 def _check(videos: int, seconds: float, width: int, height: int, fps: float) -> None:
     if videos < 1 or fps <= 0 or round(seconds * fps) < 2:
         raise InputError(
-            f"{videos} videos of {seconds} s at {fps} frames/s", remedy="Ask for at least one video of two frames"
+            f"{videos} videos of {seconds} s at {fps} frames/s hold nothing",
+            remedy="Ask for at least one video of two frames",
         )
     if width % 2 or height % 2 or min(width, height) < 32:
-        raise InputError(f"Size {width}x{height}", remedy="Use an even width and height of at least 32, e.g. 640x360")
+        raise InputError(
+            f"{width}x{height} cannot be the size of a video",
+            remedy="Use an even width and height of at least 32, e.g. 640x360",
+        )
 
 
 @dataclass(frozen=True)
