@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flythrough.errors import InputError
-from flythrough.workspace.files import disk_errors
+from flythrough.workspace.files import disk_errors, fsync
 
 FILE = "curate/verdicts.jsonl"
 
@@ -40,16 +40,8 @@ def append_verdicts(root: Path, verdicts: list[Verdict]) -> None:
             file.flush()
             os.fsync(file.fileno())
         if new:  # a new file's name, and that of its folder, are not on disk before the folders that hold them
-            _sync_folder(path.parent)
-            _sync_folder(path.parent.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            fsync(path.parent)
+            fsync(path.parent.parent)
 
 
 def _ends_a_line(path: Path) -> bool:

@@ -179,7 +179,8 @@ def _frames(
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """The method's frames, as many as asked for; whatever it raises becomes a :class:`MethodFailure`."""
 
-    def made() -> Iterator[UInt8[np.ndarray, "h w 3"]]:  # so that a generate() that is no generator raises below
+    # Called at the first frame, so that a generate() that returns no frames fails like one that yields bad ones.
+    def made() -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         yield from method.generate(rgbd.copy(), np.array(flight.intrinsics), recorder, flight.seed)
 
     frames = made()

@@ -104,10 +104,10 @@ def publish(path: Path, *, durable: bool = True) -> Iterator[Path]:
         try:
             yield scratch
             if durable:
-                _fsync(scratch)
+                fsync(scratch)
             os.replace(scratch, path)
             if durable:
-                _fsync(path.parent)
+                fsync(path.parent)
         finally:
             scratch.unlink(missing_ok=True)
 
@@ -122,7 +122,7 @@ def publish_folder(scratch: Path, path: Path) -> None:
     with disk_errors(path):
         for file in scratch.rglob("*"):
             if file.is_file():
-                _fsync(file)
+                fsync(file)
         path.parent.mkdir(parents=True, exist_ok=True)
         recover_folder(path)
         if not path.exists():
@@ -133,7 +133,7 @@ def publish_folder(scratch: Path, path: Path) -> None:
             os.replace(path, _aside(path))
             os.replace(scratch, path)
             shutil.rmtree(_aside(path))
-        _fsync(path.parent)
+        fsync(path.parent)
 
 
 def recover_folder(path: Path) -> None:
@@ -272,7 +272,8 @@ def key_text(part: object) -> str:
     return _KEY_JSON.encode(part)
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -123,6 +123,30 @@ def test_a_listed_video_asks_nothing_of_other_submissions(workspace: Workspace) 
     assert hand_in(workspace, record("theirs")).parent == workspace / FOLDER
 
 
+@pytest.mark.parametrize("flights_too", [False, True])
+def test_kernel_floors_are_compared_between_sets_of_one_size(workspace: Workspace, flights_too: bool) -> None:
+    """A video's set is larger than the flights', and so are the subsets that its floor is of."""
+    kernel = {"metric": "kd_lite0", "value": 0.2, "low": 0.1, "high": 0.3, "n": 60, "floor": 0.02, "ranked": True}
+    film = loose("film")
+    film["values"] += [kernel | {"n": 300, "floor": 0.01, "ranked": False}]
+    write_json(workspace / "evaluate/film.0/results.json", film)
+    rows = workspace.rows("results")
+    common = {"protocol": "p-v1", "protocol_hash": HASH, "method": "film", "source": "measured"}
+    rows += [{**each, **common, "results_file": "evaluate/film.0/results.json"} for each in film["values"]]
+    if flights_too:
+        ours = record("ours")
+        ours["values"] += [kernel | {"floor": 0.03}]
+        write_json(workspace / "evaluate/ours.0/results.json", ours)
+    workspace.write("results", rows)
+    claim = record("theirs")
+    claim["values"] += [kernel]
+    if flights_too:
+        with pytest.raises(InputError, match=r"its floor of kd_lite0 is 0\.02, ours 0\.03"):
+            hand_in(workspace, claim)
+    else:
+        assert hand_in(workspace, claim).parent == workspace / FOLDER
+
+
 def test_a_video_that_another_handed_in_is_refused(workspace: Workspace) -> None:
     hand_in(workspace, loose("film"))
     with pytest.raises(InputError, match="are those of film"):
