@@ -5,8 +5,9 @@
 Prints PSNR of RGB along the recorded path at a few steps, the share of the picture that the start picture does not show
 there (``hidden``) and of the squared error in it (``hidden_error``). With ``--autopilot N``, also ``fd_lite0``
 of flights of N steps to the islands' own frames, in all and of their first and last 20 steps, and how many of them lead
-through ground that their start shows. With ``--world``, the same autopilot also flies over the true islands, by their
-true disparity, as over what a model without fault would paint. Writes FOLDER/flights.json, and draws
+through ground that their start shows; with ``--rough`` they start from a disparity guessed as for a photo. With
+``--world``, the same autopilot also flies over the true islands, by their true disparity, as over what a model without
+fault would paint. Writes FOLDER/flights.json, and draws
 FOLDER/recorded.png and FOLDER/autopilot.png, one row per method and island.
 """
 
@@ -36,6 +37,8 @@ from flythrough.scene.geometry import camera_center, transform
 from flythrough.scene.known_ground import start_surface
 from flythrough.scene.plans import FixedFlight
 from flythrough.train.data.islands import FPS, FRAMES, OVERSAMPLING, IslandClip, Take, _film_island
+from flythrough.train.fly.depth_guess import guess_disparity
+from flythrough.train.fly.from_photo import to_rgbd
 from flythrough.train.fly.rollout import fly, to_image
 from flythrough.train.fly.runtime import fast
 from flythrough.train.model.native import load_checkpoint
@@ -110,13 +113,15 @@ def follow(method: Fly, clip: IslandClip, height: int, width: int) -> tuple[dict
 
 
 def roam(
-    method: Fly, clip: IslandClip, steps: int, height: int, width: int, ground: bool
+    method: Fly, clip: IslandClip, steps: int, height: int, width: int, ground: bool, rough: bool
 ) -> tuple[list[np.ndarray], bool]:
     """The frames of one autopilot flight, the start first; and whether it leads through ground that the start shows.
 
-    ``ground``: the autopilot knows that ground.
+    ``ground``: the autopilot knows that ground. ``rough``: the start's disparity is guessed.
     """
     start, lens, takeoff = clip.rgbd(0, height, width), clip.cameras.intrinsics[0], clip.cameras.poses[0].astype(float)
+    if rough:
+        start = to_rgbd(image := to_image(torch.from_numpy(start)), guess_disparity(image).disparity, height, width)
     pilot = Autopilot.from_start(start[3], lens, takeoff) if ground else Autopilot(lens, takeoff)
     recorder = Recorder(pilot, steps)
     frames = [to_image(torch.from_numpy(start)), *islice(method(start, lens, recorder), steps)]
@@ -138,6 +143,7 @@ def main() -> None:
         help="keep the start's sky; unset: as the model has it",
     )
     parser.add_argument("--ground", action=argparse.BooleanOptionalAction, default=True, help="the autopilot knows it")
+    parser.add_argument("--rough", action="store_true", help="autopilot flights start from a guessed disparity")
     parser.add_argument("--world", action="store_true", help="fly over the true islands, too, with --autopilot")
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
@@ -158,7 +164,9 @@ def main() -> None:
             near += [np.concatenate([frames[step] for step in SHOWN], 1) for frames in films[:3]]
         if extract and reference:
             flown = ((method or world_itself(clip, height, width), clip) for clip in clips)
-            roamed = (roam(each, clip, given.autopilot, height, width, given.ground) for each, clip in flown)
+            roamed = (
+                roam(each, clip, given.autopilot, height, width, given.ground, given.rough) for each, clip in flown
+            )
             flights, through = zip(*roamed, strict=True)
             rows[name]["through_ground"] = sum(through)
             features = np.stack([extract(np.stack(frames[1:])) for frames in flights])

@@ -23,7 +23,7 @@ from flythrough.scene.geometry import camera_center, compose, default_intrinsics
 from flythrough.scene.plans import FixedFlight, straight
 from flythrough.train.cli import fly as fly_command
 from flythrough.train.fly.depth import ROUGH, photo_disparity
-from flythrough.train.fly.depth_guess import guess_disparity
+from flythrough.train.fly.depth_guess import NEAR, guess_disparity
 from flythrough.train.fly.from_photo import Start, plan_flight, read_start
 from flythrough.train.fly.method import InfiniteNatureMethod
 from flythrough.train.fly.rollout import fly
@@ -205,6 +205,15 @@ def test_a_network_asked_for_by_name_is_never_replaced(
         photo_disparity(landscape, "midas")
 
 
+def test_a_networks_nearest_ground_is_as_near_as_a_guessed_one(
+    landscape: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inverse = np.linspace(-3, 40, landscape[..., 0].size, dtype=np.float32).reshape(landscape.shape[:2])
+    monkeypatch.setattr("flythrough.networks.depth.load", lambda name, device: lambda image: inverse)
+    disparity, source = photo_disparity(landscape, "midas")
+    assert (source, disparity.min(), disparity.max()) == ("midas", 0, pytest.approx(NEAR))
+
+
 def test_plans_go_where_they_say(tmp_path: Path) -> None:
     ahead = plan_flight("straight", START, 0.3)
     assert ahead.next_pose(np.zeros((2, 2)))[2, 3] == pytest.approx(-0.3)
@@ -274,6 +283,7 @@ def test_the_rough_guess_finds_the_sky_and_brings_the_ground_nearer_downwards(la
     assert guess.disparity[30:, 170].min() > 0.05  # the hill is no sky
     assert guess.disparity[36, 20] < 0.02 < 0.05 < guess.disparity[60, 20] < 0.5 < guess.disparity[118, 20] <= 1
     assert guess.disparity.shape == landscape.shape[:2]
+    assert guess.disparity[118].max() == pytest.approx(NEAR, abs=0.05)
 
 
 def test_without_a_network_the_disparity_is_called_rough(

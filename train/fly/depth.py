@@ -8,6 +8,8 @@ from jaxtyping import Float, UInt8
 from flythrough.errors import InputError, MissingDependency, MissingWeights
 from flythrough.networks import depth
 
+from .depth_guess import NEAR, guess_disparity
+
 ROUGH = "rough guess"
 
 
@@ -34,13 +36,11 @@ def photo_disparity(image: UInt8[np.ndarray, "h w 3"], provider: str = "auto") -
         except (MissingWeights, MissingDependency):
             if provider != "auto":
                 raise
-    from .depth_guess import guess_disparity
-
     return guess_disparity(image).disparity, ROUGH
 
 
 def _network_disparity(image: np.ndarray, name: str) -> np.ndarray:
     inverse = depth.load(name, "cpu")(image)
-    # These networks give inverse depth up to scale and shift: the farthest becomes the sky, the nearest one unit.
+    # These networks give inverse depth up to scale and shift: the farthest becomes the sky, the nearest NEAR.
     low, high = np.percentile(inverse, [1, 99])
-    return np.clip((inverse - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    return NEAR * np.clip((inverse - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)

@@ -15,7 +15,8 @@ from jaxtyping import Float, UInt8
 from flythrough.media.sky import skyline
 
 WORK_WIDTH = 256  # pixels at which the picture is analysed
-SKY, SKYLINE, NEAR = 0.005, 0.1, 0.95  # disparity of the sky, of what stands on the horizon, of the lower edge
+SKY, SKYLINE = 0.005, 0.1  # disparity of the sky, of what stands on the horizon
+NEAR = 0.6  # of a photo's nearest ground: chosen, as a photo has no scale (docs/fly.md)
 
 
 @dataclass(frozen=True)

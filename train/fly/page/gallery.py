@@ -18,6 +18,7 @@ from jaxtyping import Float, UInt8
 from flythrough.scene.geometry import default_intrinsics
 from flythrough.workspace.files import read_json
 
+from ..depth_guess import NEAR
 from ..from_photo import Start, read_start, to_rgbd
 
 FOLDER = Path(__file__).parent / "gallery"
@@ -128,12 +129,15 @@ def _write(start: str, image: UInt8[np.ndarray, "h w 3"], disparity: Float[np.nd
 
 
 def _keep_photos(release: Path) -> None:
-    """Write the photos and their disparity from ``start_1.npz`` and so on, in the order of ``photos.json``."""
+    """Write the photos and their disparity from ``start_1.npz`` and so on, in the order of ``photos.json``.
+
+    The nearest ground of the release's has disparity 1; ours has :data:`.depth_guess.NEAR`, as that of any photo.
+    """
     photos = [still.start for still in gallery().values() if still.start not in map(island_name, SEEDS)]
     for number, start in enumerate(photos, 1):
         with np.load(release / f"start_{number}.npz") as stored:
             rgbd = stored["rgbd"]
-        _write(start, np.round(rgbd[..., :3] * 255).astype(np.uint8), rgbd[..., 3], FOLDER)
+        _write(start, np.round(rgbd[..., :3] * 255).astype(np.uint8), NEAR * rgbd[..., 3], FOLDER)
 
 
 if __name__ == "__main__":

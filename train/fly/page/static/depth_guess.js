@@ -1,7 +1,7 @@
 // A rough disparity for a photo, as train/fly/depth_guess.py and flythrough/media/sky.py have it: the sky is far,
 // the ground comes nearer towards the lower edge, and depth jumps where colours do.
 
-const SKY = 0.005, SKYLINE = 0.1, NEAR = 0.95; // disparity of the sky, of what stands on the horizon, of the lower edge
+const SKY = 0.005, SKYLINE = 0.1, NEAR = 0.6; // disparity of the sky, of what stands on the horizon, of the lower edge
 const RADIUS = 6, SMOOTHNESS = 2e-3; // of the guided filter
 const THRESHOLDS = Array.from({ length: 40 }, (_, k) => 6 * (400 / 6) ** (k / 39));
 
