@@ -1,8 +1,8 @@
 """Sky detection in one picture, for three uses that err on different sides.
 
 :func:`sky_mask` is for callers that check it against points and poses, :func:`skyline` for a single photo, and
-:func:`sky_and_water` for sorting shots. On 120 frames of the sample world their intersection over union with the true
-sky is 0.92, 0.38 and 0.29; on footage of sunsets at sea and of fog the order of the first two is reversed.
+:func:`sky_and_water` for sorting shots. On 120 frames of the sample world the intersection over union of the first two
+with the true sky is 0.93 and 0.68; on footage of sunsets at sea and of fog their order is reversed.
 """
 
 from __future__ import annotations
@@ -39,21 +39,20 @@ def sky_mask(image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
 def skyline(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "w"]:
     """First row below the sky, for each column; all zero if there is no sky.
 
-    Compared with :func:`sky_mask`, it mistakes water or fog for sky less often, misses sky behind clouds more often,
-    and is 30 times slower. For each gradient threshold, the sky is what lies above the first strong edge of each
-    column; the threshold whose sky and ground have the most uniform colours wins (Shen and Wang 2013).
+    Slower than :func:`sky_mask`, and takes less water and fog for sky. For each gradient threshold, the sky is what the
+    top edge reaches without a steeper gradient, and all above that; of those that can be a sky, the one whose sky and
+    ground have the most uniform colours wins (that measure is Shen and Wang's, 2013).
     """
-    gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.0)
-    gradient = np.hypot(cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1))
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    smooth = cv2.GaussianBlur(gray, (0, 0), 2.0)
+    gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    texture = np.abs(gray - smooth)
     best, border = 0.0, np.zeros(image.shape[1])
-    for threshold in np.geomspace(6, 400, 40):
-        strong = gradient > threshold
-        rows = np.where(strong.any(0), strong.argmax(0), len(image)).astype(float)
-        score = _separation(image, rows)
+    for threshold in np.geomspace(1.5, 200, 40):
+        rows = _reached_from_the_top(gradient <= threshold)
+        score = _separation(image, rows) if _looks_like_sky(image, gray, texture, rows) else 0.0
         if score > best:
             best, border = score, rows
-    if not _looks_like_sky(image, border):
-        return np.zeros(image.shape[1])
     wide = np.pad(border, 20, mode="edge")
     around = np.median(np.lib.stride_tricks.sliding_window_view(wide, 41), -1)
     return np.minimum(border, around + 0.01 * len(image))  # no narrow spikes downwards
@@ -76,11 +75,16 @@ def sky_and_water(image: UInt8[np.ndarray, "h w 3"]) -> tuple[float, float]:
     return float(sky.mean()), float(water.mean())
 
 
+def _reached_from_the_top(smooth: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "w"]:
+    """First row below what is smooth and connected to the top edge, for each column."""
+    _, regions = cv2.connectedComponents(smooth.astype(np.uint8), connectivity=4)
+    reached = smooth & np.isin(regions, regions[0])
+    return np.where(reached, np.arange(1, len(smooth) + 1)[:, None], 0).max(0).astype(float)
+
+
 def _separation(image: np.ndarray, border: np.ndarray) -> float:
-    """How uniform the colours above and below a border are; 0 if either side is nearly empty."""
+    """How uniform the colours above and below a border are."""
     sky = np.arange(len(image))[:, None] < border[None]
-    if not 0.04 < sky.mean() < 0.98:
-        return 0.0
     spread = 0.0
     for pixels, weight in ((image[sky], 2.0), (image[~sky], 1.0)):
         covariance = np.cov(pixels.reshape(-1, 3).astype(np.float64).T)
@@ -88,11 +92,11 @@ def _separation(image: np.ndarray, border: np.ndarray) -> float:
     return 1.0 / (spread + 1e-6)
 
 
-def _looks_like_sky(image: np.ndarray, border: np.ndarray) -> bool:
-    """Whether what lies above the border is smoother than what lies below, and not much darker."""
+def _looks_like_sky(image: np.ndarray, gray: np.ndarray, texture: np.ndarray, border: np.ndarray) -> bool:
+    """Whether the border is no comb, and what is above it no lawn, smoother than the rest, and not much darker."""
     sky = np.arange(len(image))[:, None] < border[None]
-    if not 0.04 < sky.mean() < 0.98:
+    if not 0.04 < sky.mean() < 0.75 or np.abs(np.diff(border)).mean() > 0.05 * len(image):
         return False
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    texture = np.abs(gray - cv2.GaussianBlur(gray, (0, 0), 2.0))
-    return bool(texture[sky].mean() < 0.7 * texture[~sky].mean() and gray[sky].mean() > 0.8 * gray[~sky].mean())
+    red, green, blue = image[sky].mean(0)
+    smoother = texture[sky].mean() < 0.7 * texture[~sky].mean()
+    return bool(green <= max(red, blue) and smoother and gray[sky].mean() > 0.8 * gray[~sky].mean())

@@ -27,3 +27,26 @@ def test_a_skyline_follows_a_hill_and_there_is_none_without_sky() -> None:
     image = np.where(ground[..., None], rng.integers(40, 110, (120, 200, 3)), [170, 190, 220]).astype(np.uint8)
     assert np.abs(skyline(image) - border).mean() < 2
     assert not skyline(rng.integers(0, 256, (120, 200, 3), dtype=np.uint8)).any()
+
+
+def picture(border: np.ndarray | int, above: np.ndarray | tuple[int, int, int]) -> np.ndarray:
+    """Rough brown ground below the border, and ``above`` over it."""
+    ground = np.arange(120)[:, None] >= np.broadcast_to(border, 200)
+    brown = np.random.default_rng(1).integers(40, 140, (120, 200, 1)) + np.array([30, 10, 0])
+    return np.where(ground[..., None], brown, above).astype(np.uint8)
+
+
+def test_a_skyline_goes_round_clouds_and_above_no_lawn_and_no_dark_sea() -> None:
+    sky = np.tile(np.array([120, 160, 220]), (120, 200, 1))
+    sky[10:25, 60:120] = 235  # a cloud with hard edges, in all columns that a path straight down would end in
+    assert np.abs(skyline(picture(60, sky)) - 60).max() < 4
+    assert not skyline(picture(60, (90, 170, 60))).any()
+    assert not skyline(picture(60, (20, 30, 60))).any()
+
+
+def test_a_grey_mountain_is_not_taken_for_sky_whole() -> None:
+    """Its slope is as even as the sky, once the threshold is high enough for both."""
+    border = 40 + np.abs(np.arange(200) - 100) * 0.3
+    slope = np.random.default_rng(2).integers(60, 90, (120, 200, 1)).repeat(3, 2)
+    sky = np.arange(120)[:, None] < border
+    assert np.abs(skyline(np.where(sky[..., None], 190, slope).astype(np.uint8)) - border).mean() < 3

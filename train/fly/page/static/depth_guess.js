@@ -3,7 +3,7 @@
 
 const SKY = 0.005, SKYLINE = 0.1, NEAR = 0.6; // disparity of the sky, of what stands on the horizon, of the lower edge
 const RADIUS = 6, SMOOTHNESS = 2e-3; // of the guided filter
-const THRESHOLDS = Array.from({ length: 40 }, (_, k) => 6 * (400 / 6) ** (k / 39));
+const THRESHOLDS = Array.from({ length: 40 }, (_, k) => 1.5 * (200 / 1.5) ** (k / 39));
 
 // rgb: bytes, 3 a pixel. Returns { disparity, horizon } with the horizon in heights from the top, 0 if there is no sky.
 export function guessDisparity(rgb, width, height) {
@@ -22,32 +22,40 @@ export function guessDisparity(rgb, width, height) {
 // First row below the sky, for each column; all 0 if there is no sky.
 export function skyline(rgb, width, height) {
   const grey = greyOf(rgb);
-  const gradient = slopes(gauss(grey, width, height, 1), width, height);
+  const smooth = gauss(grey, width, height, 2);
+  const gradient = slopes(smooth, width, height), texture = grey.map((each, pixel) => Math.abs(each - smooth[pixel]));
   let best = 0, border = new Float64Array(width);
   for (const threshold of THRESHOLDS) {
-    const rows = new Float64Array(width).fill(height);
-    for (let x = 0; x < width; x++) {
-      for (let y = 0; y < height; y++) {
-        if (gradient[y * width + x] > threshold) {
-          rows[x] = y;
-          break;
-        }
-      }
-    }
-    const score = separation(rgb, width, height, rows);
+    const rows = reachedFromTheTop(gradient, threshold, width, height);
+    const score = looksLikeSky(rgb, grey, texture, width, height, rows) ? separation(rgb, width, height, rows) : 0;
     if (score > best) [best, border] = [score, rows];
   }
-  if (!looksLikeSky(grey, width, height, border)) return new Float64Array(width);
   return border.map((row, x) => { // no narrow spikes downwards
     const around = Array.from({ length: 41 }, (_, k) => border[clip(x + k - 20, 0, width - 1)]).sort((a, b) => a - b);
     return Math.min(row, around[20] + 0.01 * height);
   });
 }
 
-// How uniform the colours above and below a border are; 0 if either side is nearly empty.
+// First row below what the top edge reaches without a gradient above the threshold, for each column.
+function reachedFromTheTop(gradient, threshold, width, height) {
+  const rows = new Float64Array(width), seen = new Uint8Array(gradient.length);
+  const open = Array.from({ length: width }, (_, x) => x);
+  while (open.length > 0) {
+    const pixel = open.pop();
+    if (seen[pixel] || gradient[pixel] > threshold) continue;
+    seen[pixel] = 1;
+    const x = pixel % width, y = Math.floor(pixel / width);
+    rows[x] = Math.max(rows[x], y + 1);
+    if (x > 0) open.push(pixel - 1);
+    if (x < width - 1) open.push(pixel + 1);
+    if (y > 0) open.push(pixel - width);
+    if (y < height - 1) open.push(pixel + width);
+  }
+  return rows;
+}
+
+// How uniform the colours above and below a border are.
 function separation(rgb, width, height, border) {
-  const share = border.reduce((total, row) => total + row, 0) / (width * height);
-  if (!(share > 0.04 && share < 0.98)) return 0;
   const sums = [new Float64Array(10), new Float64Array(10)]; // count, 3 means, 6 products
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at += 3) {
@@ -78,20 +86,22 @@ function largestEigenvalue(a, d, f, x, y, z) {
   return mean + 2 * p * Math.cos(Math.acos(clip(half, -1, 1)) / 3);
 }
 
-// Sky is smoother than what lies below it, and no darker by much.
-function looksLikeSky(grey, width, height, border) {
+// Whether the border is no comb, and what is above it no lawn, smoother than the rest, and not much darker.
+function looksLikeSky(rgb, grey, texture, width, height, border) {
   const share = border.reduce((total, row) => total + row, 0) / (width * height);
-  if (!(share > 0.04 && share < 0.98)) return false;
-  const smooth = gauss(grey, width, height, 2);
-  const texture = [0, 0], light = [0, 0], count = [0, 0];
+  let steps = 0;
+  for (let x = 1; x < width; x++) steps += Math.abs(border[x] - border[x - 1]);
+  if (!(share > 0.04 && share < 0.75) || steps / (width - 1) > 0.05 * height) return false;
+  const rough = [0, 0], light = [0, 0], count = [0, 0], colour = [0, 0, 0];
   for (let pixel = 0; pixel < grey.length; pixel++) {
     const side = Math.floor(pixel / width) < border[pixel % width] ? 0 : 1;
-    texture[side] += Math.abs(grey[pixel] - smooth[pixel]);
+    rough[side] += texture[pixel];
     light[side] += grey[pixel];
     count[side] += 1;
+    if (side === 0) for (let k = 0; k < 3; k++) colour[k] += rgb[3 * pixel + k];
   }
   const over = (sums) => sums[0] / count[0] / (sums[1] / count[1]);
-  return over(texture) < 0.7 && over(light) > 0.8;
+  return colour[1] <= Math.max(colour[0], colour[2]) && over(rough) < 0.7 && over(light) > 0.8;
 }
 
 function greyOf(rgb) {
