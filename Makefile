@@ -20,10 +20,11 @@ demo: .venv/ready  ## The whole pipeline on a made-up coast: a results table and
 # there are cores, up to two, a thread each.
 ROOMS := sfm train evaluate curate acquire leaderboard
 AT_ONCE := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -gt 2 ] && echo 2 || echo $$n)
+PYTEST := $(BIN)/python -m pytest
 test: .venv/ready  ## All tests, a process a room.
 	@mkdir -p build/tests; export OMP_NUM_THREADS=1; printf '%s\n' ground $(ROOMS) | xargs -P $(AT_ONCE) -n 1 sh -c \
 		'case $$1 in ground) what="tests $(ROOMS:%=--ignore=tests/%)";; *) what=tests/$$1;; esac; \
-		$(BIN)/python -m pytest -q $$what > build/tests/$$1.txt 2>&1; code=$$?; \
+		$(PYTEST) -q $$what > build/tests/$$1.txt 2>&1; code=$$?; \
 		echo "== $$1" | cat - build/tests/$$1.txt; exit $$code' room
 
 # jaxtyping and beartype check shapes and types at every call, which takes the tests half as long again or more.
@@ -31,16 +32,12 @@ CHECKED := flythrough/scene flythrough/rendering flythrough/results flythrough/m
 test-types: .venv/ready  ## Tests in which a signature that lies fails; CHECKED="sfm curate" takes other rooms.
 	FLYTHROUGH_CHECK_TYPES=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(CHECKED:%=tests/%)
 
-# COVERED="leaderboard hostile" runs and judges less.
-COVERED := flythrough $(ROOMS) faults hostile
-coverage: .venv/ready  ## Lines and branches of each room that tests run; fails below the bounds.
-	@mkdir -p build/coverage build/tests; rm -f build/coverage/*
-	export HERE=$(CURDIR) OMP_NUM_THREADS=1; printf '%s\n' $(COVERED) | xargs -P $(AT_ONCE) -n 1 sh -c \
-		'$(BIN)/coverage run -m pytest -q tests/$$1 > build/tests/covered-$$1.txt 2>&1; code=$$?; \
-		echo "== $$1" | cat - build/tests/covered-$$1.txt; exit $$code' room
+coverage: .venv/ready  ## The same tests, with the lines and branches of each room that they run; fails below the bounds.
+	@mkdir -p build/coverage; rm -f build/coverage/*
+	HERE=$(CURDIR) $(MAKE) test PYTEST="$(BIN)/coverage run -m pytest"
 	HERE=$(CURDIR) $(BIN)/coverage combine -q
 	HERE=$(CURDIR) $(BIN)/coverage json -q -o build/coverage.json
-	$(BIN)/python benchmarks/coverage_rooms.py build/coverage.json $(filter-out faults hostile,$(COVERED))
+	$(BIN)/python benchmarks/coverage_rooms.py build/coverage.json $(STAGES)
 
 # About 20 minutes of processor time; resumes if interrupted. MUTATED="geometry rules" takes these groups.
 mutants: .venv/ready  ## Mutation testing of geometry, rendering, metrics, ranking and rules; fails below 85 %.

@@ -2,11 +2,13 @@
 
     python -m benchmarks.stage_scale --folder DIR [-o FILE.json]
 
-A unit of acquire, curate and sfm is a video of the sample world (3 s, 320 x 180), of train an optimiser step of the
-preset ``tiny`` at T = 1, of evaluate a flight from each test clip (10 steps of ``render-inpaint`` and their scores), of
-leaderboard a method on one protocol. Each command runs in a process of its own; its time and its children's are
-counted. DIR must be new: a stage that was interrupted there would go on, and count too little. Prints seconds, and the
-slope: between the two largest sizes, the time grows as this power of the units (below 1 where starting still counts).
+A unit of acquire, curate and sfm is a video (3 s, 320 x 180): one of 100 films of the sample world, and above that each
+of them in ten windows of 60 % of its picture, which no hash takes for the same; of train an optimiser step of the
+preset ``tiny`` at T = 1, of evaluate a flight (10 steps of ``render-inpaint`` and their scores; as many from each test
+clip as UNITS says), of leaderboard a method on one protocol. Each command runs in a process of its own; its time and
+its children's are counted. DIR must be new: a stage that was interrupted there would go on, and count too little.
+Prints seconds, and the slope: between the two largest sizes, the time grows as this power of the units (below 1 where
+starting still counts).
 """
 
 from __future__ import annotations
@@ -18,23 +20,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 from benchmarks.leaderboard_scale import make
+from flythrough.media.video_writer import ffmpeg_path
 from flythrough.workspace.catalog import Workspace
 
 UNITS: dict[str, tuple[int, ...]] = {
-    "acquire": (1, 10, 100),
-    "curate": (1, 10, 100),
-    "sfm": (1, 3, 10),
-    "train": (1, 10, 100),
-    "evaluate": (1, 10, 30),
+    "acquire": (1, 10, 100, 1000),
+    "curate": (1, 10, 100, 1000),
+    "sfm": (1, 10, 30),
+    "train": (1, 10, 100, 1000),
+    "evaluate": (1, 10, 40),
     "leaderboard": (1, 10, 100, 1000),
 }
+FILMS = 100
 FEW = ["--set", "sfm.splits.validation=0"]
 
 
-def flythrough(*words: str | Path) -> None:
+def flythrough(*words: str | Path | int) -> None:
     """Run the command, silently unless it fails."""
     command = [sys.executable, "-c", "from flythrough.cli.app import main; main()", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -50,11 +55,22 @@ def processor_s(work: Callable[[], None]) -> float:
     return round(sum(after[2:4]) - sum(before[2:4]), 2)
 
 
+def film_all(folder: Path) -> None:
+    """Film islands to ``folder/videos``, and cut ten windows of each to ``folder/windows``."""
+    flythrough("sample", folder / "videos", "--videos", FILMS, "--seconds", "3", "--size", "320x180")
+    (folder / "windows").mkdir()
+    for file in sorted((folder / "videos").glob("*.mp4")):
+        for k, (left, flip) in enumerate(product((0, 0.1, 0.2, 0.3, 0.4), ("", ",hflip"))):
+            look = f"crop=iw*0.6:ih*0.6:iw*{left}:ih*{left},scale=320:180{flip}"
+            out = folder / "windows" / f"{file.stem}_{k}.mp4"
+            subprocess.run([ffmpeg_path(), "-v", "error", "-i", file, "-vf", look, "-crf", "18", out], check=True)
+
+
 def videos(folder: Path, count: int) -> Path:
     """A folder of the first ``count`` videos, as links."""
     found = folder / f"videos-{count}"
     found.mkdir(exist_ok=True)
-    for file in sorted((folder / "videos").glob("*.mp4"))[:count]:
+    for file in sorted((folder / ("videos" if count <= FILMS else "windows")).glob("*.mp4"))[:count]:
         if not (found / file.name).exists():
             (found / file.name).symlink_to(file)
     return found
@@ -89,6 +105,11 @@ def measure(stage: str, units: int, folder: Path) -> float:
     return processor_s(lambda: flythrough("leaderboard", "-w", board.root))
 
 
+def flights_a_start(folder: Path) -> int:
+    """How many clips evaluate flies from: the test clips of the posed workspace."""
+    return sum(clip["split"] == "test" for clip in Workspace(upstream(folder, UNITS["sfm"][-1])).rows("clips"))
+
+
 def _set(settings: list[str]) -> list[str]:
     return [word for each in settings for word in ("--set", each)]
 
@@ -106,11 +127,11 @@ def main() -> None:
     given = parser.parse_args()
     folder = given.folder.absolute()
     folder.mkdir(parents=True)
-    most = str(max(UNITS["acquire"]))
-    flythrough("sample", folder / "videos", "--videos", most, "--seconds", "3", "--size", "320x180")
+    film_all(folder)
     found: dict[str, dict[int, float]] = {}
     for stage, units in UNITS.items():
-        found[stage] = {count: measure(stage, count, folder) for count in units}
+        each = flights_a_start(folder) if stage == "evaluate" else 1
+        found[stage] = {each * count: measure(stage, count, folder) for count in units}
         print(stage, found[stage], "slope", slope(found[stage]), flush=True)
     if given.out:
         rows = {stage: {"seconds": seconds, "slope": slope(seconds)} for stage, seconds in found.items()}

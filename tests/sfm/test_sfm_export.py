@@ -18,6 +18,7 @@ from flythrough.scene.cameras import read_cameras
 from flythrough.scene.clips import Clip, load_clips
 from flythrough.scene.geometry import crop_intrinsics, invert, project, transform
 from flythrough.sfm.crop import box_of
+from flythrough.sfm.export.command import export_command
 from flythrough.sfm.export.door import FORMATS, ExportClip, export
 from flythrough.sfm.export.pixelsplat import cover_box, fit
 from flythrough.sfm.export.realestate10k import write
@@ -252,7 +253,9 @@ def test_the_same_clips_make_the_same_bytes(workspace: Workspace, tmp_path: Path
         assert sha256_of_folder(tmp_path / format / "a") == sha256_of_folder(tmp_path / format / "b"), format
 
 
-def test_clips_without_frames_are_named(workspace: Workspace, tmp_path: Path) -> None:
+def test_clips_without_frames_are_named(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Cameras that were given (ACID) have no frames until sfm has run."""
     given = Workspace(tmp_path / "given")
     rows = workspace.rows("clips")
@@ -261,10 +264,23 @@ def test_clips_without_frames_are_named(workspace: Workspace, tmp_path: Path) ->
         (given / row["camera_file"]).write_bytes((workspace / row["camera_file"]).read_bytes())
     given.write("clips", [{**row, "folder": None, "disparity": None} for row in rows])
     found = export(given, "realestate10k", tmp_path / "out", frames=True)
+    export_command("realestate10k", given.root, frames=True)
+    assert (given / "export" / "realestate10k").is_dir()
+    assert "3 of them have no frames in the workspace: cameras only" in capsys.readouterr().out
     assert found.without_frames == ("clip0", "clip1", "clip2")
     assert json.loads((tmp_path / "out" / "export.json").read_text())["without_frames"] == ["clip0", "clip1", "clip2"]
     with pytest.raises(InputError, match="clip0 has no frames"):
         export(given, "pixelsplat", tmp_path / "chunks", frames=True)
+
+
+def test_the_command_says_what_it_wrote(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export_command("colmap", workspace.root, tmp_path / "out")
+    assert "(no frames: add --frames for them)" in capsys.readouterr().out
+    export_command("colmap", workspace.root, tmp_path / "out", split=["test"], json_=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"folder": str(tmp_path / "out"), "clips": 1, "without_frames": []}
 
 
 def test_splits_and_refusals(workspace: Workspace, tmp_path: Path) -> None:

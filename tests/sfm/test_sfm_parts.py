@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from flythrough.errors import FlythroughError, InputError
+from flythrough.scene.cameras import Cameras
 from flythrough.scene.geometry import camera_center, make_pose, project, transform
 from flythrough.sfm.config import DisparityConfig, FramesConfig, KeyframesConfig, ScaleConfig, SfmConfig, SplitsConfig
 from flythrough.sfm.disparity.densify import densify
 from flythrough.sfm.disparity.fit import MIN_POINTS, Fit, fit_scale_and_shift, reject_fit
 from flythrough.sfm.disparity.posed import PosedClip, training_steps, undistort
 from flythrough.sfm.disparity.provider import disparities, plane_disparity
+from flythrough.sfm.given import other_lens, triangulate
 from flythrough.sfm.poses.footage import Footage
-from flythrough.sfm.poses.keyframes import choose_keyframes
+from flythrough.sfm.poses.keyframes import choose_keyframes, picture_motion
 from flythrough.sfm.poses.parallax import measure_motion
 from flythrough.sfm.poses.scene import Lens, Scene, adjust, refine
 from flythrough.sfm.poses.trajectory import Quality, gravity, level, measure_quality, runs, smooth
@@ -202,6 +204,24 @@ def test_a_piece_of_photos_with_few_frames_left_is_no_clip(monkeypatch: pytest.M
         refined = scene.keep_observations(scene.seen_frame < left)
         monkeypatch.setattr("flythrough.sfm.poses.scene.refine", lambda scene, refined=refined: refined)
         assert [len(piece.frames) for piece in pose_all(footage, [None], np.arange(9), config)] == lengths
+
+
+def test_where_nothing_is_seen_there_is_no_motion_and_given_cameras_have_no_points():
+    blank = np.full((4, 160, 256), 90, np.uint8)
+    footage = Footage(np.arange(4) * SECOND, blank, blank[..., None].repeat(3, -1))
+    assert np.isnan(picture_motion(footage)).all()
+    poses = np.stack([make_pose(np.eye(3), np.array([0.1 * i, 0, 0])) for i in range(4)])
+    cameras = Cameras("u", footage.times_us, np.tile([0.8, 1.28, 0.5, 0.5], (4, 1)), poses)
+    assert triangulate(footage, cameras, np.arange(4), SfmConfig()) is None
+
+
+def test_only_a_lens_that_a_clip_can_hold_is_taken():
+    one = np.array([0.8, 1.28, 0.5, 0.5])
+    assert other_lens(np.tile(one, (5, 1)), 256, 160) is None
+    found = other_lens(one * np.linspace(1, 1.3, 5)[:, None] ** [1, 1, 0, 0], 256, 160)
+    assert found is not None
+    assert found["zoom"] == pytest.approx(1.3, abs=1e-3)
+    assert other_lens(np.tile([0.8, 1.28, 0.6, 0.5], (5, 1)), 256, 160) is not None
 
 
 def test_keyframes_follow_motion_and_not_time():
