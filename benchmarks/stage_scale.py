@@ -2,13 +2,14 @@
 
     python -m benchmarks.stage_scale --folder DIR [-o FILE.json]
 
-A unit of acquire, curate and sfm is a video (3 s, 320 x 180): one of 100 films of the sample world, and above that each
-of them in ten windows of 60 % of its picture, which no hash takes for the same; of train an optimiser step of the
-preset ``tiny`` at T = 1, of evaluate a flight (10 steps of ``render-inpaint`` and their scores; as many from each test
-clip as UNITS says), of leaderboard a method on one protocol. Each command runs in a process of its own; its time and
-its children's are counted. DIR must be new: a stage that was interrupted there would go on, and count too little.
-Prints seconds, and the slope: between the two largest sizes, the time grows as this power of the units (below 1 where
-starting still counts).
+A unit of acquire, curate and sfm is a video (3 s, 320 x 180): a window of 60 % of one of 100 films of the sample world.
+Each film has ten, which no hash takes for the same; the first hundred are of different films. A unit of train is an
+optimiser step of the preset ``tiny`` at T = 1, of evaluate a flight (10 steps of ``render-inpaint`` and their scores,
+as many from each test clip as UNITS says), of leaderboard a method on one protocol.
+
+Each command runs in a process of its own; its time and its children's are counted. DIR must be new: a stage that was
+interrupted there would go on, and count too little. Prints seconds, and the slope: between the two largest sizes, the
+time grows as this power of the units (below 1 where starting still counts).
 """
 
 from __future__ import annotations
@@ -56,21 +57,21 @@ def processor_s(work: Callable[[], None]) -> float:
 
 
 def film_all(folder: Path) -> None:
-    """Film islands to ``folder/videos``, and cut ten windows of each to ``folder/windows``."""
-    flythrough("sample", folder / "videos", "--videos", FILMS, "--seconds", "3", "--size", "320x180")
+    """Film islands to ``folder/films``, and cut ten windows of each to ``folder/windows``."""
+    flythrough("sample", folder / "films", "--videos", FILMS, "--seconds", "3", "--size", "320x180")
     (folder / "windows").mkdir()
-    for file in sorted((folder / "videos").glob("*.mp4")):
-        for k, (left, flip) in enumerate(product((0, 0.1, 0.2, 0.3, 0.4), ("", ",hflip"))):
-            look = f"crop=iw*0.6:ih*0.6:iw*{left}:ih*{left},scale=320:180{flip}"
-            out = folder / "windows" / f"{file.stem}_{k}.mp4"
-            subprocess.run([ffmpeg_path(), "-v", "error", "-i", file, "-vf", look, "-crf", "18", out], check=True)
+    for k, (flip, left) in enumerate(product(("", ",hflip"), (0.2, 0.3, 0.1, 0.4, 0))):
+        look = f"crop=iw*0.6:ih*0.6:iw*{left}:ih*{left},scale=320:180{flip}"
+        for film in sorted((folder / "films").glob("*.mp4")):
+            out = folder / "windows" / f"{k}_{film.name}"
+            subprocess.run([ffmpeg_path(), "-v", "error", "-i", film, "-vf", look, "-crf", "18", out], check=True)
 
 
 def videos(folder: Path, count: int) -> Path:
     """A folder of the first ``count`` videos, as links."""
     found = folder / f"videos-{count}"
     found.mkdir(exist_ok=True)
-    for file in sorted((folder / ("videos" if count <= FILMS else "windows")).glob("*.mp4"))[:count]:
+    for file in sorted((folder / "windows").glob("*.mp4"))[:count]:
         if not (found / file.name).exists():
             (found / file.name).symlink_to(file)
     return found
@@ -105,7 +106,7 @@ def measure(stage: str, units: int, folder: Path) -> float:
     return processor_s(lambda: flythrough("leaderboard", "-w", board.root))
 
 
-def flights_a_start(folder: Path) -> int:
+def test_clips(folder: Path) -> int:
     """How many clips evaluate flies from: the test clips of the posed workspace."""
     return sum(clip["split"] == "test" for clip in Workspace(upstream(folder, UNITS["sfm"][-1])).rows("clips"))
 
@@ -130,7 +131,7 @@ def main() -> None:
     film_all(folder)
     found: dict[str, dict[int, float]] = {}
     for stage, units in UNITS.items():
-        each = flights_a_start(folder) if stage == "evaluate" else 1
+        each = test_clips(folder) if stage == "evaluate" else 1
         found[stage] = {each * count: measure(stage, count, folder) for count in units}
         print(stage, found[stage], "slope", slope(found[stage]), flush=True)
     if given.out:

@@ -18,7 +18,7 @@ def tasks(workspace: Workspace, config: TrainConfig) -> Iterable[Task]:
     """The one run that the config describes, on the present clips.
 
     Raises:
-        InputError: there are no clips or shards to train on.
+        InputError: there is nothing to train on.
     """
     preset, settings = resolve(config)
     clips = _clip_hashes(workspace, settings)

@@ -93,7 +93,7 @@ def _separation(image: np.ndarray, border: np.ndarray) -> float:
 
 
 def _looks_like_sky(image: np.ndarray, gray: np.ndarray, texture: np.ndarray, border: np.ndarray) -> bool:
-    """Whether the border is no comb, and what is above it no lawn, smoother than the rest, and not much darker."""
+    """Whether it can be a skyline: not jagged, and above it not green, smoother and not much darker than below."""
     sky = np.arange(len(image))[:, None] < border[None]
     if not 0.04 < sky.mean() < 0.75 or np.abs(np.diff(border)).mean() > 0.05 * len(image):
         return False

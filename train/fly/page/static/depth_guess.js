@@ -86,7 +86,7 @@ function largestEigenvalue(a, d, f, x, y, z) {
   return mean + 2 * p * Math.cos(Math.acos(clip(half, -1, 1)) / 3);
 }
 
-// Whether the border is no comb, and what is above it no lawn, smoother than the rest, and not much darker.
+// Whether it can be a skyline: not jagged, and above it not green, smoother and not much darker than below.
 function looksLikeSky(rgb, grey, texture, width, height, border) {
   const share = border.reduce((total, row) => total + row, 0) / (width * height);
   let steps = 0;
