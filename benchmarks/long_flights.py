@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import torch
 
-from flythrough.scene.autopilot import Autopilot
+from flythrough.scene.autopilot import LAND, Autopilot
 from flythrough.train.fly.from_photo import Start, at_size, load_model
 from flythrough.train.fly.page.gallery import film_island, gallery, island_name, picture_file, read_any, read_island
 from flythrough.train.fly.rollout import fly, to_image
@@ -62,7 +62,7 @@ def is_sane(rgbd: np.ndarray) -> bool:
 def pictures(model: InfiniteNature, begin: Start, steps: int, sky: bool | None) -> Iterator[np.ndarray]:
     """The start and each step's picture ``[4, h, w]`` under the autopilot."""
     yield begin.rgbd
-    pilot = Autopilot.from_start(begin.rgbd[3], begin.intrinsics)
+    pilot = Autopilot.from_start(begin.rgbd[3], begin.intrinsics, land=LAND)
     for rgbd in fly(model, torch.from_numpy(begin.rgbd), begin.intrinsics, pilot, steps, sky=sky):
         yield rgbd.float().cpu().numpy()
 

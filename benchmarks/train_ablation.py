@@ -52,6 +52,7 @@ ROWS: dict[str, dict[str, object]] = {
     "+ texture distance": {"texture_weight": 1.0},
     "+ slope of disparity": {"gradient_weight": 20.0},
     "+ colour jitter": {"color_jitter": 0.4},
+    "+ texture of parts": {"local_texture_weight": 1.0},
 }
 FLOWN: dict[str, dict[str, object]] = {
     "flown with the start's sky": {"sky": True},
@@ -138,7 +139,7 @@ class Examination:
 
     def _score(self, method: Fly) -> dict[str, float]:
         followed = [follow(method, clip, HEIGHT, WIDTH)[0] for clip in self.clips]
-        flights = [roam(method, clip, AUTOPILOT, HEIGHT, WIDTH, True)[0] for clip in self.clips]
+        flights = [roam(method, clip, AUTOPILOT, HEIGHT, WIDTH)[0] for clip in self.clips]
         features = np.stack([self.extract(np.stack(frames[1:])) for frames in flights])
         parts = {"fd": features, "fd_first_20": features[:, :20], "fd_last_20": features[:, -20:]}
         distances = {key: self.real.distance_of(part.reshape(-1, part.shape[-1])) for key, part in parts.items()}

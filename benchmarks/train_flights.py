@@ -5,7 +5,8 @@
 Prints PSNR of RGB along the recorded path at a few steps, the share of the picture that the start picture does not show
 there (``hidden``) and of the squared error in it (``hidden_error``). With ``--autopilot N``, also ``fd_lite0``
 of flights of N steps to the islands' own frames, in all and of their first and last 20 steps, and how many of them lead
-through ground that their start shows; with ``--rough`` they start from a disparity guessed as for a photo. With
+through ground that their start shows; with ``--rough`` they start from a disparity guessed as for a photo, with
+``--land`` the autopilot turns back to land, as it does in flights into photos and not in protocols. With
 ``--world``, the same autopilot also flies over the true islands, by their true disparity, as over what a model without
 fault would paint. Writes FOLDER/flights.json, and draws
 FOLDER/recorded.png and FOLDER/autopilot.png, one row per method and island.
@@ -32,7 +33,7 @@ from flythrough.rendering.projection import max_sobel_at
 from flythrough.rendering.render import render as mesh_warp
 from flythrough.sample.raycast import render
 from flythrough.sample.world import make_world
-from flythrough.scene.autopilot import Autopilot, Flight
+from flythrough.scene.autopilot import LAND, Autopilot, Flight
 from flythrough.scene.geometry import camera_center, transform
 from flythrough.scene.known_ground import start_surface
 from flythrough.scene.plans import FixedFlight
@@ -113,16 +114,25 @@ def follow(method: Fly, clip: IslandClip, height: int, width: int) -> tuple[dict
 
 
 def roam(
-    method: Fly, clip: IslandClip, steps: int, height: int, width: int, ground: bool, rough: bool
+    method: Fly,
+    clip: IslandClip,
+    steps: int,
+    height: int,
+    width: int,
+    *,
+    ground: bool = True,
+    rough: bool = False,
+    land: float = 0.0,
 ) -> tuple[list[np.ndarray], bool]:
     """The frames of one autopilot flight, the start first; and whether it leads through ground that the start shows.
 
-    ``ground``: the autopilot knows that ground. ``rough``: the start's disparity is guessed.
+    ``ground``: the autopilot knows that ground. ``rough``: the start's disparity is guessed. ``land``: see
+    :class:`Autopilot`; flights into photos have it, those of protocols do not.
     """
     start, lens, takeoff = clip.rgbd(0, height, width), clip.cameras.intrinsics[0], clip.cameras.poses[0].astype(float)
     if rough:
         start = to_rgbd(image := to_image(torch.from_numpy(start)), guess_disparity(image).disparity, height, width)
-    pilot = Autopilot.from_start(start[3], lens, takeoff) if ground else Autopilot(lens, takeoff)
+    pilot = Autopilot.from_start(start[3], lens, takeoff, land=land) if ground else Autopilot(lens, takeoff, land=land)
     recorder = Recorder(pilot, steps)
     frames = [to_image(torch.from_numpy(start)), *islice(method(start, lens, recorder), steps)]
     path = transform(takeoff, camera_center(np.stack(recorder.poses)))
@@ -143,6 +153,7 @@ def main() -> None:
         help="keep the start's sky; unset: as the model has it",
     )
     parser.add_argument("--ground", action=argparse.BooleanOptionalAction, default=True, help="the autopilot knows it")
+    parser.add_argument("--land", action="store_true", help="it turns back to land, as flights into photos do")
     parser.add_argument("--rough", action="store_true", help="autopilot flights start from a guessed disparity")
     parser.add_argument("--world", action="store_true", help="fly over the true islands, too, with --autopilot")
     given = parser.parse_args()
@@ -164,9 +175,8 @@ def main() -> None:
             near += [np.concatenate([frames[step] for step in SHOWN], 1) for frames in films[:3]]
         if extract and reference:
             flown = ((method or world_itself(clip, height, width), clip) for clip in clips)
-            roamed = (
-                roam(each, clip, given.autopilot, height, width, given.ground, given.rough) for each, clip in flown
-            )
+            how = {"ground": given.ground, "rough": given.rough, "land": LAND if given.land else 0.0}
+            roamed = (roam(each, clip, given.autopilot, height, width, **how) for each, clip in flown)
             flights, through = zip(*roamed, strict=True)
             rows[name]["through_ground"] = sum(through)
             features = np.stack([extract(np.stack(frames[1:])) for frames in flights])

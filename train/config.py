@@ -80,6 +80,9 @@ class Settings(Section):
         description="Share of a batch, of those that continue, that the autopilot flies off the recorded path",
     )
     roam_age: int = Field(100, ge=1, description="Longest flight of the autopilot, steps")
+    roam_land: float = Field(
+        0.0, ge=0, le=1, description="Share of the ground below which that autopilot turns to land; fly has 0.15"
+    )
     replay_from: int = Field(0, ge=0, description="Optimiser step from which sequences continue")
     replay_decay: float = Field(
         8.0, gt=0, description="Steps flown after which the L1 distance weighs half: it is divided by 1 + age / this"
@@ -98,6 +101,11 @@ class Settings(Section):
         0.0,
         ge=0,
         description="Weight of the difference in texture (Gram matrices), far flights too: against stripes",
+    )
+    local_texture_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the difference in texture of parts of pictures: against strokes along the flight",
     )
     gradient_weight: float = Field(
         0.0, ge=0, description="Weight of the difference in slope of disparity, at four scales: against grain"

@@ -1,7 +1,8 @@
 """Where the camera goes: a flight is anything with ``pose`` and ``next_pose``; the autopilot steers by what it sees.
 
 It follows Infinite Nature (arXiv 2012.09855, section 4.3, and its release): keep the skyline at a chosen height, turn
-away from near ground, stay above it. Beyond the paper, it climbs in time over ground that the start picture shows.
+away from near ground, stay above it. Beyond the paper, it climbs in time over ground that the start picture shows, and
+may turn back to land where it comes to the open sea.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from .geometry import Intrinsics, Pose, identity_pose, invert
 from .known_ground import KnownGround
 
 Steer = tuple[float, float]
+
+LAND = 0.15  # flights into a photo: the share of the ground that should be land
 
 
 @runtime_checkable
@@ -40,6 +43,8 @@ class Autopilot:
         near_fraction: the share of the picture that should be near ground (disparity above 0.55 or so).
         smoothing: share of the new direction taken per step, in (0, 1].
         ground: climb in time over what it holds; None steers by what is seen alone, as the paper does.
+        land: the share of the ground in view that should be land, which rises above the water beside it; where there is
+            less, the flight leans towards the side that shows more. 0: it goes where the sky is open, as in the paper.
 
     Raises:
         InputError: an argument is not finite, of another shape, or out of range.
@@ -54,11 +59,12 @@ class Autopilot:
         near_fraction: float = 0.2,
         smoothing: float = 0.05,
         ground: KnownGround | None = None,
+        land: float = 0.0,
     ) -> None:
         self.intrinsics = finite(intrinsics, (4,), "intrinsics")
         self.pose = finite(identity_pose() if pose is None else pose, (3, 4), "pose")
-        if not (math.isfinite(speed) and math.isfinite(horizon) and math.isfinite(near_fraction)):
-            raise InputError("speed, horizon and near_fraction must be finite", remedy="Give numbers")
+        if not all(map(math.isfinite, (speed, horizon, near_fraction, land))):
+            raise InputError("speed, horizon, near_fraction and land must be finite", remedy="Give numbers")
         if not 0 < smoothing <= 1:
             raise InputError(f"smoothing is {smoothing}, outside (0, 1]", remedy="The release uses 0.05")
         self.speed, self.horizon, self.near_fraction, self.smoothing = speed, horizon, near_fraction, smoothing
@@ -66,7 +72,7 @@ class Autopilot:
         self._position = world_from_cam[:, 3]
         self._down = world_from_cam[:, 1]
         self._look = self._move = world_from_cam[:, 2]
-        self._ground = ground
+        self._ground, self._land = ground, land
 
     @classmethod
     def from_start(
@@ -75,10 +81,11 @@ class Autopilot:
         intrinsics: Intrinsics,
         pose: Pose | None = None,
         speed: float = 0.2,
+        land: float = 0.0,
     ) -> Autopilot:
         """An autopilot that starts at a picture with ``disparity`` and knows the ground which it shows."""
         pose = identity_pose() if pose is None else pose
-        return cls(intrinsics, pose, speed, ground=KnownGround(disparity, intrinsics, pose))
+        return cls(intrinsics, pose, speed, ground=KnownGround(disparity, intrinsics, pose), land=land)
 
     @property
     def course(self) -> Float[np.ndarray, "3 3"]:
@@ -121,11 +128,23 @@ class Autopilot:
         left, right = sky[:, :middle].mean(), sky[:, middle:].mean()
         ground = np.clip(10 * (seen - 0.5), 0, 1)
         look_x = (right + 1e-4) / (left + right + 2e-4)
+        if self._land:
+            look_x += self._lean(seen)
         look_y = 0.5 + sky.mean() - self.horizon
         move_y = self.horizon + self.near_fraction - ground.mean()
         if self.speed < 0:
             look_x, move_y = 1 - look_x, 1 - move_y
         return float(look_x), float(look_y), float(move_y)
+
+    def _lean(self, seen: Float[np.ndarray, "h w"]) -> float:
+        """How far to look towards land, in picture widths, at most one: the less there is, the farther."""
+        ground = seen[round(self.horizon * len(seen)) :]
+        water = np.quantile(ground, 0.1, axis=1, keepdims=True)  # level water is equally far all along a row
+        rises = np.clip(10 * (ground - 1.25 * water - 0.01), 0, 1)
+        middle = seen.shape[1] // 2
+        left, right = rises[:, :middle].mean(), rises[:, middle:].mean()
+        missing = max(0.0, 1 - float(rises.mean()) / self._land)
+        return missing * float(right - left) / float(left + right + 0.02)
 
     def _towards(self, direction: np.ndarray, x: float, y: float) -> np.ndarray:
         fx, fy, cx, cy = self.intrinsics

@@ -9,7 +9,12 @@ import torch
 
 from flythrough.errors import MissingWeights
 from flythrough.train.loop.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
-from flythrough.train.loop.perceptual import content_distance, perceptual_distance, texture_distance
+from flythrough.train.loop.perceptual import (
+    content_distance,
+    local_texture_distance,
+    perceptual_distance,
+    texture_distance,
+)
 from flythrough.train.model.discriminator import Discriminators, split
 
 
@@ -103,6 +108,33 @@ def test_texture_ignores_where_things_are_and_sees_stripes() -> None:
     assert moved[0] > striped[0]
     assert striped[1] > 2 * moved[1]
     assert texture_distance(network.maps(picture), network.maps(picture)).item() == 0
+
+
+def test_the_texture_of_parts_sees_strokes_that_run_in_all_directions() -> None:
+    network = perceptual_distance("lite0", torch.device("cpu"))
+    y, x = torch.meshgrid(torch.arange(96) - 47.5, torch.arange(96) - 47.5, indexing="ij")
+    radius, angle = torch.hypot(x, y), torch.atan2(y, x)
+
+    def maps(wave: torch.Tensor) -> list[torch.Tensor]:
+        return network.maps((0.5 + 0.3 * wave).expand(1, 3, -1, -1))
+
+    # About equally fine on the whole, and of all directions: rays from the middle, rings round it, arcs elsewhere.
+    rays, rings = maps(torch.sin(24 * angle)), maps(torch.sin(0.8 * radius))
+    whole, parts = texture_distance(rays, rings).item(), local_texture_distance(rays, rings).item()
+    assert parts > 1.5 * whole
+    assert local_texture_distance(rays, rays).item() == 0
+
+
+def test_a_part_may_look_like_any_true_part_of_its_rows() -> None:
+    network = perceptual_distance("lite0", torch.device("cpu"))
+    torch.manual_seed(0)
+    picture = torch.nn.functional.interpolate(torch.rand(1, 3, 24, 32), (96, 128), mode="bilinear")
+    picture[:, :, 48:] = 0.2 * picture[:, :, 48:] + 0.6  # below, a plainer ground
+    truth = network.maps(picture)
+    beside = local_texture_distance(network.maps(picture.roll(32, -1)), truth)
+    above = local_texture_distance(network.maps(picture.roll(48, -2)), truth)
+    assert beside.shape == (1,)
+    assert above.item() > 2 * beside.item()
 
 
 def test_vgg_is_never_replaced_in_silence(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

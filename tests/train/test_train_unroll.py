@@ -36,14 +36,16 @@ def sequence(first: torch.Tensor, takeoff: torch.Tensor, age: int, *, roams: boo
     return Batch(("clip",), (), frames, poses, lenses, takeoff[None], ages, roaming, courses)
 
 
-def two_sequences(model: InfiniteNature, start: torch.Tensor, *, roams: bool) -> torch.Tensor:
+def two_sequences(model: InfiniteNature, start: torch.Tensor, *, roams: bool, land: float = 0.0) -> torch.Tensor:
     """The pictures of two sequences, the second from where the first ended."""
     with torch.no_grad():
         style, kernels = model.encode(start[None])[0], model.normalise()
         courses = torch.from_numpy(Autopilot(LENS).course)[None]
-        near: Rollout = roll_out(model, sequence(start, start, 0, roams=roams, courses=courses), style, kernels)
+        near: Rollout = roll_out(
+            model, sequence(start, start, 0, roams=roams, courses=courses), style, kernels, land=land
+        )
         on = sequence(near.refined[0, -1], start, STEPS, roams=roams, courses=near.courses)
-        far = roll_out(model, on, style, kernels)
+        far = roll_out(model, on, style, kernels, land=land)
     return torch.cat([near.refined[0], far.refined[0]])
 
 
@@ -56,11 +58,20 @@ def model_with(**flown: object) -> InfiniteNature:
 
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("every", [1, 2])
-def test_the_autopilots_flight_is_the_same_in_training(start: torch.Tensor, every: int, mirror: bool) -> None:
+@pytest.mark.parametrize("land", [0.0, 1.0])
+def test_the_autopilots_flight_is_the_same_in_training(
+    start: torch.Tensor, every: int, mirror: bool, land: float
+) -> None:
     for sky in (False, True):
         model = model_with(keyframe_every=every, mirror=mirror, sky=sky)
-        flown = torch.stack(list(fly(model, start, LENS, Autopilot(LENS), 2 * STEPS)))
-        torch.testing.assert_close(two_sequences(model, start, roams=True), flown, atol=1e-4, rtol=1e-3)
+        flown = torch.stack(list(fly(model, start, LENS, Autopilot(LENS, land=land), 2 * STEPS)))
+        torch.testing.assert_close(two_sequences(model, start, roams=True, land=land), flown, atol=1e-4, rtol=1e-3)
+
+
+def test_in_training_the_autopilot_turns_to_land_as_in_flights(start: torch.Tensor) -> None:
+    model = model_with()
+    plain, leaning = (two_sequences(model, start, roams=True, land=land) for land in (0.0, 1.0))
+    assert not torch.equal(plain, leaning)
 
 
 def test_all_pictures_of_a_keyframe_are_refined_alike(start: torch.Tensor) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from flythrough.errors import InputError
-from flythrough.scene.autopilot import Autopilot, Flight
+from flythrough.scene.autopilot import LAND, Autopilot, Flight
 from flythrough.scene.geometry import crop_intrinsics, default_intrinsics
 from flythrough.scene.plans import from_file, orbit, straight
 from flythrough.workspace.catalog import Workspace
@@ -109,7 +109,7 @@ def plan_flight(plan: str, start: Start, speed: float | None = None) -> Flight:
         InputError: it is none of these, or cannot be flown at that speed.
     """
     if plan == "autopilot":
-        return Autopilot.from_start(start.rgbd[3], start.intrinsics, speed=SPEED if speed is None else speed)
+        return Autopilot.from_start(start.rgbd[3], start.intrinsics, speed=SPEED if speed is None else speed, land=LAND)
     if plan == "straight":
         return straight(speed=SPEED if speed is None else speed)
     if plan == "orbit":

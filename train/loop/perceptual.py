@@ -8,6 +8,7 @@ much as the L1 distance of the pictures in grey levels.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -108,6 +109,34 @@ def texture_distance(predicted: Sequence[Tensor], truth: Sequence[Tensor], layer
         wanted = _gram(t)
         total.append((_gram(p) - wanted).norm(dim=(1, 2)) / wanted.norm(dim=(1, 2)).clamp_min(1e-6))
     return torch.stack(total).mean(0)
+
+
+def local_texture_distance(
+    predicted: Sequence[Tensor], truth: Sequence[Tensor], cells: int = 4, layers: int = 3
+) -> Float[Tensor, "b"]:
+    """As :func:`texture_distance`, of ``cells`` x ``cells`` parts of each picture; those of a row may change places.
+
+    Strokes that run away from the point flown at have every direction somewhere in the picture, so the Gram matrices
+    of whole pictures hardly see them. Where in a far picture land is and where sea is, is not recorded; so the parts
+    of a row are paired with the true ones in the order that differs least. Each true part has one partner, or all
+    could be sea. Differences are relative to the row's mean, so that flat parts do not count for more than others.
+    """
+    ours, theirs = ([_cell_grams(x, cells) for x in maps[:layers]] for maps in (predicted, truth))
+    orders = torch.tensor(list(itertools.permutations(range(cells))), device=ours[0].device)
+    differences = []  # of each pair of parts of one row
+    for p, t in zip(ours, theirs, strict=True):
+        scale = t.norm(dim=-1).mean(-1).clamp_min(1e-6)
+        differences.append((p[..., :, None, :] - t[..., None, :, :]).norm(dim=-1) / scale[..., None, None])
+    pairs = torch.stack(differences).mean(0)  # b, row, ours, theirs
+    return pairs[..., torch.arange(cells), orders].mean(-1).amin(-1).mean(-1)
+
+
+def _cell_grams(x: Float[Tensor, "b c h w"], cells: int) -> Float[Tensor, "b rows columns c*c"]:
+    """The Gram matrices of ``cells`` x ``cells`` parts of each picture."""
+    high, wide = x.shape[-2] // cells, x.shape[-1] // cells
+    parts = full(x)[..., : cells * high, : cells * wide].unflatten(-1, (cells, wide)).unflatten(-3, (cells, high))
+    flat = parts.permute(0, 2, 4, 1, 3, 5).flatten(4)  # b, rows, columns, c, pixels
+    return (flat @ flat.mT / flat.shape[-1]).flatten(3)
 
 
 def _gram(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:

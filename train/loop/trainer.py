@@ -21,7 +21,13 @@ from ..model.discriminator import Discriminators, split
 from ..model.network import SHAPE, InfiniteNature
 from .gradients import PairwiseSum, Parameters
 from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
-from .perceptual import PerceptualDistance, content_distance, perceptual_distance, texture_distance
+from .perceptual import (
+    PerceptualDistance,
+    content_distance,
+    local_texture_distance,
+    perceptual_distance,
+    texture_distance,
+)
 from .process_group import ProcessGroup
 from .state import TrainState, load_discriminators
 from .unroll import Rollout, roll_out
@@ -68,7 +74,7 @@ class Trainer:
             self.state.replay = ReplayMemory(settings.batch, (4, settings.height, settings.width))
         self.generator, self.mean, self.discriminators = generator, mean, discriminators
         self.perceptual: PerceptualDistance | None = None
-        if settings.perceptual_weight or settings.texture_weight:
+        if settings.perceptual_weight or settings.texture_weight or settings.local_texture_weight:
             self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
         self._cores = torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
@@ -129,7 +135,9 @@ class Trainer:
             mu, logvar = self.generator.encode(batch.takeoff, generator.kernels)
         mu, logvar = mu.to(self.dtype), logvar.to(self.dtype)
         style = mu + (0.5 * logvar).exp() * noise
-        rollout = roll_out(self.generator, batch, style, generator.kernels, bf16=self.bf16)
+        rollout = roll_out(
+            self.generator, batch, style, generator.kernels, bf16=self.bf16, land=self.settings.roam_land
+        )
 
         # The losses on pictures are differentiated down to the pictures first: their graphs are freed before the
         # rollout's backward pass, and one pass of the discriminators serves generator and discriminators.
@@ -150,13 +158,14 @@ class Trainer:
         settings, truth = self.settings, batch.rgbd[:, 1:]
         fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
         # The longer a flight, the less the recording determines what should be seen.
-        certainty = ((1 - batch.roams) / (1 + batch.age / settings.replay_decay)).repeat_interleave(truth.shape[1])
+        recorded = (1 - batch.roams).repeat_interleave(truth.shape[1])
+        certainty = recorded / (1 + batch.age / settings.replay_decay).repeat_interleave(truth.shape[1])
         losses = {"l1": (certainty * (fake - real).abs().flatten(1).mean(1)).mean()}
         if settings.gradient_weight:
             losses["gradient"] = (certainty * gradient_difference(fake[:, 3:], real[:, 3:])).mean()
         with self._autocast():
             if self.perceptual is not None:
-                losses |= self._features(fake[:, :3], real[:, :3], certainty)
+                losses |= self._features(fake[:, :3], real[:, :3], certainty, recorded)
             (fake_logits, fake_features), (real_logits, real_features) = split(
                 self.discriminators(torch.cat([fake, real]), judges.kernels), [len(fake), len(real)]
             )
@@ -171,14 +180,16 @@ class Trainer:
             settings.l1_weight * losses["l1"]
             + settings.perceptual_weight * losses.get("perceptual", nothing)
             + settings.texture_weight * losses.get("texture", nothing)
+            + settings.local_texture_weight * losses.get("local_texture", nothing)
             + settings.gradient_weight * losses.get("gradient", nothing)
             + settings.feature_weight * losses["feature"]
             + settings.adversarial_weight * losses["adversarial"]
         )
         return losses, generator_loss, settings.adversarial_weight * losses["discriminator"]
 
-    def _features(self, fake: Tensor, real: Tensor, certainty: Tensor) -> dict[str, Tensor]:
-        """Distances by the perceptual network. The content distance fades with certainty, that of textures does not."""
+    def _features(self, fake: Tensor, real: Tensor, certainty: Tensor, recorded: Tensor) -> dict[str, Tensor]:
+        """Distances by the perceptual network. The content distance fades with certainty, those of textures do not;
+        that of parts is for recorded paths alone, or the sea that flights come to would get the texture of land."""
         assert self.perceptual is not None
         with torch.no_grad():
             truth = self.perceptual.maps(real)
@@ -186,6 +197,8 @@ class Trainer:
         losses = {"perceptual": fade(content_distance(maps, truth), certainty).mean()}
         if self.settings.texture_weight:
             losses["texture"] = texture_distance(maps, truth).mean()
+        if self.settings.local_texture_weight:
+            losses["local_texture"] = fade(local_texture_distance(maps, truth), recorded).mean()
         return losses
 
     def _balanced(self, real_logits: list[Tensor], batch: Batch, judges: Parameters) -> list[Tensor]:

@@ -37,7 +37,13 @@ class Rollout:
 
 
 def roll_out(
-    model: InfiniteNature, batch: Batch, style: Float[Tensor, "b n"], kernels: Kernels, *, bf16: bool = False
+    model: InfiniteNature,
+    batch: Batch,
+    style: Float[Tensor, "b n"],
+    kernels: Kernels,
+    *,
+    bf16: bool = False,
+    land: float = 0.0,
 ) -> Rollout:
     """Fly the batch's recorded paths, or the autopilot's, from its first frames, which are keyframes.
 
@@ -50,8 +56,9 @@ def roll_out(
         style: one style vector per sequence.
         kernels: the model's, normalised once for all steps.
         bf16: refine in bfloat16; rendering and grounding keep their type.
+        land: of the autopilot; see :class:`Autopilot`.
     """
-    rgbd, steps, pilots = batch.rgbd[:, 0], [], Pilots(batch)
+    rgbd, steps, pilots = batch.rgbd[:, 0], [], Pilots(batch, land)
     poses, intrinsics = batch.poses.unbind(1), batch.intrinsics.unbind(1)
     keyframe, pose, lens, mirrored = rgbd, pilots.poses(poses[0]), intrinsics[0], model.mirrors(batch.age)
     for k in range(1, len(poses)):
@@ -74,13 +81,14 @@ class Pilots:
 
     Args:
         batch: whose ``courses`` they fly on from, in the axes of each flight's first camera.
+        land: see :class:`Autopilot`.
     """
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, land: float = 0.0) -> None:
         self._courses = batch.courses.clone()
         self._pilots: dict[int, Autopilot] = {}
         for row in torch.nonzero(batch.roams)[:, 0].tolist():
-            self._pilots[row] = Autopilot(batch.intrinsics[row, 0].double().cpu().numpy())
+            self._pilots[row] = Autopilot(batch.intrinsics[row, 0].double().cpu().numpy(), land=land)
             self._pilots[row].course = self._courses[row].numpy()
 
     def poses(self, recorded: Float[Tensor, "b 3 4"]) -> Float[Tensor, "b 3 4"]:

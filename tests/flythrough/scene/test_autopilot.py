@@ -11,7 +11,7 @@ import torch
 
 import tests.golden.recipe as recipe
 from flythrough.errors import InputError
-from flythrough.scene.autopilot import Autopilot, look_along
+from flythrough.scene.autopilot import LAND, Autopilot, look_along
 from flythrough.scene.cameras import Cameras, write_cameras
 from flythrough.scene.geometry import camera_center, compose, invert
 from flythrough.scene.plans import FixedFlight, at_speed, from_file, orbit, straight
@@ -41,6 +41,24 @@ def test_it_turns_towards_the_open_sky_and_climbs_over_near_ground() -> None:
     assert Autopilot(LENS).next_pose(right_open[:, ::-1])[2, 0] < -0.01
     near = Autopilot(LENS).next_pose(np.full((20, 30), 0.9))
     assert camera_center(near)[1] < -1e-3 < camera_center(Autopilot(LENS).next_pose(FLAT))[1]  # up is -y
+
+
+def test_it_turns_back_to_land_if_it_is_told_to() -> None:
+    sea = np.linspace(0.0, 0.5, 20)[:, None] * np.ones(30)  # level water: equally far all along a row
+    cape = sea.copy()
+    cape[8:12, 24:] += 0.15
+
+    def turned(disparity: np.ndarray, land: float) -> float:
+        return float(Autopilot(LENS, land=land).next_pose(disparity)[2, 0])  # +x is to the right
+
+    assert turned(cape, LAND) > turned(cape, 0.0) + 0.01
+    assert turned(cape[:, ::-1], LAND) < turned(cape[:, ::-1], 0.0) - 0.01
+    assert turned(sea, LAND) == turned(sea, 0.0)  # nowhere to turn to
+    coast = sea.copy()
+    coast[6:, 15:] += 0.3
+    assert turned(coast, LAND) == turned(coast, 0.0)  # land enough
+    with pytest.raises(InputError, match="land"):
+        Autopilot(LENS, land=float("nan"))
 
 
 def test_steering_and_backwards() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from flythrough.scene.autopilot import Autopilot
+from flythrough.scene.autopilot import LAND, Autopilot
 
 from ...model.network import InfiniteNature
 from ..from_photo import Start
@@ -47,7 +47,7 @@ class SteeredFlight:
 
     def __init__(self, model: InfiniteNature, start: Start, seed: int = 0, *, bf16: bool = False) -> None:
         self._stepper = Stepper(model, torch.from_numpy(start.rgbd), start.intrinsics, bf16=bf16, seed=seed)
-        self._pilot = Autopilot.from_start(start.rgbd[3], start.intrinsics)
+        self._pilot = Autopilot.from_start(start.rgbd[3], start.intrinsics, land=LAND)
         self._takeoff = self._now = _Moment(self._stepper.first, self._pilot.course)
         self._past: deque[_Moment] = deque(maxlen=BACK)
         self.log: list[Command] = []

@@ -2,6 +2,7 @@
 const SMOOTHING = 0.05;
 const HORIZON = 0.3; // the share of the picture that should be sky
 const NEAR = 0.2; // the share that should be near ground
+const LAND = 0.15; // the share of the ground that should be land
 const DOWN = [0, 1, 0];
 const MESH_ROWS = 64; // of the start picture's surface
 const MIN_DISPARITY = 0.02; // what is farther is sky
@@ -86,9 +87,35 @@ function balance(disparity, width, backwards) {
   const sky = (left + right) / disparity.length;
   left /= rows * middle;
   right /= rows * (width - middle);
-  const x = (right + 1e-4) / (left + right + 2e-4);
+  const x = (right + 1e-4) / (left + right + 2e-4) + lean(disparity, width, rows);
   const height = HORIZON + NEAR - ground / disparity.length;
   return { x: backwards ? 1 - x : x, y: 0.5 + sky - HORIZON, height: backwards ? 1 - height : height };
+}
+
+// How far to look towards land, in picture widths.
+function lean(disparity, width, rows) {
+  const middle = Math.floor(width / 2), first = Math.round(HORIZON * rows);
+  let left = 0, right = 0;
+  for (let row = first; row < rows; row++) {
+    const seen = disparity.slice(row * width, (row + 1) * width);
+    const water = 1.25 * quantile(seen, 0.1) + 0.01;
+    seen.forEach((each, column) => {
+      const rises = Math.min(1, Math.max(0, 10 * (each - water)));
+      if (column < middle) left += rises;
+      else right += rises;
+    });
+  }
+  const share = (left + right) / (width * (rows - first));
+  left /= middle * (rows - first);
+  right /= (width - middle) * (rows - first);
+  return (Math.max(0, 1 - share / LAND) * (right - left)) / (left + right + 0.02);
+}
+
+function quantile(values, share) {
+  const sorted = Float64Array.from(values).sort();
+  const place = share * (sorted.length - 1), below = Math.floor(place);
+  const above = sorted[Math.min(below + 1, sorted.length - 1)];
+  return sorted[below] + (place - below) * (above - sorted[below]);
 }
 
 function axes(look) {
