@@ -44,7 +44,7 @@ class Autopilot:
         smoothing: share of the new direction taken per step, in (0, 1].
         ground: climb in time over what it holds; None steers by what is seen alone, as the paper does.
         land: the share of the ground in view that should be land, which rises above the water beside it; where there is
-            less, the flight leans towards the side that shows more. 0: it goes where the sky is open, as in the paper.
+            less, the flight leans towards the side that shows more; in [0, 1]. 0: as in the paper.
 
     Raises:
         InputError: an argument is not finite, of another shape, or out of range.
@@ -63,8 +63,10 @@ class Autopilot:
     ) -> None:
         self.intrinsics = finite(intrinsics, (4,), "intrinsics")
         self.pose = finite(identity_pose() if pose is None else pose, (3, 4), "pose")
-        if not all(map(math.isfinite, (speed, horizon, near_fraction, land))):
-            raise InputError("speed, horizon, near_fraction and land must be finite", remedy="Give numbers")
+        if not (math.isfinite(speed) and math.isfinite(horizon) and math.isfinite(near_fraction)):
+            raise InputError("speed, horizon and near_fraction must be finite", remedy="Give numbers")
+        if not 0 <= land <= 1:
+            raise InputError(f"land is {land}, outside [0, 1]", remedy=f"Flights into photos have {LAND}")
         if not 0 < smoothing <= 1:
             raise InputError(f"smoothing is {smoothing}, outside (0, 1]", remedy="The release uses 0.05")
         self.speed, self.horizon, self.near_fraction, self.smoothing = speed, horizon, near_fraction, smoothing
