@@ -47,10 +47,11 @@ import { keepSky } from "./sky.js";
 const { width, height, intrinsics, maxSobel, commands } = JSON.parse(fs.readFileSync("in.json"));
 const data = fs.readFileSync("in.bin");
 const rgbd = new Float32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
+const seen = new Float32Array(new Uint8Array(fs.readFileSync("seen.bin")).buffer);
 let course = takeoff();
 const ground = knownGround(rgbd.subarray(3 * width * height), width, height, intrinsics);
 const poses = commands.map((command) => {
-  course = fly(course, rgbd.subarray(3 * width * height), width, intrinsics, command, ground);
+  course = fly(course, seen, width, intrinsics, command, ground);
   return poseOf(course);
 });
 const move = moveBetween(poseOf(takeoff()), poses.at(-1));
@@ -77,26 +78,29 @@ def test_renderer_sky_and_autopilot_in_javascript(tmp_path: Path, speed: int) ->
     about |= {"maxSobel": steepness, "commands": [each._asdict() for each in commands]}
     (tmp_path / "in.json").write_text(json.dumps(about))
     (tmp_path / "in.bin").write_bytes(start.rgbd.astype("<f4").tobytes())
+    seen = start.rgbd[3].copy()  # on the way, little land is left to the right
+    seen[:, :130] = np.quantile(seen, 0.1, axis=1, keepdims=True)
+    (tmp_path / "seen.bin").write_bytes(seen.astype("<f4").tobytes())
     subprocess.run(["node", "run.js"], cwd=tmp_path, check=True, timeout=60)
 
     pilot = Autopilot.from_start(start.rgbd[3], start.intrinsics, speed=speed / 100, land=LAND)
-    poses = [pilot.next_pose(start.rgbd[3], (each.x / 100, each.y / 100)) for each in commands]
+    poses = [pilot.next_pose(seen, (each.x / 100, each.y / 100)) for each in commands]
     np.testing.assert_allclose(json.loads((tmp_path / "out.json").read_text()), poses, atol=1e-9)
 
     def without(land: float) -> list[np.ndarray]:
         unaware = Autopilot(start.intrinsics, speed=speed / 100, land=land)
-        return [unaware.next_pose(start.rgbd[3], (each.x / 100, each.y / 100)) for each in commands]
+        return [unaware.next_pose(seen, (each.x / 100, each.y / 100)) for each in commands]
 
     assert np.array_equal(without(LAND), poses) == (speed < 0)  # forwards, it climbs over ground that it knows
     assert not np.array_equal(without(LAND), without(0.0))
     home, lens = torch.eye(3, 4)[None], torch.from_numpy(start.intrinsics).float()[None]
     move = torch.from_numpy(compose(poses[-1], invert(identity_pose()))).float()[None]
-    wanted, seen = render(torch.from_numpy(start.rgbd)[None], home, lens, move, lens, max_sobel=steepness)
+    wanted, mask = render(torch.from_numpy(start.rgbd)[None], home, lens, move, lens, max_sobel=steepness)
     got = np.frombuffer((tmp_path / "out.bin").read_bytes(), "<f4").reshape(9, height, width)
     kept = keep_sky(torch.from_numpy(got[None, :4].copy()), torch.from_numpy(start.rgbd)[None], move, lens)[0].numpy()
     np.testing.assert_allclose(got[5:], kept, atol=5e-4)  # an eighth of a grey level: where it looks is rounded
     assert 0.05 < (kept != got[:4]).any(0).mean() < 0.9  # sky there is
-    off = np.abs(got[:5] - torch.cat([wanted, seen], 1)[0].numpy()).max(0)
+    off = np.abs(got[:5] - torch.cat([wanted, mask], 1)[0].numpy()).max(0)
     assert (off > 1e-4).mean() < 1e-3  # a rounding apart, another of two equally near surfaces is seen
     assert 0.02 < (got[4] < 0.5).mean() < 0.9  # holes there are
 
