@@ -44,7 +44,7 @@ class Autopilot:
         smoothing: share of the new direction taken per step, in (0, 1].
         ground: climb in time over what it holds; None steers by what is seen alone, as the paper does.
         land: the share of the ground in view that should be land, which rises above the water beside it; where there is
-            less, the flight leans towards the side that shows more; in [0, 1]. 0: as in the paper.
+            less, and nobody steers aside, it looks to the side that shows more; in [0, 1]. 0: as in the paper.
 
     Raises:
         InputError: an argument is not finite, of another shape, or out of range.
@@ -112,7 +112,8 @@ class Autopilot:
         if not (math.isfinite(steer[0]) and math.isfinite(steer[1])):
             raise InputError(f"steer is {steer}", remedy="Give two finite numbers, in picture widths and heights")
         look_x, look_y, move_y = self.balance(disparity)
-        look = self._towards(self._look, look_x + steer[0], look_y + steer[1])
+        aside = steer[0] or self._lean(disparity)  # who steers may leave the land
+        look = self._towards(self._look, look_x + aside, look_y + steer[1])
         if np.linalg.norm(np.cross(self._down, look)) > 1e-3 * np.linalg.norm(look):  # never straight up or down
             self._look = look
         self._move = self._towards(self._move, 0.5, move_y)
@@ -130,16 +131,17 @@ class Autopilot:
         left, right = sky[:, :middle].mean(), sky[:, middle:].mean()
         ground = np.clip(10 * (seen - 0.5), 0, 1)
         look_x = (right + 1e-4) / (left + right + 2e-4)
-        if self._land:
-            look_x += self._lean(seen)
         look_y = 0.5 + sky.mean() - self.horizon
         move_y = self.horizon + self.near_fraction - ground.mean()
         if self.speed < 0:
             look_x, move_y = 1 - look_x, 1 - move_y
         return float(look_x), float(look_y), float(move_y)
 
-    def _lean(self, seen: Float[np.ndarray, "h w"]) -> float:
+    def _lean(self, disparity: object) -> float:
         """How far to look towards land, in picture widths, at most one: the less there is, the farther."""
+        if not self._land:
+            return 0.0
+        seen = _disparity(disparity)
         ground = seen[round(self.horizon * len(seen)) :]
         water = np.quantile(ground, 0.1, axis=1, keepdims=True)  # level water is equally far all along a row
         rises = np.clip(10 * (ground - 1.25 * water - 0.01), 0, 1)

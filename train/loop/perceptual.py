@@ -128,19 +128,18 @@ def local_texture_distance(
         scale = t.norm(dim=-1).mean(-1).clamp_min(1e-6)
         differences.append((p[..., :, None, :] - t[..., None, :, :]).norm(dim=-1) / scale[..., None, None])
     pairs = torch.stack(differences).mean(0)  # b, row, ours, theirs
-    return pairs[..., torch.arange(cells), orders].mean(-1).amin(-1).mean(-1)
+    return pairs[..., torch.arange(cells, device=orders.device), orders].mean(-1).amin(-1).mean(-1)
 
 
 def _cell_grams(x: Float[Tensor, "b c h w"], cells: int) -> Float[Tensor, "b rows columns c*c"]:
     """The Gram matrices of ``cells`` x ``cells`` parts of each picture."""
     high, wide = x.shape[-2] // cells, x.shape[-1] // cells
-    parts = full(x)[..., : cells * high, : cells * wide].unflatten(-1, (cells, wide)).unflatten(-3, (cells, high))
-    flat = parts.permute(0, 2, 4, 1, 3, 5).flatten(4)  # b, rows, columns, c, pixels
-    return (flat @ flat.mT / flat.shape[-1]).flatten(3)
+    parts = x[..., : cells * high, : cells * wide].unflatten(-1, (cells, wide)).unflatten(-3, (cells, high))
+    return _gram(parts.permute(0, 2, 4, 1, 3, 5)).flatten(-2)
 
 
-def _gram(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
-    flat = full(x).flatten(2)
+def _gram(x: Float[Tensor, "*b c h w"]) -> Float[Tensor, "*b c c"]:
+    flat = full(x).flatten(-2)
     return flat @ flat.mT / flat.shape[-1]
 
 

@@ -54,6 +54,8 @@ def test_it_turns_back_to_land_if_it_is_told_to() -> None:
     assert turned(cape, LAND) > turned(cape, 0.0) + 0.01
     assert turned(cape[:, ::-1], LAND) < turned(cape[:, ::-1], 0.0) - 0.01
     assert turned(sea, LAND) == turned(sea, 0.0)  # nowhere to turn to
+    steered = [Autopilot(LENS, land=land).next_pose(cape, steer=(-0.1, 0)) for land in (0.0, LAND)]
+    np.testing.assert_array_equal(*steered)  # who steers may leave the land
     coast = sea.copy()
     coast[6:, 15:] += 0.3
     assert turned(coast, LAND) == turned(coast, 0.0)  # land enough

@@ -21,7 +21,8 @@ export function fly(course, disparity, width, intrinsics, { x, y, speed }, groun
     const wanted = [0, 1, 2].map((k) => rows[0][k] * ray[0] + rows[1][k] * ray[1] + rows[2][k] * ray[2]);
     return direction.map((each, k) => (1 - SMOOTHING) * each + SMOOTHING * wanted[k]);
   };
-  const look = towards(course.look, aim.x + x / 100, aim.y + y / 100);
+  const aside = x / 100 || lean(disparity, width); // who steers may leave the land
+  const look = towards(course.look, aim.x + aside, aim.y + y / 100);
   const steep = norm(cross(DOWN, look)) <= 1e-3 * norm(look); // never straight up or down
   const move = clear(ground, course.position, towards(course.move, 0.5, aim.height), speed / 100);
   const position = course.position.map((each, k) => each + (move[k] * speed) / 100);
@@ -87,14 +88,14 @@ function balance(disparity, width, backwards) {
   const sky = (left + right) / disparity.length;
   left /= rows * middle;
   right /= rows * (width - middle);
-  const x = (right + 1e-4) / (left + right + 2e-4) + lean(disparity, width, rows);
+  const x = (right + 1e-4) / (left + right + 2e-4);
   const height = HORIZON + NEAR - ground / disparity.length;
   return { x: backwards ? 1 - x : x, y: 0.5 + sky - HORIZON, height: backwards ? 1 - height : height };
 }
 
 // How far to look towards land, in picture widths.
-function lean(disparity, width, rows) {
-  const middle = Math.floor(width / 2), first = Math.round(HORIZON * rows);
+function lean(disparity, width) {
+  const rows = disparity.length / width, middle = Math.floor(width / 2), first = Math.round(HORIZON * rows);
   let left = 0, right = 0;
   for (let row = first; row < rows; row++) {
     const seen = disparity.slice(row * width, (row + 1) * width);
