@@ -4,9 +4,10 @@
 
 Each row of :data:`ROWS` is trained like the one above it with one more setting: the preset ``tiny`` (64 x 96, width 8)
 with ``--steps`` optimiser steps of four sequences, so every row sees as many pictures. The first row trains on the
-workspace's clips as sfm posed them. The rows of :data:`FLOWN` fly the last row's models with other settings of the
-flight. All fly over islands that none was trained on, along the recorded path and with the autopilot. What is in
-FOLDER is not trained or flown again; prints the table of mean and range over seeds, and writes ``ablation.json``.
+workspace's clips as sfm posed them. Each row of :data:`ALONE` is trained like the last of those with its own setting
+alone; the rows of :data:`FLOWN` fly that last row's models with other settings of the flight. All fly over islands that
+none was trained on, along the recorded path and with the autopilot. What is in FOLDER is not trained or flown again;
+prints the table of mean and range over seeds, and writes ``ablation.json``.
 """
 
 from __future__ import annotations
@@ -54,18 +55,25 @@ ROWS: dict[str, dict[str, object]] = {
     "+ colour jitter": {"color_jitter": 0.4},
     "+ texture of parts": {"local_texture_weight": 1.0},
 }
+ALONE: dict[str, dict[str, object]] = {
+    "+ texture of parts, and noise on conditions": {"condition_noise": 0.02},
+    "+ texture of parts, and R1": {"r1_weight": 1.0},
+    "+ texture of parts, and discriminators of two frames": {"two_frames": True},
+}
 FLOWN: dict[str, dict[str, object]] = {
     "flown with the start's sky": {"sky": True},
     "and from keyframes, every second one mirrored": {"sky": True, "keyframe_every": 2, "mirror": True},
 }
-TRAINED = list(ROWS)
+LAST = list(ROWS)[-1]
+TRAINED = [*ROWS, *ALONE]
 
 
 def settings_of(row: str, seed: int, steps: int) -> TrainConfig:
-    """The row's own setting and those of all rows above it."""
+    """The row's own setting and those of the rows of :data:`ROWS` above it."""
     changes: dict[str, object] = {}
     for name in TRAINED[: TRAINED.index(row) + 1]:
-        changes |= ROWS[name]
+        if name in ROWS or name == row:
+            changes |= (ROWS | ALONE)[name]
     changes = {key: steps // 2 if value == HALF_WAY else value for key, value in changes.items()}
     return TrainConfig.model_validate({"preset": "tiny", "device": "cpu", "seed": seed, "steps": steps, **changes})
 
@@ -89,9 +97,9 @@ class Run:
             took.write_text(json.dumps(process_time() - began))
 
     def fly(self, examination: Examination) -> None:
-        """Fly it, and the last row's with the other settings too."""
+        """Fly it, and those of the last of :data:`ROWS` with the other settings too."""
         examination.scored(self.folder / "scores.json", lambda: ours(self.folder))
-        if self.row == TRAINED[-1]:
+        if self.row == LAST:
             for k, flown in enumerate(FLOWN.values()):
                 examination.scored(self.folder / f"flown-{k}.json", lambda flown=flown: ours(self.folder, **flown))
 
@@ -191,8 +199,9 @@ def main() -> None:
         files = [run.folder / f"{name}.json" for run in runs if run.row == row]
         return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
-    scores = {row: of_seeds(row, "scores") for row in TRAINED}
-    scores |= {name: of_seeds(TRAINED[-1], f"flown-{k}") for k, name in enumerate(FLOWN)}
+    scores = {row: of_seeds(row, "scores") for row in ROWS}
+    scores |= {name: of_seeds(LAST, f"flown-{k}") for k, name in enumerate(FLOWN)}
+    scores |= {row: of_seeds(row, "scores") for row in ALONE}
     scores["render-inpaint"] = [floor]
     print(table(scores))
     record = {"steps": given.steps, "seeds": given.seeds, "islands": list(ISLANDS), "rows": scores}

@@ -83,6 +83,11 @@ class Settings(Section):
     roam_land: float = Field(
         0.0, ge=0, le=1, description="Share of the ground below which that autopilot turns to land; fly has 0.15"
     )
+    condition_noise: float = Field(
+        0.0,
+        ge=0,
+        description="Standard deviation of noise in what is refined, in training only, so that flights bear errors",
+    )
     replay_from: int = Field(0, ge=0, description="Optimiser step from which sequences continue")
     replay_decay: float = Field(
         8.0, gt=0, description="Steps flown after which the L1 distance weighs half: it is divided by 1 + age / this"
@@ -114,9 +119,15 @@ class Settings(Section):
     adversarial_weight: float = Field(
         1.5, ge=0, description="Weight of the hinge losses, of generator and discriminator"
     )
+    r1_weight: float = Field(
+        0.0, ge=0, description="Weight of R1: the discriminators' squared slope at recorded pictures"
+    )
     kl_weight: float = Field(0.05, ge=0, description="Weight of the style's KL divergence, summed over its numbers")
     balanced_sampling: bool = Field(
         False, description="Give the discriminators the start picture as the real one for the model's last frame"
+    )
+    two_frames: bool = Field(
+        False, description="Show the discriminators each picture beside the last keyframe, warped to its camera"
     )
 
     # The optimiser.
@@ -168,6 +179,8 @@ class Settings(Section):
             raise ValueError(f"micro_batch is {self.micro_batch}, which does not divide batch = {self.batch}")
         if self.roam > self.replay:
             raise ValueError(f"roam is {self.roam}, over replay = {self.replay}, of which it is a part")
+        if self.two_frames and self.balanced_sampling:
+            raise ValueError("two_frames and balanced_sampling do not go together: a start has no picture before it")
         if self.data == "shards" and not self.shards:
             raise ValueError("data = shards needs shards, the glob of the .tar files")
         return self

@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from flythrough.errors import MissingWeights
-from flythrough.train.loop.losses import feature_matching, hinge_discriminator, hinge_generator, kl_divergence
+from flythrough.train.loop.losses import (
+    feature_matching,
+    hinge_discriminator,
+    hinge_generator,
+    kl_divergence,
+    squared_slope,
+)
 from flythrough.train.loop.perceptual import (
     content_distance,
     local_texture_distance,
@@ -27,6 +33,15 @@ def test_hinge_losses_have_their_known_values() -> None:
     assert hinge_generator(fake).item() == pytest.approx(-(-1.0 + 1.0) / 2)
 
 
+def test_r1_is_the_squared_slope_at_the_pictures_and_teaches_the_weights() -> None:
+    pictures, weight = torch.rand(2, 4, 3, 5, requires_grad=True), torch.tensor(3.0, requires_grad=True)
+    logits = [weight * pictures.sum(1, keepdim=True), -pictures[:, :1]]
+    r1 = squared_slope(logits, pictures)  # the first channel has slope 3 - 1, the others 3
+    assert r1.item() == pytest.approx((2**2 + 3 * 3**2) / 4)
+    (by_weight,) = torch.autograd.grad(r1, weight)
+    assert by_weight.item() == pytest.approx((2 * 2 + 3 * 2 * 3) / 4)
+
+
 def test_kl_is_summed_over_the_style_and_averaged_over_the_batch() -> None:
     mu, logvar = torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[0.0, math.log(4)], [0.0, 0.0]])
     assert kl_divergence(mu, logvar).item() == pytest.approx(0.5 * (1 + (4 - 1 - math.log(4))) / 2)
@@ -39,6 +54,11 @@ def test_feature_matching_moves_the_prediction_and_not_the_truth() -> None:
     loss.backward()
     assert real.grad is None
     assert fake.grad is not None
+
+
+def test_two_pictures_side_by_side_are_judged_with_twice_the_channels() -> None:
+    logits, _ = Discriminators(8, 8)(torch.rand(2, 8, 64, 96))
+    assert [tuple(x.shape) for x in logits] == [(2, 1, 8, 12), (2, 1, 4, 6)]
 
 
 def test_discriminators_are_the_specifications() -> None:

@@ -17,7 +17,7 @@ from flythrough.train.data.sequences import Loader, Sequences
 from flythrough.train.fly.depth_guess import guess_disparity
 from flythrough.train.loop.process_group import ProcessGroup
 from flythrough.train.loop.state import load_state, save_state
-from flythrough.train.loop.trainer import Trainer
+from flythrough.train.loop.trainer import StepResult, Trainer
 from tests.clip_factory import make_workspace
 
 SIZE = {"height": 32, "width": 64}
@@ -126,7 +126,7 @@ def test_the_autopilot_flies_on_from_the_last_picture_and_course(clips: list[Cli
         if roams.age:
             went_on += 1
             assert torch.equal(going.courses[3], before[3])
-            assert torch.equal(going.rgbd[3, 0], last[3])
+            assert torch.equal(going.start[3], last[3])
         travelled = torch.linalg.norm(memory.courses[3, 0] - going.courses[3, 0])
         assert travelled.item() == pytest.approx(2 * 0.2, rel=0.1)  # T steps of the autopilot's speed
         assert not memory.courses[:3, 0].any()  # no other place has a pilot
@@ -160,6 +160,36 @@ def test_where_the_autopilot_flies_the_sky_of_its_start_stays(
     assert off[1] < 0.5 * off[0]
 
 
+def stepped(clips: list[Clip], steps: int, **changes: Any) -> tuple[Trainer, list[StepResult]]:
+    trainer = Trainer(Settings(**(SMALL | changes)), ProcessGroup("cpu"))
+    return trainer, [trainer.step(batch) for batch in batches(clips, 0, steps)]
+
+
+def test_r1_flattens_the_discriminators(clips: list[Clip]) -> None:
+    rates = {"generator_rate": 1e-12, "discriminator_rate": 1e-2}
+    slopes = [stepped(clips, 12, r1_weight=weight, **rates)[1][-1].scalars["r1"] for weight in (1e-6, 30.0)]
+    assert slopes[1] < 0.5 * slopes[0]
+
+
+def test_two_frames_are_judged_together(clips: list[Clip]) -> None:
+    trainer, _ = stepped(clips, 1, two_frames=True)
+    by_picture, by_the_one_before = trainer.discriminators.fine.first.weight.grad.split(4, 1)
+    assert by_picture.abs().max() > 0
+    assert by_the_one_before.abs().max() > 0
+
+
+def test_noise_on_conditions_is_drawn_anew_at_every_step_and_place(clips: list[Clip]) -> None:
+    clean, noisy, again = (
+        stepped(clips, 2, condition_noise=noise, generator_rate=1e-12)[1] for noise in (0.0, 0.1, 0.1)
+    )
+    assert torch.equal(clean[0].rollout.rendered[:, 0], noisy[0].rollout.rendered[:, 0])
+    for before, after, same in zip(clean, noisy, again, strict=True):
+        assert torch.equal(after.rollout.refined, same.rollout.refined)
+        changes = (after.rollout.refined - before.rollout.refined)[:, 0]
+        assert all(change.abs().max() > 1e-4 for change in changes)
+        assert not torch.allclose(changes[0], changes[1])
+
+
 def test_a_saved_state_holds_pictures_and_courses(clips: list[Clip], tmp_path: Path) -> None:
     trainer, other = (Trainer(Settings(**SMALL), ProcessGroup("cpu")) for _ in range(2))
     for batch in batches(clips, 0, 3):
@@ -171,6 +201,11 @@ def test_a_saved_state_holds_pictures_and_courses(clips: list[Clip], tmp_path: P
     assert trainer.state.replay
     assert other.state.replay
     assert torch.equal(trainer.state.replay.courses, other.state.replay.courses)
+
+
+def test_a_start_has_no_picture_before_it() -> None:
+    with pytest.raises(ConfigError, match="two_frames and balanced_sampling do not go together"):
+        resolve(TrainConfig(preset="tiny", two_frames=True, balanced_sampling=True))
 
 
 def test_roaming_is_a_part_of_replay() -> None:

@@ -72,7 +72,14 @@ def stop_after(run: Session, steps: int) -> None:
         run.run()
 
 
-@pytest.mark.parametrize("changes", [{}, {"balanced_sampling": True, "checkpointing": True, "decay_from": 0.2}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"balanced_sampling": True, "checkpointing": True, "decay_from": 0.2},
+        {"condition_noise": 0.02, "r1_weight": 1.0, "two_frames": True},
+    ],
+)
 def test_a_killed_run_ends_bit_for_bit_where_an_undisturbed_one_does(
     tmp_path: Path, workspace: Workspace, changes: dict[str, Any]
 ) -> None:

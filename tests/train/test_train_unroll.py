@@ -11,7 +11,7 @@ import torch
 from flythrough.scene.autopilot import Autopilot
 from flythrough.train.data.sequences import Batch
 from flythrough.train.fly.rollout import fly
-from flythrough.train.loop.unroll import Rollout, roll_out
+from flythrough.train.loop.unroll import Rollout, recorded_renders, roll_out
 from flythrough.train.model.network import InfiniteNature
 from tests.clip_factory import camera_path, make_world, view
 
@@ -33,7 +33,7 @@ def sequence(first: torch.Tensor, takeoff: torch.Tensor, age: int, *, roams: boo
     lenses = torch.as_tensor(LENS, dtype=torch.float32).expand(1, STEPS + 1, 4)
     frames = first.expand(1, STEPS + 1, *first.shape)
     ages, roaming = torch.tensor([float(age)]), torch.tensor([float(roams)])
-    return Batch(("clip",), (), frames, poses, lenses, takeoff[None], ages, roaming, courses)
+    return Batch(("clip",), (), frames, first[None], poses, lenses, takeoff[None], ages, roaming, courses)
 
 
 def two_sequences(model: InfiniteNature, start: torch.Tensor, *, roams: bool, land: float = 0.0) -> torch.Tensor:
@@ -90,6 +90,33 @@ def test_all_pictures_of_a_keyframe_are_refined_alike(start: torch.Tensor) -> No
         flown = roll_out(model, batch, model.encode(start[None])[0], model.normalise())
     turned = [not torch.equal(shown, flown.rendered[:, k]) for k, shown in enumerate(seen)]
     assert turned == [True, True, False, False]
+
+
+def test_recorded_renders_are_the_flights_own_until_it_paints_a_keyframe(start: torch.Tensor) -> None:
+    model = model_with(keyframe_every=2)
+    batch = sequence(start, start, 0, roams=False, courses=torch.from_numpy(Autopilot(LENS).course)[None])
+    batch = replace(batch, rgbd=batch.rgbd * torch.tensor([1.0, 0.9, 0.8, 0.7, 0.6]).view(1, -1, 1, 1, 1))
+    with torch.no_grad():
+        flown = roll_out(model, batch, model.encode(start[None])[0], model.normalise()).rendered
+        lenses = batch.intrinsics[:, 0]
+        third, _ = model.render(batch.rgbd[:, 2], batch.poses[:, 2], lenses, batch.poses[:, 3], lenses)
+    recorded = recorded_renders(model, batch)
+    assert torch.equal(recorded[:, :2], flown[:, :2])
+    assert not torch.equal(recorded[:, 2:], flown[:, 2:])
+    assert torch.equal(recorded[:, 2], third)
+
+
+def test_noise_goes_into_what_is_refined_and_not_into_what_is_rendered(start: torch.Tensor) -> None:
+    model = model_with()
+    batch = sequence(start, start, 0, roams=False, courses=torch.from_numpy(Autopilot(LENS).course)[None])
+    noise = torch.zeros(1, STEPS, 4, 32, 64)
+    noise[:, 1] = 0.1 * torch.randn(4, 32, 64)
+    with torch.no_grad():
+        style, kernels = model.encode(start[None])[0], model.normalise()
+        clean, noisy = (roll_out(model, batch, style, kernels, noise=each) for each in (None, noise))
+    same = [torch.equal(clean.refined[:, k], noisy.refined[:, k]) for k in range(STEPS)]
+    assert same == [True, False, False, False]
+    assert torch.equal(clean.rendered[:, 1], noisy.rendered[:, 1])
 
 
 def test_settings_of_the_flight_matter(start: torch.Tensor) -> None:

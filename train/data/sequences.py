@@ -47,14 +47,15 @@ class Pick:
 class Batch:
     """Sequences of T + 1 frames. Poses are relative to each sequence's first frame.
 
-    ``takeoff`` is the recorded frame that each sequence's flight began with, and ``age`` the steps flown since; if that
-    is 0, ``takeoff`` is the sequence's first frame. If ``roams`` is 1, the autopilot flies, continuing from
-    ``courses``, and the frames are not ground truth.
+    ``start`` is the picture that each sequence flies on from: its first frame, or the model's own. ``takeoff`` is the
+    recorded frame that its flight began with, and ``age`` the steps flown since; if that is 0, both are the first
+    frame. If ``roams`` is 1, the autopilot flies, continuing from ``courses``, and the frames are not ground truth.
     """
 
     clips: tuple[str, ...]
     picks: tuple[Pick, ...]
     rgbd: Float[Tensor, "b t 4 h w"]
+    start: Float[Tensor, "b 4 h w"]
     poses: Float[Tensor, "b t 3 4"]  # cam_from_first
     intrinsics: Float[Tensor, "b t 4"]
     takeoff: Float[Tensor, "b 4 h w"]
@@ -72,9 +73,8 @@ class Batch:
 
     def go_on(self, memory: ReplayMemory) -> Batch:
         """The batch with the model's own last pictures and courses as starts of the flights that continue."""
-        first = memory.starts(self.rgbd[:, 0], self.age)
         courses = torch.where((self.age > 0).cpu()[:, None, None], memory.courses, self.courses)
-        return replace(self, rgbd=torch.cat([first[:, None], self.rgbd[:, 1:]], 1), courses=courses)
+        return replace(self, start=memory.starts(self.start, self.age), courses=courses)
 
     def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> Batch:
         """The batch on a device."""
@@ -86,6 +86,7 @@ class Batch:
         return replace(
             self,
             rgbd=moved(self.rgbd),
+            start=moved(self.start),
             poses=moved(self.poses),
             intrinsics=moved(self.intrinsics),
             takeoff=moved(self.takeoff),
@@ -267,7 +268,7 @@ class Loader:
         clips = tuple(self.sequences.clips[p.clip].id for p in picks)
         age, roams = torch.tensor([[float(p.age), float(p.roams)] for p in picks]).unbind(1)
         courses = torch.from_numpy(Autopilot(intrinsics[0].numpy()[0]).course).expand(len(picks), 3, 3)
-        return Batch(clips, tuple(picks), rgbd, poses, intrinsics, takeoff, age, roams, courses)
+        return Batch(clips, tuple(picks), rgbd, rgbd[:, 0], poses, intrinsics, takeoff, age, roams, courses)
 
 
 def check_cameras(clip: Clip) -> None:

@@ -25,6 +25,16 @@ def hinge_generator(fake: Sequence[Tensor]) -> Tensor:
     return -torch.stack([f.mean() for f in fake]).mean()
 
 
+def squared_slope(logits: Sequence[Tensor], pictures: Float[Tensor, "b c h w"]) -> Tensor:
+    """R1 (Mescheder et al. 2018): mean square of the slope, by a picture's values, of the sum of its logits.
+
+    The logits are one ``[b, 1, h, w]`` per scale; ``pictures`` require a gradient. The result, a scalar ``[]``, can be
+    differentiated by the discriminators' weights.
+    """
+    (slope,) = torch.autograd.grad([each.sum() for each in logits], pictures, create_graph=True)
+    return slope.square().mean()
+
+
 def feature_matching(real: Sequence[Features], fake: Sequence[Features]) -> Tensor:
     """Mean L1 distance between a discriminator's features of the truth (detached) and of the prediction.
 

@@ -108,7 +108,7 @@ def load_discriminators(discriminators: nn.Module, path: Path) -> None:
     if {key: value.shape for key, value in weights.items()} != wanted:
         raise InputError(
             f"The discriminators of {path} are of another shape",
-            remedy="Set train.discriminator_width to theirs, or name the run's checkpoint folder in train.init",
+            remedy="Set train.discriminator_width and two_frames to theirs, or name its checkpoint folder as init",
         )
     discriminators.load_state_dict(weights)
 

@@ -20,7 +20,15 @@ from ..fly.shipped import init_state, start_from
 from ..model.discriminator import Discriminators, split
 from ..model.network import SHAPE, InfiniteNature
 from .gradients import PairwiseSum, Parameters
-from .losses import fade, feature_matching, gradient_difference, hinge_discriminator, hinge_generator, kl_divergence
+from .losses import (
+    fade,
+    feature_matching,
+    gradient_difference,
+    hinge_discriminator,
+    hinge_generator,
+    kl_divergence,
+    squared_slope,
+)
 from .perceptual import (
     PerceptualDistance,
     content_distance,
@@ -30,7 +38,7 @@ from .perceptual import (
 )
 from .process_group import ProcessGroup
 from .state import TrainState, load_discriminators
-from .unroll import Rollout, roll_out
+from .unroll import Rollout, recorded_renders, roll_out
 
 # Above the rounding of float32 gradients: where the true gradient is zero (a bias before instance norm), Adam would
 # otherwise turn rounding into steps of full length, different for every number of processes.
@@ -57,7 +65,8 @@ class Trainer:
         generator = InfiniteNature(**{name: getattr(settings, name) for name in SHAPE})
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device, self.dtype).train()
-        discriminators = Discriminators(settings.discriminator_width).to(device, self.dtype).train()
+        discriminators = Discriminators(settings.discriminator_width, 4 * (2 if settings.two_frames else 1))
+        discriminators = discriminators.to(device, self.dtype).train()
         if settings.init != "none":
             start_from(generator, settings.init)
             if (state := init_state(settings.init)) is not None:
@@ -100,10 +109,11 @@ class Trainer:
             batch = batch.go_on(self.state.replay)
         generator, judges = Parameters(self.generator), Parameters(self.discriminators)
         size = self.settings.micro_batch or (1 if self.group.device.type == "cpu" else len(batch))
-        parts, noises = batch.split(size), self._noise(len(batch)).split(size)
+        noises = self._noise(len(batch), 1, self.settings.style_size)
+        columns = [x.split(size) for x in (batch, noises, self._condition_noise(batch))]
         sums, rollouts = PairwiseSum(), []
         for losses, rollout, gradients in self._side_by_side(
-            lambda part, noise: self._pass(part, noise, generator, judges), parts, noises
+            lambda part, noise, jolt: self._pass(part, noise, jolt, generator, judges), *columns
         ):
             sums.add([torch.stack([x.detach().to(self.dtype) for x in losses.values()]), *gradients])
             rollouts.append(rollout)
@@ -128,7 +138,7 @@ class Trainer:
         return self._pool.map(work, *columns)
 
     def _pass(
-        self, batch: Batch, noise: Tensor, generator: Parameters, judges: Parameters
+        self, batch: Batch, noise: Tensor, condition_noise: Tensor, generator: Parameters, judges: Parameters
     ) -> tuple[dict[str, Tensor], Rollout, list[Tensor]]:
         """Forward and backward once: the losses, the flight, and the gradients of both networks' leaves."""
         with self._autocast():
@@ -136,13 +146,22 @@ class Trainer:
         mu, logvar = mu.to(self.dtype), logvar.to(self.dtype)
         style = mu + (0.5 * logvar).exp() * noise
         rollout = roll_out(
-            self.generator, batch, style, generator.kernels, bf16=self.bf16, land=self.settings.roam_land
+            self.generator,
+            batch,
+            style,
+            generator.kernels,
+            noise=condition_noise,
+            bf16=self.bf16,
+            land=self.settings.roam_land,
         )
 
         # The losses on pictures are differentiated down to the pictures first: their graphs are freed before the
         # rollout's backward pass, and one pass of the discriminators serves generator and discriminators.
         frames = rollout.refined.detach().requires_grad_()
-        losses, generator_loss, discriminator_loss = self._judge(frames, batch, judges)
+        beside = None
+        if self.settings.two_frames:
+            beside = torch.cat([rollout.rendered, recorded_renders(self.generator, batch)]).flatten(0, 1)
+        losses, generator_loss, discriminator_loss = self._judge(frames, batch, judges, beside)
         judges_grads = torch.autograd.grad(discriminator_loss, judges.tensors, retain_graph=True)
         (frame_grads,) = torch.autograd.grad(generator_loss, frames)
         losses["kl"] = kl_divergence(mu, logvar)
@@ -153,10 +172,15 @@ class Trainer:
         losses["total"] = generator_loss + weighted_kl
         return losses, rollout.detach(), [*generator_grads, *judges_grads]
 
-    def _judge(self, frames: Tensor, batch: Batch, judges: Parameters) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Each loss on pictures; the weighted sum for the generator, and that for the discriminators."""
+    def _judge(
+        self, frames: Tensor, batch: Batch, judges: Parameters, beside: Tensor | None
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Each loss on pictures; the weighted sum for the generator, and that for the discriminators.
+
+        ``beside`` is what the discriminators see beside the pictures, the model's and then the recorded ones.
+        """
         settings, truth = self.settings, batch.rgbd[:, 1:]
-        fake, real = frames.flatten(0, 1), truth.flatten(0, 1)
+        fake, real = frames.flatten(0, 1), truth.flatten(0, 1).detach().requires_grad_(settings.r1_weight > 0)
         # The longer a flight, the less the recording determines what should be seen.
         recorded = (1 - batch.roams).repeat_interleave(truth.shape[1])
         certainty = recorded / (1 + batch.age / settings.replay_decay).repeat_interleave(truth.shape[1])
@@ -166,16 +190,20 @@ class Trainer:
         with self._autocast():
             if self.perceptual is not None:
                 losses |= self._features(fake[:, :3], real[:, :3], certainty, recorded)
+            judged = torch.cat([fake, real])
+            judged = judged if beside is None else torch.cat([judged, beside], 1)
             (fake_logits, fake_features), (real_logits, real_features) = split(
-                self.discriminators(torch.cat([fake, real]), judges.kernels), [len(fake), len(real)]
+                self.discriminators(judged, judges.kernels), [len(fake), len(real)]
             )
             faded = [[fade(layer, certainty) for layer in scale] for scale in fake_features]
             losses["feature"] = feature_matching(real_features, faded)
             losses["adversarial"] = hinge_generator(fake_logits)
+            nothing = frames.new_zeros(())
+            if settings.r1_weight:
+                losses["r1"] = squared_slope(real_logits, real)
             if settings.balanced_sampling:
                 real_logits = self._balanced(real_logits, batch, judges)
             losses["discriminator"] = hinge_discriminator(real_logits, fake_logits)
-        nothing = frames.new_zeros(())
         generator_loss = (
             settings.l1_weight * losses["l1"]
             + settings.perceptual_weight * losses.get("perceptual", nothing)
@@ -185,7 +213,8 @@ class Trainer:
             + settings.feature_weight * losses["feature"]
             + settings.adversarial_weight * losses["adversarial"]
         )
-        return losses, generator_loss, settings.adversarial_weight * losses["discriminator"]
+        discriminator_loss = settings.adversarial_weight * losses["discriminator"]
+        return losses, generator_loss, discriminator_loss + settings.r1_weight * losses.get("r1", nothing)
 
     def _features(self, fake: Tensor, real: Tensor, certainty: Tensor, recorded: Tensor) -> dict[str, Tensor]:
         """Distances by the perceptual network. The content distance fades with certainty, those of textures do not;
@@ -250,11 +279,21 @@ class Trainer:
             fused=self.group.device.type in ("cpu", "cuda"),
         )
 
-    def _noise(self, count: int) -> Tensor:
-        """Standard normal numbers for the styles, by place in the whole batch (see :mod:`..data.sequences`)."""
+    def _condition_noise(self, batch: Batch) -> Tensor:
+        """What is added to each rendered picture before it is refined, ``[b, t, 4, h, w]``, or a zero for each."""
+        count, steps, *picture = batch.rgbd[:, 1:].shape
+        if not self.settings.condition_noise:
+            return batch.rgbd.new_zeros(count, steps, 1, 1, 1)
+        return self.settings.condition_noise * self._noise(count, 3, steps, *picture)
+
+    def _noise(self, count: int, purpose: int, *shape: int) -> Tensor:
+        """Standard normal numbers by place in the whole batch (see :mod:`..data.sequences`), ``[count, *shape]``.
+
+        ``purpose`` keeps draws apart: 1 for styles, 3 for conditions, 2 for the lengths of flights (:mod:`..data.replay`).
+        """
         step, first = self.state.step, self.group.rank * count
         rows = [
-            np.random.default_rng([self.settings.seed, step, first + i, 1]).standard_normal(self.settings.style_size)
+            np.random.default_rng([self.settings.seed, step, first + i, purpose]).standard_normal(shape)
             for i in range(count)
         ]
         return torch.from_numpy(np.stack(rows)).to(self.group.device, self.dtype)

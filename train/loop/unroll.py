@@ -42,10 +42,11 @@ def roll_out(
     style: Float[Tensor, "b n"],
     kernels: Kernels,
     *,
+    noise: Float[Tensor, "b t c h w"] | None = None,
     bf16: bool = False,
     land: float = 0.0,
 ) -> Rollout:
-    """Fly the batch's recorded paths, or the autopilot's, from its first frames, which are keyframes.
+    """Fly the batch's recorded paths, or the autopilot's, from its starts, which are keyframes.
 
     As at test time, pictures are rendered from the last keyframe, and refined mirrored after every second one.
     Gradients flow through all steps.
@@ -55,17 +56,19 @@ def roll_out(
         batch: on the model's device.
         style: one style vector per sequence.
         kernels: the model's, normalised once for all steps.
+        noise: added to each rendered picture before it is refined.
         bf16: refine in bfloat16; rendering and grounding keep their type.
         land: of the autopilot; see :class:`Autopilot`.
     """
-    rgbd, steps, pilots = batch.rgbd[:, 0], [], Pilots(batch, land)
+    rgbd, steps, pilots = batch.start, [], Pilots(batch, land)
     poses, intrinsics = batch.poses.unbind(1), batch.intrinsics.unbind(1)
     keyframe, pose, lens, mirrored = rgbd, pilots.poses(poses[0]), intrinsics[0], model.mirrors(batch.age)
     for k in range(1, len(poses)):
         there = pilots.steer(rgbd, poses[k])
         rendered, seen = model.render(keyframe, pose, lens, there, intrinsics[k])
         with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
-            refined = model.refine(mirror(rendered, mirrored), mirror(seen, mirrored), style, kernels)
+            given = rendered if noise is None else rendered + noise[:, k - 1]
+            refined = model.refine(mirror(given, mirrored), mirror(seen, mirrored), style, kernels)
         rgbd = ground(mirror(refined.to(rgbd.dtype), mirrored), rendered, seen)
         if model.config.sky:
             rgbd = pilots.keep_sky(rgbd, batch.takeoff, intrinsics[k])
@@ -74,6 +77,16 @@ def roll_out(
         steps.append((rendered.detach(), seen.detach(), rgbd))
     rendered, seen, refined = (torch.stack(column, 1) for column in zip(*steps, strict=True))
     return Rollout(rendered, seen, refined, pilots.courses())
+
+
+@torch.no_grad()
+def recorded_renders(model: InfiniteNature, batch: Batch) -> Float[Tensor, "b t 4 h w"]:
+    """What :attr:`Rollout.rendered` would be if the recorded frames were the keyframes, along the recorded path."""
+    columns = (batch.rgbd, batch.poses, batch.intrinsics)
+    frames = list(zip(*(column.unbind(1) for column in columns), strict=True))
+    keyframes = (frames[k - k % model.config.keyframe_every] for k in range(len(frames) - 1))
+    renders = (model.render(*last, *camera) for last, (_, *camera) in zip(keyframes, frames[1:], strict=True))
+    return torch.stack([rendered for rendered, _ in renders], 1)
 
 
 class Pilots:

@@ -21,9 +21,9 @@ class PatchDiscriminator(nn.Module):
     (the last at stride 1), and one to a logit. Reflect padding, as everywhere in the release.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, channels: int = 4) -> None:
         super().__init__()
-        self.first = nn.Conv2d(4, width, 4, stride=2)
+        self.first = nn.Conv2d(channels, width, 4, stride=2)
         self.normalised = nn.ModuleList(
             [
                 SpectralConv(width, 2 * width, 4, stride=2),
@@ -35,7 +35,7 @@ class PatchDiscriminator(nn.Module):
         for conv in (self.first, self.last):
             nn.init.xavier_normal_(conv.weight)
 
-    def forward(self, rgbd: Float[Tensor, "b 4 h w"], kernels: Kernels) -> tuple[Tensor, Features]:
+    def forward(self, rgbd: Float[Tensor, "b c h w"], kernels: Kernels) -> tuple[Tensor, Features]:
         """Logits ``[b, 1, h / 8, w / 8]``, and the three normalised layers' features."""
         x = leaky(self.first(reflect_pad(2 * rgbd - 1, 4, 2)))
         features = []
@@ -46,13 +46,18 @@ class PatchDiscriminator(nn.Module):
 
 
 class Discriminators(nn.Module):
-    """The patch discriminator at full size, and another at half size (2 x 2 means)."""
+    """The patch discriminator at full size, and another at half size (2 x 2 means).
 
-    def __init__(self, width: int = 64) -> None:
+    Args:
+        width: channels of the first layer.
+        channels: of what is judged; 8 for two pictures side by side.
+    """
+
+    def __init__(self, width: int = 64, channels: int = 4) -> None:
         super().__init__()
-        self.fine, self.coarse = PatchDiscriminator(width), PatchDiscriminator(width)
+        self.fine, self.coarse = PatchDiscriminator(width, channels), PatchDiscriminator(width, channels)
 
-    def forward(self, rgbd: Float[Tensor, "b 4 h w"], kernels: Kernels | None = None) -> Outputs:
+    def forward(self, rgbd: Float[Tensor, "b c h w"], kernels: Kernels | None = None) -> Outputs:
         """Logits and features, one per scale. Without ``kernels``, in training mode, the power iterations advance."""
         kernels = kernels or normalise(self, keep=self.training)
         fine_logits, fine_features = self.fine(rgbd, kernels)
