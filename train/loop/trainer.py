@@ -289,7 +289,7 @@ class Trainer:
     def _noise(self, count: int, purpose: int, *shape: int) -> Tensor:
         """Standard normal numbers by place in the whole batch (see :mod:`..data.sequences`), ``[count, *shape]``.
 
-        ``purpose`` keeps draws apart: 1 for styles, 3 for conditions, 2 for the lengths of flights (:mod:`..data.replay`).
+        ``purpose`` keeps draws apart: 1 for styles, 3 for conditions; 2 is the flights' (:mod:`..data.replay`).
         """
         step, first = self.state.step, self.group.rank * count
         rows = [
