@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +118,15 @@ def test_our_own_checkpoint_comes_back_and_another_is_refused(tmp_path: Path) ->
     shutil.copy(tmp_path / "b" / "model.safetensors", tmp_path / "a" / "model.safetensors")
     with pytest.raises(InputError, match="another model"):
         load_checkpoint(tmp_path / "a")
+
+
+def test_reading_a_checkpoint_does_not_import_torchs_compiler(tmp_path: Path) -> None:
+    """Which takes longer than the first picture."""
+    save_checkpoint(tmp_path, InfiniteNature(64, 96, 4), {})
+    code = f"""
+        import pathlib, sys
+        from flythrough.train.model.native import load_checkpoint
+        load_checkpoint(pathlib.Path({str(tmp_path)!r}))
+        sys.exit("torch._dynamo" in sys.modules)
+    """
+    assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False).returncode == 0

@@ -60,8 +60,11 @@ class SpectralConv(nn.Module):
         self.stride = stride
         self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        self.register_buffer("u", F.normalize(torch.randn(outputs), dim=0))
-        nn.init.xavier_normal_(self.weight)
+        self.register_buffer("u", torch.empty(outputs))
+        # On meta, where no value matters, random numbers and norms would import torch's compiler, for a second or two.
+        if not self.weight.is_meta:
+            self.u.copy_(F.normalize(torch.randn(outputs), dim=0))
+            nn.init.xavier_normal_(self.weight)
 
     def forward(self, x: Image, kernels: Kernels) -> Made:
         """Convolve with this layer's kernel of ``kernels``; sides shrink by the stride, rounded up."""
