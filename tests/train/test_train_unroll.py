@@ -113,7 +113,7 @@ def test_noise_goes_into_what_is_refined_and_not_into_what_is_rendered(start: to
     noise[:, 1] = 0.1 * torch.randn(4, 32, 64)
     with torch.no_grad():
         style, kernels = model.encode(start[None])[0], model.normalise()
-        clean, noisy = (roll_out(model, batch, style, kernels, noise=each) for each in (None, noise))
+        clean, noisy = (roll_out(model, batch, style, kernels, added=each) for each in (None, noise))
     same = [torch.equal(clean.refined[:, k], noisy.refined[:, k]) for k in range(STEPS)]
     assert same == [True, False, False, False]
     assert torch.equal(clean.rendered[:, 1], noisy.rendered[:, 1])

@@ -113,7 +113,7 @@ class Trainer:
         columns = [x.split(size) for x in (batch, noises, self._condition_noise(batch))]
         sums, rollouts = PairwiseSum(), []
         for losses, rollout, gradients in self._side_by_side(
-            lambda part, noise, jolt: self._pass(part, noise, jolt, generator, judges), *columns
+            lambda part, noise, added: self._pass(part, noise, added, generator, judges), *columns
         ):
             sums.add([torch.stack([x.detach().to(self.dtype) for x in losses.values()]), *gradients])
             rollouts.append(rollout)
@@ -138,9 +138,12 @@ class Trainer:
         return self._pool.map(work, *columns)
 
     def _pass(
-        self, batch: Batch, noise: Tensor, condition_noise: Tensor, generator: Parameters, judges: Parameters
+        self, batch: Batch, noise: Tensor, added: Tensor, generator: Parameters, judges: Parameters
     ) -> tuple[dict[str, Tensor], Rollout, list[Tensor]]:
-        """Forward and backward once: the losses, the flight, and the gradients of both networks' leaves."""
+        """Forward and backward once: the losses, the flight, and the gradients of both networks' leaves.
+
+        ``noise`` is for the styles; ``added`` goes on what is refined.
+        """
         with self._autocast():
             mu, logvar = self.generator.encode(batch.takeoff, generator.kernels)
         mu, logvar = mu.to(self.dtype), logvar.to(self.dtype)
@@ -150,7 +153,7 @@ class Trainer:
             batch,
             style,
             generator.kernels,
-            noise=condition_noise,
+            added=added,
             bf16=self.bf16,
             land=self.settings.roam_land,
         )

@@ -42,7 +42,7 @@ def roll_out(
     style: Float[Tensor, "b n"],
     kernels: Kernels,
     *,
-    noise: Float[Tensor, "b t c h w"] | None = None,
+    added: Float[Tensor, "b t c h w"] | None = None,
     bf16: bool = False,
     land: float = 0.0,
 ) -> Rollout:
@@ -56,7 +56,7 @@ def roll_out(
         batch: on the model's device.
         style: one style vector per sequence.
         kernels: the model's, normalised once for all steps.
-        noise: added to each rendered picture before it is refined.
+        added: to each rendered picture before it is refined; noise, or nothing.
         bf16: refine in bfloat16; rendering and grounding keep their type.
         land: of the autopilot; see :class:`Autopilot`.
     """
@@ -67,7 +67,7 @@ def roll_out(
         there = pilots.steer(rgbd, poses[k])
         rendered, seen = model.render(keyframe, pose, lens, there, intrinsics[k])
         with torch.autocast(rgbd.device.type, torch.bfloat16, enabled=bf16):
-            given = rendered if noise is None else rendered + noise[:, k - 1]
+            given = rendered if added is None else rendered + added[:, k - 1]
             refined = model.refine(mirror(given, mirrored), mirror(seen, mirrored), style, kernels)
         rgbd = ground(mirror(refined.to(rgbd.dtype), mirrored), rendered, seen)
         if model.config.sky:
@@ -81,7 +81,10 @@ def roll_out(
 
 @torch.no_grad()
 def recorded_renders(model: InfiniteNature, batch: Batch) -> Float[Tensor, "b t 4 h w"]:
-    """What :attr:`Rollout.rendered` would be if the recorded frames were the keyframes, along the recorded path."""
+    """What :attr:`Rollout.rendered` would be if the recorded frames were the keyframes, along the recorded path.
+
+    A start whose disparity is guessed is warped by the guess.
+    """
     columns = (batch.rgbd, batch.poses, batch.intrinsics)
     frames = list(zip(*(column.unbind(1) for column in columns), strict=True))
     keyframes = (frames[k - k % model.config.keyframe_every] for k in range(len(frames) - 1))
