@@ -16,6 +16,11 @@ from flythrough.workspace.stage import Job, Outcome, Resources, Stage, Task
 
 from .config import SfmConfig
 
+# By glog's InstallFailureSignalHandler, which pycolmap calls when it is imported.
+_HANDLED_BY_COLMAP = (
+    signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+)  # fmt: skip
+
 
 def tasks(workspace: Workspace, config: SfmConfig) -> Iterator[Task]:
     """One task per shot, and one for the folder of photos if there is one."""
@@ -71,15 +76,17 @@ def run(job: Job, config: SfmConfig) -> Outcome:
 def load_colmap() -> None:
     """Import pycolmap with its log silenced.
 
-    A model that cannot be built is not an error: the shot is dropped with the reason. pycolmap's SIGTERM handler is
-    removed, as it would report a crash when a worker is told to stop.
+    A model that cannot be built is not an error: the shot is dropped with the reason. pycolmap's signal handlers are
+    removed: they would report a crash when a worker is told to stop, and while they report a true one they can wait
+    for a lock that the crash holds, so that the worker never dies.
     """
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in _HANDLED_BY_COLMAP}
     import pycolmap
 
     pycolmap.logging.minloglevel = 3
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def finish(outcome: Outcome, workspace: Workspace, config: SfmConfig) -> Outcome:
