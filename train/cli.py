@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer, stage: typer.Typer) -> None:
-    """Add ``flythrough fly``, ``flythrough train report``, ``import``, ``export``, ``narrow``, ``onnx``."""
+    """Add ``flythrough fly``, and ``train``'s ``report``, ``import``, ``export``, ``average``, ``narrow``, ``onnx``."""
     app.command()(fly)
     stage.command()(report)
     stage.command("import")(import_release)
     stage.command("export")(export)
+    stage.command("average")(average)
     stage.command("narrow")(narrow)
     stage.command("onnx")(onnx)
 
@@ -214,6 +215,21 @@ def export(
     from .loop.export import export_state
 
     export_state(states, output)
+    print(output.absolute())
+
+
+def average(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint folders of one shape, best of one origin.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder to write.")],
+    share: Annotated[
+        list[float] | None,
+        typer.Option(help="A checkpoint's share of the mean, once for each, in their order; by default all the same."),
+    ] = None,
+) -> None:
+    """Write the weighted mean of models' weights (float16): often better than each of them."""
+    from .loop.average import average_checkpoints
+
+    average_checkpoints(checkpoints, share or [], output)
     print(output.absolute())
 
 

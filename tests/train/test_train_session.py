@@ -76,7 +76,7 @@ def stop_after(run: Session, steps: int) -> None:
     "changes",
     [
         {},
-        {"balanced_sampling": True, "checkpointing": True, "decay_from": 0.2},
+        {"balanced_sampling": True, "checkpointing": True, "decay_from": 0.2, "discriminators_first": 3},
         {"condition_noise": 0.02, "r1_weight": 1.0, "two_frames": True},
     ],
 )
@@ -117,6 +117,20 @@ def test_training_moves_every_network_and_the_running_mean_follows(tmp_path: Pat
     names = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*") if path.is_file()}
     assert {"strips/00000002.png", "strips/00000005.png", "flights/00000005.mp4", "scalars.jsonl"} <= names
     assert any(name.startswith("tensorboard/events.out.tfevents") for name in names)
+
+
+@pytest.mark.parametrize(("steps", "moved"), [(3, {"discriminators"}), (4, {"discriminators", "generator", "mean"})])
+def test_at_first_the_discriminators_alone_are_trained(
+    tmp_path: Path, workspace: Workspace, steps: int, moved: set[str]
+) -> None:
+    run = session(workspace, tmp_path / "run", discriminators_first=3, steps=steps)
+    before = {name: {k: p.clone() for k, p in m.named_parameters()} for name, m in run.state.modules().items()}
+    run.run()
+    assert moved == {
+        name
+        for name, module in run.state.modules().items()
+        if any(not torch.equal(before[name][key], p) for key, p in module.named_parameters())
+    }
 
 
 def test_tensorboard_shows_the_figures_and_forgets_what_came_after_the_step_resumed_at(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ import torch
 from flythrough.errors import ConfigError, InputError
 from flythrough.scene.geometry import default_intrinsics
 from flythrough.scene.plans import straight
+from flythrough.scene.trained_on import TrainedOn, read_trained_on
 from flythrough.train.config import STATE_FILE, Settings, TrainConfig, resolve
 from flythrough.train.fly import shipped
 from flythrough.train.fly.from_photo import at_size, default_checkpoint
 from flythrough.train.fly.rollout import fly
+from flythrough.train.loop.average import average_checkpoints
 from flythrough.train.loop.export import export_state
 from flythrough.train.loop.process_group import ProcessGroup
 from flythrough.train.loop.state import save_state
@@ -116,6 +118,54 @@ def test_of_several_states_of_a_run_the_mean_is_exported(tmp_path: Path) -> None
         export_state([tmp_path / "4", tmp_path / "other"], tmp_path / "out")
 
 
+def filled(folder: Path, value: float, width: int = 2) -> Path:
+    """A checkpoint all of whose weights are ``value``."""
+    model = InfiniteNature(32, 64, base_width=width, style_size=8, max_sobel=0.6)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(value)
+    save_checkpoint(folder, model, {"filled": str(value)})
+    return folder
+
+
+def test_models_are_averaged_by_their_shares(tmp_path: Path) -> None:
+    one, six = filled(tmp_path / "one", 1), filled(tmp_path / "six", 6)
+    for shares, mean in (([3, 2], 3.0), ([0.2, 0.8], 5.0), ([], 3.5)):
+        average_checkpoints([one, six], shares, tmp_path / "out")
+        assert {float(value.unique()) for value in load_checkpoint(tmp_path / "out").parameters()} == {mean}
+    average_checkpoints([one, six], [3, 2], tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert record["filled"] == "1"
+    assert record["mean_of"] == [{"checkpoint": "one", "share": 0.6}, {"checkpoint": "six", "share": 0.4}]
+
+
+def test_an_average_was_trained_on_what_each_of_its_parts_was(tmp_path: Path) -> None:
+    one, two, out = filled(tmp_path / "one", 1), filled(tmp_path / "two", 2), tmp_path / "out"
+    average_checkpoints([one, two], [], out)
+    assert read_trained_on(out) is None
+    TrainedOn({"a": "0"}, islands=frozenset({100_000})).write(one)
+    TrainedOn({"b": "1"}, islands=frozenset({100_001})).write(two)
+    average_checkpoints([one, two], [], out)
+    assert read_trained_on(out) == TrainedOn({"a": "0", "b": "1"}, islands=frozenset({100_000, 100_001}))
+
+
+@pytest.mark.parametrize("shares", [[1.0], [1.0, 0], [2.0, -1.0], [1.0, float("nan")], [1.0, float("inf")], [1.0] * 3])
+def test_shares_that_make_no_mean_are_refused(tmp_path: Path, shares: list[float]) -> None:
+    parts = [filled(tmp_path / "one", 1), filled(tmp_path / "two", 2)]
+    with pytest.raises(InputError, match="--share once per checkpoint"):
+        average_checkpoints(parts, shares, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_of_other_shapes_or_that_are_broken_are_not_averaged(tmp_path: Path) -> None:
+    one, wide = filled(tmp_path / "one", 1), filled(tmp_path / "wide", 1, width=4)
+    broken = filled(tmp_path / "broken", float("inf"))
+    for other, said in ((wide, "base_width=4"), (broken, "not finite"), (tmp_path / "none", "no model.json")):
+        with pytest.raises(InputError, match=said):
+            average_checkpoints([one, other], [], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_no_training_state_is_not_exported(model: InfiniteNature, tmp_path: Path) -> None:
     save_checkpoint(tmp_path, model, {})
     for path in (tmp_path / WEIGHTS, tmp_path / "nothing"):
@@ -154,6 +204,14 @@ def test_the_packages_model_is_small_and_flies_and_its_record_names_no_place() -
     assert frames.max() <= 1
     # It is no random network: what it paints after a step is near to what it was shown.
     assert (frames[0, :3] - start[:3]).abs().mean() < 0.1
+
+
+def test_the_preset_polish_is_the_recipe_of_the_packages_last_run() -> None:
+    record = json.loads((shipped.shipped_checkpoint() / "model.json").read_text())["settings"]
+    preset = resolve(TrainConfig(preset="polish"))[1].keyed()
+    assert preset["discriminators_first"] > 0  # that run had a warm-up before it
+    own = ("init", "clips", "perceptual", "seed", "discriminators_first")
+    assert {k: v for k, v in preset.items() if k not in own} == {k: v for k, v in record.items() if k not in own}
 
 
 def test_fine_tuning_starts_from_the_packages_model() -> None:

@@ -255,7 +255,8 @@ class Trainer:
         if not all(np.isfinite(value) for value in scalars.values()):
             raise NotFiniteError(scalars)
         factor = settings.rate_at(state.step)
-        for optimiser in state.optimisers().values():
+        alone = state.step < settings.discriminators_first
+        for optimiser in [state.discriminator_optimiser] if alone else state.optimisers().values():
             for group in optimiser.param_groups:
                 group["lr"] = group["initial_lr"] * factor
             optimiser.step()

@@ -1,0 +1,67 @@
+"""The weighted mean of checkpoints, weight by weight: it keeps what its parts have in common and evens out the rest.
+
+A run's last part is often better near the start and another's far out; the mean of both may be better than either
+(Wortsman et al. 2022, "Model soups"). It holds only for models of one origin, as one fine-tuned from the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+
+from flythrough.errors import InputError
+from flythrough.scene.trained_on import TrainedOn, read_trained_on
+
+from ..model.native import load_checkpoint, read_record, save_checkpoint
+from ..model.network import InfiniteNature
+
+
+def average_checkpoints(checkpoints: Sequence[Path], shares: Sequence[float], folder: Path) -> InfiniteNature:
+    """Write the weighted mean of models as a float16 checkpoint; returns the model, as written.
+
+    It counts as trained on what any of them was trained on. Its record is the first checkpoint's, with the shares.
+
+    Args:
+        checkpoints: folders of checkpoints of ours, of one shape.
+        shares: one per checkpoint, above 0; only their ratios count. Empty: the same for each.
+        folder: checkpoint folder to write.
+
+    Raises:
+        InputError: a folder is no checkpoint of ours, their shapes differ, a share is missing or not above 0, or a
+            weight is not finite in float16.
+        DiskError: the disk is full or not writable.
+    """
+    shares = list(shares) or [1.0] * len(checkpoints)
+    if len(shares) != len(checkpoints) or not all(math.isfinite(share) and share > 0 for share in shares):
+        raise InputError(
+            f"Shares {shares} are not one above 0 for each of {len(checkpoints)} checkpoints",
+            remedy="Give --share once per checkpoint, in their order",
+        )
+    models = [load_checkpoint(checkpoint) for checkpoint in checkpoints]
+    result = models[0]
+    for checkpoint, model in zip(checkpoints, models, strict=True):
+        if model.trained != result.trained:
+            raise InputError(
+                f"{checkpoint} is {model.trained}, and {checkpoints[0]} is {result.trained}",
+                remedy="Give checkpoints of one shape, best of one origin",
+            )
+    parts = [share / sum(shares) for share in shares]
+    states = [model.state_dict() for model in models]
+    tensors = {
+        name: sum(part * state[name] for part, state in zip(parts, states, strict=True)).half() for name in states[0]
+    }
+    broken = sorted(name for name, value in tensors.items() if not value.isfinite().all())
+    if broken:
+        raise InputError(f"The mean of {broken[0]} is not finite in float16", remedy="Leave out the broken checkpoint")
+    result = result.half()
+    result.load_state_dict(tensors)
+    record = {name: value for name, value in read_record(checkpoints[0]).items() if name not in ("format", "model")}
+    names = [checkpoint.resolve().name for checkpoint in checkpoints]
+    mean = [{"checkpoint": name, "share": round(part, 4)} for name, part in zip(names, parts, strict=True)]
+    save_checkpoint(folder, result, record | {"mean_of": mean})
+    histories = [history for checkpoint in checkpoints if (history := read_trained_on(checkpoint)) is not None]
+    if histories:
+        reduce(TrainedOn.__or__, histories).write(folder)
+    return result
