@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from flythrough.errors import InputError
@@ -55,6 +60,28 @@ def test_what_is_filmed_is_not_filmed_again(workspace: Workspace, clips: list[Is
     assert sum(file.stat().st_mtime_ns != before[file] for file in files) == 1
     for old, new in zip(clips, again, strict=True):
         assert np.array_equal(old.rgbd(30, HEIGHT, WIDTH), new.rgbd(30, HEIGHT, WIDTH))
+
+
+FILM_MANY = """
+import sys
+from pathlib import Path
+from flythrough.train.data.islands import film_islands
+if __name__ == "__main__":
+    film_islands(Path(sys.argv[1]), 100, 32, 64)
+"""
+
+
+def test_who_films_ends_with_the_process_that_asked(tmp_path: Path) -> None:
+    script = tmp_path / "film.py"
+    script.write_text(FILM_MANY)
+    with subprocess.Popen([sys.executable, str(script), str(tmp_path)], stderr=subprocess.DEVNULL) as asked:
+        while not list(tmp_path.rglob("*.npz")):
+            assert asked.poll() is None
+            time.sleep(0.1)
+        family = psutil.Process(asked.pid).children(recursive=True)
+        asked.kill()
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert alive == []
 
 
 def test_another_size_is_refused_with_a_remedy(clips: list[IslandClip]) -> None:

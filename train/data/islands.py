@@ -7,6 +7,7 @@ island is ever both trained on and scored on.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from flythrough.scene.cameras import Cameras
 from flythrough.scene.clips import Clip
 from flythrough.workspace.files import publish
 from flythrough.workspace.progress import bar
+from flythrough.workspace.worker import end_with
 
 FIRST_SEED = 100_000
 TAKES = (("forward", 0), ("forward", 1), ("forward", 2), ("orbit", 0), ("sideways", 0))
@@ -102,11 +104,15 @@ def film_islands(folder: Path, islands: int, height: int, width: int, all_biomes
             missing.setdefault(take.seed, []).append(take)
     if missing:
         # Not forked: numba's threads do not survive that.
-        pools = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
+        pools = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _join, (os.getpid(),))
         with pools as pool, bar("film islands", len(missing), "island") as advance:
             for _ in pool.map(_film_island, missing.values(), [folder] * len(missing)):
                 advance(1)
     return [IslandClip(take, folder) for take in wanted]
+
+
+def _join(parent: int) -> None:
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
 
 
 def _film_island(wanted: list[Take], folder: Path) -> None:
