@@ -82,14 +82,11 @@ bench-gate: bench-quick  ## Fails where a ratio fell behind docs/performance.md.
 # The model in the package, anew: a day on two cores. What is stopped goes on when it is called again.
 SHIP := ship
 SHIP_SET :=
-SHIP_STATE = $(SHIP)/$(1)/train/infinite-nature*/state.safetensors
 ship-model: .venv/ready  ## Train the model in the package anew; resumes if interrupted.
 	$(BIN)/flythrough train --workspace $(SHIP)/first --new --set train.preset=ship $(SHIP_SET)
-	$(BIN)/flythrough train export $(call SHIP_STATE,first) -o $(SHIP)/wide
-	$(BIN)/flythrough train narrow $(SHIP)/wide -o $(SHIP)/narrow
+	$(BIN)/flythrough train narrow $(SHIP)/first/train/infinite-nature*/checkpoint -o $(SHIP)/narrow
 	$(BIN)/flythrough train --workspace $(SHIP)/last --new --set train.preset=polish --set train.init=$(abspath $(SHIP))/narrow $(SHIP_SET)
-	$(BIN)/flythrough train export $(call SHIP_STATE,last) -o $(SHIP)/polished
-	$(BIN)/flythrough train average $(SHIP)/narrow $(SHIP)/polished --share 3 --share 2 -o $(SHIP)/flythrough-coast
+	$(BIN)/flythrough train average $(SHIP)/narrow $(SHIP)/last/train/infinite-nature*/checkpoint --share 3 --share 2 -o $(SHIP)/flythrough-coast
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
