@@ -104,14 +104,14 @@ def film_islands(folder: Path, islands: int, height: int, width: int, all_biomes
             missing.setdefault(take.seed, []).append(take)
     if missing:
         # Not forked: numba's threads do not survive that.
-        pools = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _join, (os.getpid(),))
+        pools = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_parent, (os.getpid(),))
         with pools as pool, bar("film islands", len(missing), "island") as advance:
             for _ in pool.map(_film_island, missing.values(), [folder] * len(missing)):
                 advance(1)
     return [IslandClip(take, folder) for take in wanted]
 
 
-def _join(parent: int) -> None:
+def _end_with_parent(parent: int) -> None:
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
 
 

@@ -1,7 +1,7 @@
 """The weighted mean of checkpoints, weight by weight: it keeps what its parts have in common and evens out the rest.
 
-A run's last part is often better near the start and another's far out; the mean of both may be better than either
-(Wortsman et al. 2022, "Model soups"). It holds only for models of one origin, as one fine-tuned from the other.
+One model may be better at a flight's first steps and another far along it; their mean may be better than either
+(Wortsman et al. 2022, "Model soups"), if they are of one origin: one fine-tuned from the other, or both from a third.
 """
 
 from __future__ import annotations
