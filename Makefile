@@ -79,7 +79,8 @@ bench-gate: bench-quick  ## Fails where a ratio fell behind docs/performance.md.
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	touch $@
 
-# The model in the package, anew: a day on two cores. What is stopped goes on when it is called again.
+# The model in the package, anew: a day on two cores. What is stopped goes on when it is called again. To see it work in
+# minutes: make ship-model SHIP=try SHIP_SET="--set train.steps=2 --set train.islands=1 --set train.batch=2".
 SHIP := ship
 SHIP_SET :=
 ship-model: .venv/ready  ## Train the model in the package anew; resumes if interrupted.

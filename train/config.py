@@ -147,7 +147,7 @@ class Settings(Section):
     generator_rate: float = Field(1e-4, gt=0, description="Adam's learning rate of generator and encoder")
     discriminator_rate: float = Field(4e-4, gt=0, description="Adam's learning rate of the discriminators")
     discriminators_first: int = Field(
-        0, ge=0, description="Optimiser steps at first that train the discriminators alone, which a checkpoint lacks"
+        0, ge=0, description="Optimiser steps, at the start, of the discriminators alone: a checkpoint has none"
     )
     beta1: float = Field(0.0, ge=0, lt=1, description="Adam's first decay")
     beta2: float = Field(0.9, ge=0, lt=1, description="Adam's second decay")

@@ -80,7 +80,8 @@ def test_who_films_ends_with_the_process_that_asked(tmp_path: Path) -> None:
             time.sleep(0.1)
         family = psutil.Process(asked.pid).children(recursive=True)
         asked.kill()
-    _, alive = psutil.wait_procs(family, timeout=30)
+    gone, alive = psutil.wait_procs(family, timeout=30)
+    assert gone
     assert alive == []
 
 

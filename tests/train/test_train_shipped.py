@@ -25,6 +25,7 @@ from flythrough.train.loop.trainer import Trainer
 from flythrough.train.model.native import WEIGHTS, load_checkpoint, save_checkpoint
 from flythrough.train.model.network import InfiniteNature
 from flythrough.workspace.catalog import Workspace
+from flythrough.workspace.files import sha256_of
 
 SMALL = {"height": 32, "width": 64, "base_width": 2, "style_size": 8, "discriminator_width": 2}
 
@@ -135,8 +136,21 @@ def test_models_are_averaged_by_their_shares(tmp_path: Path) -> None:
         assert {float(value.unique()) for value in load_checkpoint(tmp_path / "out").parameters()} == {mean}
     average_checkpoints([one, six], [3, 2], tmp_path / "out")
     record = json.loads((tmp_path / "out" / "model.json").read_text())
-    assert record["filled"] == "1"
-    assert record["mean_of"] == [{"checkpoint": "one", "share": 0.6}, {"checkpoint": "six", "share": 0.4}]
+    assert record["mean_of"] == [
+        {"filled": "1", "share": 0.6, "sha256": sha256_of(one / WEIGHTS)},
+        {"filled": "6", "share": 0.4, "sha256": sha256_of(six / WEIGHTS)},
+    ]
+
+
+def test_a_mean_may_take_the_place_of_one_of_its_parts(tmp_path: Path) -> None:
+    one, six = filled(tmp_path / "one", 1), filled(tmp_path / "six", 6)
+    TrainedOn({}, islands=frozenset({100_000})).write(one)
+    TrainedOn({}, islands=frozenset({100_001})).write(six)
+    average_checkpoints([one, six], [], one)
+    assert {float(value.unique()) for value in load_checkpoint(one).parameters()} == {3.5}
+    record = json.loads((one / "model.json").read_text())
+    assert [part["filled"] for part in record["mean_of"]] == ["1", "6"]
+    assert read_trained_on(one) == TrainedOn({}, islands=frozenset({100_000, 100_001}))
 
 
 def test_an_average_was_trained_on_what_each_of_its_parts_was(tmp_path: Path) -> None:
@@ -160,7 +174,11 @@ def test_shares_that_make_no_mean_are_refused(tmp_path: Path, shares: list[float
 def test_models_of_other_shapes_or_that_are_broken_are_not_averaged(tmp_path: Path) -> None:
     one, wide = filled(tmp_path / "one", 1), filled(tmp_path / "wide", 1, width=4)
     broken = filled(tmp_path / "broken", float("inf"))
-    for other, said in ((wide, "base_width=4"), (broken, "not finite"), (tmp_path / "none", "no model.json")):
+    for other, said in (
+        (wide, "base_width=4"),
+        (broken, "broken: .* not finite"),
+        (tmp_path / "none", "no model.json"),
+    ):
         with pytest.raises(InputError, match=said):
             average_checkpoints([one, other], [], tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -13,15 +13,17 @@ from pathlib import Path
 
 from flythrough.errors import InputError
 from flythrough.scene.trained_on import TrainedOn, read_trained_on
+from flythrough.workspace.files import JsonObject, sha256_of
 
-from ..model.native import load_checkpoint, read_record, save_checkpoint
+from ..model.native import WEIGHTS, load_checkpoint, read_record, save_checkpoint
 from ..model.network import InfiniteNature
 
 
 def average_checkpoints(checkpoints: Sequence[Path], shares: Sequence[float], folder: Path) -> InfiniteNature:
     """Write the weighted mean of models as a float16 checkpoint; returns the model, as written.
 
-    It counts as trained on what any of them was trained on. Its record is the first checkpoint's, with the shares.
+    Its record holds each part's share, hash and record. It counts as trained on all that its parts are recorded to
+    have been trained on.
 
     Args:
         checkpoints: folders of checkpoints of ours, of one shape.
@@ -29,8 +31,8 @@ def average_checkpoints(checkpoints: Sequence[Path], shares: Sequence[float], fo
         folder: checkpoint folder to write.
 
     Raises:
-        InputError: a folder is no checkpoint of ours, their shapes differ, a share is missing or not above 0, or a
-            weight is not finite in float16.
+        InputError: one of the folders is not a checkpoint of ours, their shapes differ, a weight is not finite in
+            float16, or there is not one positive share for each.
         DiskError: the disk is full or not writable.
     """
     shares = list(shares) or [1.0] * len(checkpoints)
@@ -47,21 +49,25 @@ def average_checkpoints(checkpoints: Sequence[Path], shares: Sequence[float], fo
                 f"{checkpoint} is {model.trained}, and {checkpoints[0]} is {result.trained}",
                 remedy="Give checkpoints of one shape, best of one origin",
             )
+        broken = [name for name, value in model.state_dict().items() if not value.half().isfinite().all()]
+        if broken:
+            raise InputError(f"{checkpoint}: {broken[0]} is not finite in float16", remedy="Leave this checkpoint out")
     parts = [share / sum(shares) for share in shares]
     states = [model.state_dict() for model in models]
     tensors = {
         name: sum(part * state[name] for part, state in zip(parts, states, strict=True)).half() for name in states[0]
     }
-    broken = sorted(name for name, value in tensors.items() if not value.isfinite().all())
-    if broken:
-        raise InputError(f"The mean of {broken[0]} is not finite in float16", remedy="Leave out the broken checkpoint")
     result = result.half()
     result.load_state_dict(tensors)
-    record = {name: value for name, value in read_record(checkpoints[0]).items() if name not in ("format", "model")}
-    names = [checkpoint.resolve().name for checkpoint in checkpoints]
-    mean = [{"checkpoint": name, "share": round(part, 4)} for name, part in zip(names, parts, strict=True)]
-    save_checkpoint(folder, result, record | {"mean_of": mean})
+    # Read before anything is written: the folder may be that of a part.
+    mean_of = [_part(checkpoint, part) for checkpoint, part in zip(checkpoints, parts, strict=True)]
     histories = [history for checkpoint in checkpoints if (history := read_trained_on(checkpoint)) is not None]
+    save_checkpoint(folder, result, {"mean_of": mean_of})
     if histories:
         reduce(TrainedOn.__or__, histories).write(folder)
     return result
+
+
+def _part(checkpoint: Path, share: float) -> JsonObject:
+    record = {name: value for name, value in read_record(checkpoint).items() if name not in ("format", "model")}
+    return record | {"share": round(share, 4), "sha256": sha256_of(checkpoint / WEIGHTS)}
