@@ -59,10 +59,12 @@ ALONE: dict[str, dict[str, object]] = {
     "+ texture of parts, and noise on conditions": {"condition_noise": 0.02},
     "+ texture of parts, and R1": {"r1_weight": 1.0},
     "+ texture of parts, and discriminators of two frames": {"two_frames": True},
+    "+ texture of parts, and discriminators of feature maps": {"map_weight": 0.4},
 }
 FLOWN: dict[str, dict[str, object]] = {
     "flown with the start's sky": {"sky": True},
     "and from keyframes, every second one mirrored": {"sky": True, "keyframe_every": 2, "mirror": True},
+    "and with maps enlarged bilinearly": {"sky": True, "keyframe_every": 2, "mirror": True, "bilinear": True},
 }
 LAST = list(ROWS)[-1]
 TRAINED = [*ROWS, *ALONE]
@@ -116,6 +118,7 @@ def ours(folder: Path, **flown: object) -> Fly:
     """A trained model, flown with other settings than it was trained with."""
     model = load_checkpoint(folder / CHECKPOINT).at_size(HEIGHT, WIDTH)
     model.config = replace(model.config, **flown)
+    model.generator.bilinear = model.config.bilinear  # the network has a copy of its own
     model = fast(model)
 
     def go(rgbd: np.ndarray, lens: np.ndarray, flight: Flight) -> Frames:

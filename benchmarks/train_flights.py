@@ -4,12 +4,13 @@
 
 Prints PSNR of RGB along the recorded path at a few steps, the share of the picture that the start picture does not show
 there (``hidden``) and of the squared error in it (``hidden_error``). With ``--autopilot N``, also ``fd_lite0``
-of flights of N steps to the islands' own frames, in all and of their first and last 20 steps, and how many of them lead
-through ground that their start shows; with ``--rough`` they start from a disparity guessed as for a photo, with
-``--land`` the autopilot turns back to land, as it does in flights into photos and not in protocols. With
-``--world``, the same autopilot also flies over the true islands, by their true disparity, as over what a model without
-fault would paint. Writes FOLDER/flights.json, and draws
-FOLDER/recorded.png and FOLDER/autopilot.png, one row per method and island.
+of flights of N steps to the islands' own frames, in all and of their first and last 20 steps; how many of them lead
+through ground that their start shows; and by how much more the lower half of their last 20 pictures bends at the
+borders of blocks of 16 pixels than amid them (``grid``; 1 where no grid is seen). With ``--rough`` these flights start
+from a disparity guessed as for a photo, with ``--land`` the autopilot turns back to land, as it does in flights into
+photos and not in protocols. With ``--world``, the same autopilot also flies over the true islands, by their true
+disparity, as over what a model without fault would paint. Writes FOLDER/flights.json, and draws FOLDER/recorded.png and
+FOLDER/autopilot.png, one row per method and island.
 """
 
 from __future__ import annotations
@@ -139,6 +140,17 @@ def roam(
     return frames, first_crossing(path, start_surface(start[3], lens)) is not None
 
 
+def grid(pictures: np.ndarray) -> float:
+    """Mean bend (second difference along a row) at the borders of 16-pixel blocks, divided by that amid blocks.
+
+    Of the lower halves of ``pictures`` ``[n, h, w, 3]``, without the outermost blocks, which bend at the sides.
+    """
+    height, width = pictures.shape[1:3]
+    bends = np.abs(np.diff(pictures[:, height // 2 :].astype(float).mean(-1), 2)).mean((0, 1))  # [k]: about k + 1
+    blocks = np.stack([bends[k - 1 : k + 15] for k in range(16, width - 31, 16)])
+    return float(blocks[:, [0, 15]].mean() / blocks[:, 6:10].mean())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoints", type=Path, nargs="*")
@@ -182,6 +194,7 @@ def main() -> None:
             features = np.stack([extract(np.stack(frames[1:])) for frames in flights])
             for key, part in (("fd", features), ("fd_first_20", features[:, :20]), ("fd_last_20", features[:, -20:])):
                 rows[name][key] = reference.distance_of(part.reshape(-1, features.shape[-1]))
+            rows[name]["grid"] = grid(np.concatenate([frames[-20:] for frames in flights]))
             shown = [step for step in FAR if step <= given.autopilot]
             far += [np.concatenate([frames[step] for step in shown], 1) for frames in flights[:4]]
         print(name, *(f"{key} {value:.2f}" for key, value in rows[name].items()), flush=True)

@@ -48,6 +48,7 @@ class Settings(Section):
     )
     mirror: bool = Field(False, description="Refine mirrored what was rendered from every second keyframe")
     narrow: bool = Field(False, description="SPADE layers of about half the work")
+    bilinear: bool = Field(False, description="Enlarge the generator's maps bilinearly, not by repetition")
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.
@@ -121,6 +122,9 @@ class Settings(Section):
     )
     r1_weight: float = Field(
         0.0, ge=0, description="Weight of R1: the discriminators' squared slope at recorded pictures"
+    )
+    map_weight: float = Field(
+        0.0, ge=0, description="Weight of discriminators that judge the perceptual network's maps (projected GAN)"
     )
     kl_weight: float = Field(0.05, ge=0, description="Weight of the style's KL divergence, summed over its numbers")
     balanced_sampling: bool = Field(
@@ -250,6 +254,7 @@ PRESETS["ship"] = PRESETS["tiny"] | {
     "sky": True,
     "keyframe_every": 2,
     "mirror": True,
+    "bilinear": True,
     "discriminator_width": 32,
     "data": "islands",
     "islands": 120,

@@ -132,6 +132,18 @@ def test_what_was_seen_is_kept_in_part_and_holes_are_painted() -> None:
         InfiniteNature(keep=1.0)
 
 
+def test_bilinear_maps_leave_no_steps_at_the_borders_of_blocks() -> None:
+    steps = {}
+    for bilinear in (False, True):
+        torch.manual_seed(3)
+        model = InfiniteNature(64, 256, base_width=4, style_size=4, bilinear=bilinear).eval()
+        picture = model.refine(torch.full((1, 4, 64, 256), 0.5), torch.ones(1, 1, 64, 256), torch.ones(1, 4))
+        slopes = picture.detach().diff(dim=-1).abs().mean((0, 1, 2))  # [k]: between the columns k and k + 1
+        steps[bilinear] = float(slopes[31:-32:16].mean() / slopes[23:-24:16].mean())
+    assert steps[False] > 1.4
+    assert steps[True] < 1.2
+
+
 @pytest.mark.parametrize("size", [(100, 256), (160, 250), (0, 64)])
 def test_sizes_that_are_no_multiples_of_32_are_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ConfigError):

@@ -72,12 +72,13 @@ def test_the_shipped_model_by_the_command(tmp_path: Path, capsys: Any) -> None:
 
 
 @pytest.mark.parametrize(("size", "keep", "batch"), [((32, 64), 0.0, 1), ((96, 64), 0.4, 3)])
-@pytest.mark.parametrize("narrow", [True, False])
+@pytest.mark.parametrize(("narrow", "bilinear"), [(True, True), (False, False)])
 def test_another_size_and_a_model_that_keeps(
-    tmp_path: Path, capsys: Any, size: tuple[int, int], keep: float, batch: int, narrow: bool
+    tmp_path: Path, capsys: Any, size: tuple[int, int], keep: float, batch: int, narrow: bool, bilinear: bool
 ) -> None:
     torch.manual_seed(3)
-    model = InfiniteNature(32, 64, base_width=4, style_size=8, keep=keep, narrow=narrow).eval().at_size(*size)
+    small = InfiniteNature(32, 64, base_width=4, style_size=8, keep=keep, narrow=narrow, bilinear=bilinear)
+    model = small.eval().at_size(*size)
     export_onnx(model, tmp_path, "small")
     assert max(furthest(model, tmp_path, torch.rand(batch, 4, *size), capsys)) < 1e-4
 

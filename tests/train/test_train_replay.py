@@ -171,6 +171,19 @@ def test_r1_flattens_the_discriminators(clips: list[Clip]) -> None:
     assert slopes[1] < 0.5 * slopes[0]
 
 
+def test_what_judges_maps_learns_to_tell_and_teaches_the_generator(clips: list[Clip]) -> None:
+    judging = {"map_weight": 1.0, "discriminator_rate": 1e-2}
+    told = [each.scalars["map_discriminator"] for each in stepped(clips, 12, generator_rate=1e-12, **judging)[1]]
+    assert told[0] > 1.5
+    assert told[-1] < 0.8 * told[0]
+    others = dict.fromkeys(
+        ("l1_weight", "gradient_weight", "perceptual_weight", "feature_weight", "adversarial_weight", "kl_weight"), 0.0
+    )
+    grads = [stepped(clips, 1, **others | {"map_weight": w})[1][0].scalars["generator_grad"] for w in (0.0, 1.0)]
+    assert grads[0] == 0
+    assert grads[1] > 0
+
+
 def test_two_frames_are_judged_together(clips: list[Clip]) -> None:
     trainer, _ = stepped(clips, 1, two_frames=True)
     by_picture, by_the_one_before = trainer.discriminators.fine.first.weight.grad.split(4, 1)

@@ -78,6 +78,7 @@ def stop_after(run: Session, steps: int) -> None:
         {},
         {"balanced_sampling": True, "checkpointing": True, "decay_from": 0.2, "discriminators_first": 3},
         {"condition_noise": 0.02, "r1_weight": 1.0, "two_frames": True},
+        {"map_weight": 0.5},
     ],
 )
 def test_a_killed_run_ends_bit_for_bit_where_an_undisturbed_one_does(

@@ -228,7 +228,8 @@ def test_the_preset_polish_is_the_recipe_of_the_packages_last_run() -> None:
     record = json.loads((shipped.shipped_checkpoint() / "model.json").read_text())["settings"]
     preset = resolve(TrainConfig(preset="polish"))[1].keyed()
     assert preset["discriminators_first"] > 0  # that run had a warm-up before it
-    own = ("init", "clips", "perceptual", "seed", "discriminators_first")
+    assert preset["bilinear"]  # found after that run, and no weight depends on it
+    own = ("init", "clips", "perceptual", "seed", "discriminators_first", "bilinear")
     assert {k: v for k, v in preset.items() if k not in own} == {k: v for k, v in record.items() if k not in own}
 
 
@@ -246,7 +247,7 @@ def test_a_run_that_starts_from_another_runs_folder_takes_its_discriminators_too
     save_state(run / STATE_FILE, first.state, settings.keyed())
     save_checkpoint(run / "checkpoint", first.mean, {})
 
-    def judges(init: Path, **changes: int) -> dict[str, torch.Tensor]:
+    def judges(init: Path, **changes: float) -> dict[str, torch.Tensor]:
         other = settings.model_copy(update={"init": str(init), "seed": 5, **changes})
         return Trainer(other, ProcessGroup("cpu")).discriminators.state_dict()
 
@@ -254,5 +255,8 @@ def test_a_run_that_starts_from_another_runs_folder_takes_its_discriminators_too
     for name, value in first.discriminators.state_dict().items():
         assert torch.equal(kept[name], value)
     assert not torch.equal(fresh["fine.first.weight"], kept["fine.first.weight"])
+    more = judges(run, map_weight=1.0)  # that run had none that judge maps: they are new
+    assert torch.equal(more["fine.first.weight"], kept["fine.first.weight"])
+    assert any(name.startswith("on_maps.0.") for name in more)
     with pytest.raises(InputError, match="another shape"):
         judges(run, discriminator_width=4)

@@ -135,10 +135,10 @@ class _Net(Graph):
             return self._block(layer, x, conditions[factor], height // factor, width // factor)
 
         x = block(net.head, x, 32)
-        x = block(net.middle_0, self._upsample(x), 16)
+        x = block(net.middle_0, self._upsample(x, net.bilinear), 16)
         x = block(net.middle_1, x, 16)
         for layer, factor in ((net.up_0, 8), (net.up_1, 4), (net.up_2, 2), (net.up_3, 1)):
-            x = block(layer, self._upsample(x), factor)
+            x = block(layer, self._upsample(x, net.bilinear and factor > 1), factor)
         x = self.node("Tanh", self._conv(net.conv, self._leaky(x), height, width))
         return self.node("Mul", self.node("Add", x, self._number(1)), self._number(0.5))
 
@@ -220,13 +220,11 @@ class _Net(Graph):
                 x = self.node("MatMul", *inputs)
         return x
 
-    def _upsample(self, x: str) -> str:
+    def _upsample(self, x: str, bilinear: bool) -> str:
         scales = self.constant(np.array([1, 1, 2, 2], np.float32))
-        how: dict[str, Any] = {
-            "mode": "nearest",
-            "coordinate_transformation_mode": "asymmetric",
-            "nearest_mode": "floor",
-        }
+        how: dict[str, Any] = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+        if not bilinear:
+            how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         return self.node("Resize", x, "", scales, **how)
 
     def _norm(self, x: str, channels: int) -> str:

@@ -64,8 +64,8 @@ def start_from(model: InfiniteNature, init: str) -> None:
 
     other = load_checkpoint(init_folder(init))
     wanted = model.trained
-    flown = {name: getattr(wanted, name) for name in ("keep", "sky", "keyframe_every", "mirror")}
-    if replace(other.trained, **flown) != wanted:  # no weight depends on how it flies
+    flown = {name: getattr(wanted, name) for name in ("keep", "sky", "keyframe_every", "mirror", "bilinear")}
+    if replace(other.trained, **flown) != wanted:  # these change no weight
         raise InputError(
             f"The model of train.init = {init} is {other.trained}, and {model.trained} is to be trained",
             remedy="Set train.height, train.narrow and so on as that model has them, or train.init to none",

@@ -104,7 +104,10 @@ def load_discriminators(discriminators: nn.Module, path: Path) -> None:
     """
     remedy = "Name its checkpoint folder, to start with untrained discriminators"
     weights = _below(read_state(path, remedy, "discriminators/")[1], "discriminators")
-    wanted = {key: value.shape for key, value in discriminators.state_dict().items()}
+    fresh = discriminators.state_dict()
+    if not any(key.startswith("on_maps.") for key in weights):  # that run had none of these
+        weights |= {key: value for key, value in fresh.items() if key.startswith("on_maps.")}
+    wanted = {key: value.shape for key, value in fresh.items()}
     if {key: value.shape for key, value in weights.items()} != wanted:
         raise InputError(
             f"The discriminators of {path} are of another shape",

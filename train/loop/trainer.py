@@ -43,6 +43,7 @@ from .unroll import Rollout, recorded_renders, roll_out
 # Above the rounding of float32 gradients: where the true gradient is zero (a bias before instance norm), Adam would
 # otherwise turn rounding into steps of full length, different for every number of processes.
 ADAM_EPSILON = 1e-6
+MAP_SCALE = 40.0  # about the deviation of weighted maps, so that what judges them starts with logits of about 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,14 @@ class Trainer:
         generator = InfiniteNature(**{name: getattr(settings, name) for name in SHAPE})
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device, self.dtype).train()
-        discriminators = Discriminators(settings.discriminator_width, 4 * (2 if settings.two_frames else 1))
+        self.perceptual: PerceptualDistance | None = None
+        of_maps = ("perceptual_weight", "texture_weight", "local_texture_weight", "map_weight")
+        if any(getattr(settings, name) for name in of_maps):
+            self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
+        map_channels = self.perceptual.channels if self.perceptual and settings.map_weight else ()
+        discriminators = Discriminators(
+            settings.discriminator_width, 4 * (2 if settings.two_frames else 1), map_channels
+        )
         discriminators = discriminators.to(device, self.dtype).train()
         if settings.init != "none":
             start_from(generator, settings.init)
@@ -82,9 +90,6 @@ class Trainer:
         if settings.replay:
             self.state.replay = ReplayMemory(settings.batch, (4, settings.height, settings.width))
         self.generator, self.mean, self.discriminators = generator, mean, discriminators
-        self.perceptual: PerceptualDistance | None = None
-        if settings.perceptual_weight or settings.texture_weight or settings.local_texture_weight:
-            self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
         self._cores = torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
         group.check_same("first weights", [*generator.parameters(), *discriminators.parameters()])
@@ -192,7 +197,7 @@ class Trainer:
             losses["gradient"] = (certainty * gradient_difference(fake[:, 3:], real[:, 3:])).mean()
         with self._autocast():
             if self.perceptual is not None:
-                losses |= self._features(fake[:, :3], real[:, :3], certainty, recorded)
+                losses |= self._features(fake[:, :3], real[:, :3], certainty, recorded, judges)
             judged = torch.cat([fake, real])
             judged = judged if beside is None else torch.cat([judged, beside], 1)
             (fake_logits, fake_features), (real_logits, real_features) = split(
@@ -215,12 +220,19 @@ class Trainer:
             + settings.gradient_weight * losses.get("gradient", nothing)
             + settings.feature_weight * losses["feature"]
             + settings.adversarial_weight * losses["adversarial"]
+            + settings.map_weight * losses.get("map_adversarial", nothing)
         )
-        discriminator_loss = settings.adversarial_weight * losses["discriminator"]
-        return losses, generator_loss, discriminator_loss + settings.r1_weight * losses.get("r1", nothing)
+        discriminator_loss = (
+            settings.adversarial_weight * losses["discriminator"]
+            + settings.map_weight * losses.get("map_discriminator", nothing)
+            + settings.r1_weight * losses.get("r1", nothing)
+        )
+        return losses, generator_loss, discriminator_loss
 
-    def _features(self, fake: Tensor, real: Tensor, certainty: Tensor, recorded: Tensor) -> dict[str, Tensor]:
-        """Distances by the perceptual network. The content distance fades with certainty, those of textures do not;
+    def _features(
+        self, fake: Tensor, real: Tensor, certainty: Tensor, recorded: Tensor, judges: Parameters
+    ) -> dict[str, Tensor]:
+        """Losses by the perceptual network. The content distance fades with certainty, those of textures do not;
         that of parts is for recorded paths alone, or the sea that flights come to would get the texture of land."""
         assert self.perceptual is not None
         with torch.no_grad():
@@ -231,6 +243,12 @@ class Trainer:
             losses["texture"] = texture_distance(maps, truth).mean()
         if self.settings.local_texture_weight:
             losses["local_texture"] = fade(local_texture_distance(maps, truth), recorded).mean()
+        if self.settings.map_weight:
+            both = [torch.cat(pair) / MAP_SCALE for pair in zip(maps, truth, strict=True)]
+            judged = self.discriminators.judge_maps(both, judges.kernels)
+            ours, theirs = zip(*(logits.split(len(fake)) for logits in judged), strict=True)
+            losses["map_adversarial"] = hinge_generator(ours)
+            losses["map_discriminator"] = hinge_discriminator(theirs, ours)
         return losses
 
     def _balanced(self, real_logits: list[Tensor], batch: Batch, judges: Parameters) -> list[Tensor]:

@@ -45,17 +45,38 @@ class PatchDiscriminator(nn.Module):
         return self.last(reflect_pad(x, 4)), features
 
 
+class MapDiscriminator(nn.Module):
+    """Judges whether each place of a pretrained network's feature map looks like that of a real picture.
+
+    Two spectrally normalised 3 x 3 convs, and one to a logit. As in Projected GANs (Sauer et al. 2021, arXiv
+    2111.01007), without their random mixing of maps: such a judge has no need to learn to see first.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([SpectralConv(channels, width, 3), SpectralConv(width, width, 3)])
+        self.last = SpectralConv(width, 1, 3)
+
+    def forward(self, x: Float[Tensor, "b c h w"], kernels: Kernels) -> Float[Tensor, "b 1 h w"]:
+        """A logit for each place."""
+        for conv in self.convs:
+            x = leaky(conv(x, kernels))
+        return self.last(x, kernels)
+
+
 class Discriminators(nn.Module):
     """The patch discriminator at full size, and another at half size (2 x 2 means).
 
     Args:
         width: channels of the first layer.
         channels: of what is judged; 8 for two pictures side by side.
+        map_channels: of the pretrained network's feature maps that are judged, too; none by default.
     """
 
-    def __init__(self, width: int = 64, channels: int = 4) -> None:
+    def __init__(self, width: int = 64, channels: int = 4, map_channels: Sequence[int] = ()) -> None:
         super().__init__()
         self.fine, self.coarse = PatchDiscriminator(width, channels), PatchDiscriminator(width, channels)
+        self.on_maps = nn.ModuleList(MapDiscriminator(each, 2 * width) for each in map_channels)
 
     def forward(self, rgbd: Float[Tensor, "b c h w"], kernels: Kernels | None = None) -> Outputs:
         """Logits and features, one per scale. Without ``kernels``, in training mode, the power iterations advance."""
@@ -63,6 +84,10 @@ class Discriminators(nn.Module):
         fine_logits, fine_features = self.fine(rgbd, kernels)
         coarse_logits, coarse_features = self.coarse(avg_pool2d(rgbd, 2), kernels)
         return [fine_logits, coarse_logits], [fine_features, coarse_features]
+
+    def judge_maps(self, maps: Sequence[Tensor], kernels: Kernels) -> list[Tensor]:
+        """Logits ``[b, 1, h, w]`` for each of the feature maps ``[b, c, h, w]``."""
+        return [judge(x, kernels) for judge, x in zip(self.on_maps, maps, strict=True)]
 
 
 def split(outputs: Outputs, counts: Sequence[int]) -> list[Outputs]:

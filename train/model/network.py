@@ -46,6 +46,8 @@ class ModelConfig:
         mirror: refine mirrored what was rendered from every second keyframe, so that errors with a preferred side do
             not accumulate; off in the release.
         narrow: SPADE layers of about half the work; see :class:`.layers.Spade`. Off in the release.
+        bilinear: whether the generator's maps are enlarged bilinearly; by repetition in the release, whose steps add up
+            to a grid over what a flight repaints again and again.
     """
 
     height: int = 160
@@ -58,6 +60,7 @@ class ModelConfig:
     keyframe_every: int = 1
     mirror: bool = False
     narrow: bool = False
+    bilinear: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "base_width", "style_size", "keyframe_every"):
@@ -129,6 +132,7 @@ class Generator(nn.Module):
         self.up_2 = block(4, 2)
         self.up_3 = block(2, 1)
         self.conv = SpectralConv(c, 4, 3)
+        self.bilinear = config.bilinear
         self.checkpointing = False  # recompute each block in the backward pass instead of storing its activations
 
     def forward(self, style: Style, condition: Condition, kernels: Kernels) -> Rgbd:
@@ -136,10 +140,11 @@ class Generator(nn.Module):
         x = self.linear(style).view(-1, *self.start).permute(0, 3, 1, 2)
         x = resize(x, condition.shape[-2] // 32, condition.shape[-1] // 32)
         x = self._block(self.head, x, condition, kernels)
-        x = self._block(self.middle_0, upsample(x), condition, kernels)
+        x = self._block(self.middle_0, upsample(x, self.bilinear), condition, kernels)
         x = self._block(self.middle_1, x, condition, kernels)
         for block in (self.up_0, self.up_1, self.up_2, self.up_3):
-            x = self._block(block, upsample(x), condition, kernels)
+            smooth = self.bilinear and block is not self.up_3  # the finest grain is made of the last one's steps
+            x = self._block(block, upsample(x, smooth), condition, kernels)
         return (torch.tanh(self.conv(leaky(x), kernels)) + 1) / 2
 
     def _block(self, block: SpadeBlock, x: Image, condition: Condition, kernels: Kernels) -> Made:
@@ -163,6 +168,7 @@ class InfiniteNature(nn.Module):
         keep: share of the rendered picture that :meth:`refine` keeps where it was seen; none by default.
         sky, keyframe_every, mirror: how it flies, see :class:`ModelConfig`.
         narrow: SPADE layers of about half the work.
+        bilinear: enlarge the generator's maps bilinearly.
 
     Attributes:
         finish: replaces what :meth:`advance` does after rendering (refine and ground), at this size; None: nothing is
@@ -181,10 +187,11 @@ class InfiniteNature(nn.Module):
         keyframe_every: int = 1,
         mirror: bool = False,
         narrow: bool = False,
+        bilinear: bool = False,
     ) -> None:
         super().__init__()
         self.config = self.trained = ModelConfig(
-            height, width, base_width, style_size, max_sobel, keep, sky, keyframe_every, mirror, narrow
+            height, width, base_width, style_size, max_sobel, keep, sky, keyframe_every, mirror, narrow, bilinear
         )
         self.encoder = Encoder(self.config)
         self.generator = Generator(self.config)
@@ -318,9 +325,9 @@ def resize(image: Image, height: int, width: int) -> Made:
     return F.interpolate(image, (height, width), mode="bilinear", antialias=True, align_corners=False)
 
 
-def upsample(x: Image) -> Made:
-    """Twice the size, nearest."""
-    return F.interpolate(x, scale_factor=2, mode="nearest")
+def upsample(x: Image, bilinear: bool) -> Made:
+    """Twice the size, bilinear or nearest."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear" if bilinear else "nearest")
 
 
 def shrink(condition: Condition, width: int) -> Made:
