@@ -1,4 +1,4 @@
-"""The benchmark of long flights: measures by step, and invalid pictures are reported."""
+"""The benchmarks of flights: measures by step, invalid pictures are reported, and what a grid is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from benchmarks import long_flights
+from benchmarks.train_flights import grid
 from flythrough.train.model.native import save_checkpoint
 from flythrough.train.model.network import InfiniteNature
 
@@ -51,3 +52,10 @@ def test_a_flight_ends_where_it_is_not_sane(value: float) -> None:
     rows, step = long_flights.watch(iter([good, good, bad, good]), [])
     assert step == 2
     assert len(rows["sky"]) == 3
+
+
+def test_a_grid_is_what_bends_at_the_borders_of_blocks() -> None:
+    noise = np.random.default_rng(0).integers(0, 100, (4, 96, 160, 3))
+    assert grid(noise) == pytest.approx(1, abs=0.05)
+    assert grid(noise + 50 * (np.arange(160) // 16 % 2)[:, None]) > 1.2
+    assert grid(noise + 50 * ((np.arange(160) + 8) // 16 % 2)[:, None]) < 0.9  # its steps lie amid blocks

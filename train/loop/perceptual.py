@@ -35,7 +35,7 @@ class Vgg19Distance(nn.Module):
     """
 
     name = "vgg19"
-    channels = (64, 128, 256, 512, 512)
+    channels = (64, 128, 256, 512, 512)  # of its maps
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Lite0Distance(nn.Module):
     """The perceptual distance that needs no download."""
 
     name = "lite0"
-    channels = (16, 24, 40, 112)
+    channels = (16, 24, 40, 112)  # of its maps
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()

@@ -95,6 +95,8 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, object]) ->
 def load_discriminators(discriminators: nn.Module, path: Path) -> None:
     """Load another run's discriminators, so that they need not be trained from the start.
 
+    Those that judge feature maps stay as they are if that run had none.
+
     Args:
         discriminators: to be trained.
         path: the state of that run.
@@ -105,7 +107,7 @@ def load_discriminators(discriminators: nn.Module, path: Path) -> None:
     remedy = "Name its checkpoint folder, to start with untrained discriminators"
     weights = _below(read_state(path, remedy, "discriminators/")[1], "discriminators")
     fresh = discriminators.state_dict()
-    if not any(key.startswith("on_maps.") for key in weights):  # that run had none of these
+    if not any(key.startswith("on_maps.") for key in weights):
         weights |= {key: value for key, value in fresh.items() if key.startswith("on_maps.")}
     wanted = {key: value.shape for key, value in fresh.items()}
     if {key: value.shape for key, value in weights.items()} != wanted:

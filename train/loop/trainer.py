@@ -61,16 +61,16 @@ class Trainer:
         self.settings, self.group = settings, group
         self.bf16 = settings.precision == "bf16"
         self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
-        torch.manual_seed(settings.seed)
         device = group.device
-        generator = InfiniteNature(**{name: getattr(settings, name) for name in SHAPE})
-        generator.generator.checkpointing = settings.checkpointing
-        generator = generator.to(device, self.dtype).train()
         self.perceptual: PerceptualDistance | None = None
         of_maps = ("perceptual_weight", "texture_weight", "local_texture_weight", "map_weight")
         if any(getattr(settings, name) for name in of_maps):
             self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
         map_channels = self.perceptual.channels if self.perceptual and settings.map_weight else ()
+        torch.manual_seed(settings.seed)
+        generator = InfiniteNature(**{name: getattr(settings, name) for name in SHAPE})
+        generator.generator.checkpointing = settings.checkpointing
+        generator = generator.to(device, self.dtype).train()
         discriminators = Discriminators(
             settings.discriminator_width, 4 * (2 if settings.two_frames else 1), map_channels
         )
