@@ -48,7 +48,7 @@ class Settings(Section):
     )
     mirror: bool = Field(False, description="Refine mirrored what was rendered from every second keyframe")
     narrow: bool = Field(False, description="SPADE layers of about half the work")
-    bilinear: bool = Field(False, description="Enlarge the generator's maps bilinearly, not by repetition")
+    bilinear: bool = Field(False, description="Enlarge the generator's maps, all but the last, bilinearly")
     discriminator_width: int = Field(64, ge=1, description="Channels of a discriminator's first layer")
 
     # The flight that is trained on.

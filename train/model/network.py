@@ -46,8 +46,8 @@ class ModelConfig:
         mirror: refine mirrored what was rendered from every second keyframe, so that errors with a preferred side do
             not accumulate; off in the release.
         narrow: SPADE layers of about half the work; see :class:`.layers.Spade`. Off in the release.
-        bilinear: whether the generator's maps are enlarged bilinearly; by repetition in the release, whose steps add up
-            to a grid over what a flight repaints again and again.
+        bilinear: whether the generator's maps, all but the last, are enlarged bilinearly; by repetition in the release,
+            whose steps add up to a grid over what a flight repaints again and again.
     """
 
     height: int = 160
@@ -168,7 +168,7 @@ class InfiniteNature(nn.Module):
         keep: share of the rendered picture that :meth:`refine` keeps where it was seen; none by default.
         sky, keyframe_every, mirror: how it flies, see :class:`ModelConfig`.
         narrow: SPADE layers of about half the work.
-        bilinear: enlarge the generator's maps bilinearly.
+        bilinear: enlarge the generator's maps, all but the last, bilinearly.
 
     Attributes:
         finish: replaces what :meth:`advance` does after rendering (refine and ground), at this size; None: nothing is
