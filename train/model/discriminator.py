@@ -48,8 +48,8 @@ class PatchDiscriminator(nn.Module):
 class MapDiscriminator(nn.Module):
     """Judges whether each place of a pretrained network's feature map looks like that of a real picture.
 
-    Two spectrally normalised 3 x 3 convs, and one to a logit. As in Projected GANs (Sauer et al. 2021, arXiv
-    2111.01007), without their random mixing of maps: such a judge has no need to learn to see first.
+    Two spectrally normalised 3 x 3 convs to ``width`` channels, and one to a logit. As in Projected GANs (Sauer et al.
+    2021, arXiv 2111.01007), without their random mixing of maps: such a judge has no need to learn to see first.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -67,10 +67,12 @@ class MapDiscriminator(nn.Module):
 class Discriminators(nn.Module):
     """The patch discriminator at full size, and another at half size (2 x 2 means).
 
+    If wanted, also one for each feature map of a pretrained network.
+
     Args:
-        width: channels of the first layer.
+        width: channels of the first layer; those that judge maps have twice as many.
         channels: of what is judged; 8 for two pictures side by side.
-        map_channels: of the pretrained network's feature maps that are judged, too; none by default.
+        map_channels: channels of each of a pretrained network's feature maps that are judged, too; none by default.
     """
 
     def __init__(self, width: int = 64, channels: int = 4, map_channels: Sequence[int] = ()) -> None:
@@ -86,7 +88,7 @@ class Discriminators(nn.Module):
         return [fine_logits, coarse_logits], [fine_features, coarse_features]
 
     def judge_maps(self, maps: Sequence[Tensor], kernels: Kernels) -> list[Tensor]:
-        """Logits ``[b, 1, h, w]`` for each of the feature maps ``[b, c, h, w]``."""
+        """Logits ``[b, 1, h, w]`` for each of the feature maps ``[b, c, h, w]``, whose values deviate by about 1."""
         return [judge(x, kernels) for judge, x in zip(self.on_maps, maps, strict=True)]
 
 
