@@ -184,6 +184,14 @@ def test_what_judges_maps_learns_to_tell_and_teaches_the_generator(clips: list[C
     assert grads[1] > 0
 
 
+def test_the_perceptual_network_changes_no_first_weight() -> None:
+    first = [
+        Trainer(Settings(**(SMALL | {"perceptual_weight": weight})), ProcessGroup("cpu")).discriminators.state_dict()
+        for weight in (0.0, 0.02)
+    ]
+    assert all(torch.equal(value, first[1][name]) for name, value in first[0].items())
+
+
 def test_two_frames_are_judged_together(clips: list[Clip]) -> None:
     trainer, _ = stepped(clips, 1, two_frames=True)
     by_picture, by_the_one_before = trainer.discriminators.fine.first.weight.grad.split(4, 1)

@@ -39,10 +39,11 @@ class Vgg19Distance(nn.Module):
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
+        weights = locate("vgg19")  # first: without them no network need be made
         import torchvision
 
         trunk = torchvision.models.vgg19(weights=None).features[: max(VGG_LAYERS) + 1]
-        state = torch.load(locate("vgg19"), map_location="cpu", weights_only=True)
+        state = torch.load(weights, map_location="cpu", weights_only=True)
         trunk.load_state_dict({k.removeprefix("features."): v for k, v in state.items() if _below(k, len(trunk))})
         self.trunk = trunk.eval().requires_grad_(False).to(device)
         self.mean: Tensor

@@ -67,7 +67,7 @@ class Trainer:
         if any(getattr(settings, name) for name in of_maps):
             self.perceptual = perceptual_distance(settings.perceptual, device).to(self.dtype)
         map_channels = self.perceptual.channels if self.perceptual and settings.map_weight else ()
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(settings.seed)  # here: loading the perceptual network may draw random numbers
         generator = InfiniteNature(**{name: getattr(settings, name) for name in SHAPE})
         generator.generator.checkpointing = settings.checkpointing
         generator = generator.to(device, self.dtype).train()
